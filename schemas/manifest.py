@@ -1,0 +1,164 @@
+"""The manifest: what a data set folder holds, and the only thing that its readers trust."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from schemas.dataset_pb2 import DatasetSpec
+from schemas.errors import DataError
+from schemas.manifest_pb2 import Manifest, Shard, StoredFeature
+from schemas.messages import canonical_json, digest, fill, nearest, to_plain
+from schemas.spec import CLASS, NUMBER, PER_STEP_CLASS, series_sequences, steps_of
+
+FORMAT_VERSION = 1
+MANIFEST_NAME = "manifest.json"
+# Digits of a file's SHA-256 in its name: enough that two runs never write the same name with
+# different content (2^48), short enough to read.
+DIGEST_DIGITS = 12
+# What the data fingerprint covers: the records and what was computed from them.
+_DATA_FIELDS = ("features", "vocabularies", "classes", "statistics", "moments", "buckets", "shards")
+
+
+def load_manifest(folder: str | Path) -> Manifest:
+    """Reads the manifest of a data set on the local disk.
+
+    Raises:
+      DataError: There is no data set, or one of another format version, or its manifest was
+        changed since it was written.
+    """
+    path = Path(folder) / MANIFEST_NAME
+    try:
+        content = path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise DataError(
+            f"{folder}: holds no data set (no {MANIFEST_NAME}); write one with "
+            f"`python -m pipeline run --spec SPEC --input PATTERN --output {folder}`"
+        ) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    return parse_manifest(content, str(path))
+
+
+def parse_manifest(content: bytes, path: str) -> Manifest:
+    """Reads the content of a manifest file.
+
+    Args:
+      content: As `dump_manifest` made it.
+      path: Of the file, for error texts.
+
+    Raises:
+      DataError: See `load_manifest`.
+    """
+    try:
+        values = json.loads(content)
+        version = values["format_version"]
+    except (ValueError, TypeError, KeyError):
+        raise DataError(f"{path}: is no manifest; it is damaged or was not written by this pipeline") from None
+    if version != FORMAT_VERSION:
+        raise DataError(
+            f"{path}: has format version {version!r}; this release reads {FORMAT_VERSION}; "
+            "write the data set again or install the release that wrote it"
+        )
+    try:
+        manifest = fill(Manifest(), values)
+    except DataError as error:
+        raise DataError(f"{path}: is damaged: {error}") from None
+    if manifest.fingerprint != fingerprint(manifest):
+        raise DataError(f"{path}: does not fit its own fingerprint: it was changed by hand; write the data set again")
+    return manifest
+
+
+def dump_manifest(manifest: Manifest) -> bytes:
+    """Returns the content of a manifest file: canonical JSON."""
+    return canonical_json(to_plain(manifest))
+
+
+def seal(manifest: Manifest) -> Manifest:
+    """Sets the format version and both fingerprints of an otherwise finished manifest."""
+    manifest.format_version = FORMAT_VERSION
+    manifest.data_fingerprint = data_fingerprint(manifest)
+    manifest.fingerprint = fingerprint(manifest)
+    return manifest
+
+
+def fingerprint(manifest: Manifest) -> str:
+    """Returns the SHA-256 over all of a manifest but its fingerprint."""
+    return digest({name: value for name, value in to_plain(manifest).items() if name != "fingerprint"})
+
+
+def data_fingerprint(manifest: Manifest) -> str:
+    """Returns the SHA-256 over the records and what was computed from them."""
+    values = to_plain(manifest)
+    return digest({name: values[name] for name in _DATA_FIELDS if name in values})
+
+
+def stored_features(spec: DatasetSpec) -> list[StoredFeature]:
+    """Returns what a parser finds in each record of a data set, sorted by name."""
+    features = [_one("id", "bytes")]
+    for name, feature in spec.sequences.items():
+        dtype = "float" if name in series_sequences(spec) else "int64"
+        features += [_many(name, dtype, steps_of(feature)), _one(length_feature(name), "int64")]
+    if spec.HasField("label"):
+        kinds = {
+            CLASS: _one("label", "int64"),
+            NUMBER: _one("label", "float"),
+            PER_STEP_CLASS: _many("label", "int64", 1),
+        }
+        features.append(kinds[spec.label.type])
+    return sorted(features, key=lambda feature: feature.name)
+
+
+def length_feature(sequence: str) -> str:
+    """Returns the name of the stored feature that holds the length of a sequence."""
+    return f"{sequence}/length"
+
+
+def shards_of(manifest: Manifest, split: str) -> list[Shard]:
+    """Returns the shards of one split, sorted by bucket and index.
+
+    Raises:
+      DataError: The data set has no such split.
+    """
+    if split not in manifest.statistics:
+        raise DataError(f"split '{split}': is not in this data set; {nearest(split, manifest.statistics)}")
+    return [shard for shard in manifest.shards if shard.split == split]
+
+
+def shard_path(split: str, bucket: int, index: int, count: int, sha256: str) -> str:
+    """Returns the path of a shard relative to the data set's folder.
+
+    Args:
+      split: Its split.
+      bucket: Its bucket, from 0.
+      index: Its place among the shards of this split and bucket, from 0.
+      count: Number of these shards.
+      sha256: Of its content, in hexadecimal.
+    """
+    return f"{split}/bucket-{bucket:02d}-shard-{index:05d}-of-{count:05d}-{sha256[:DIGEST_DIGITS]}.tfrecord"
+
+
+def index_path(shard: str) -> str:
+    """Returns the path of the index beside a shard."""
+    return f"{shard.removesuffix('.tfrecord')}.index"
+
+
+def vocabulary_path(name: str, sha256: str) -> str:
+    """Returns the path of a vocabulary file relative to the data set's folder."""
+    return f"vocabulary/{name}-{sha256[:DIGEST_DIGITS]}.txt"
+
+
+def named_files(manifest: Manifest) -> dict[str, str]:
+    """Returns every file that a manifest names, with its SHA-256."""
+    files = {shard.path: shard.sha256 for shard in manifest.shards}
+    files |= {shard.index_path: shard.index_sha256 for shard in manifest.shards}
+    vocabularies: Iterable[Any] = [*manifest.vocabularies.values(), manifest.classes, *manifest.rejected_files]
+    return files | {entry.path: entry.sha256 for entry in vocabularies if entry.path}
+
+
+def _one(name: str, dtype: str) -> StoredFeature:
+    return StoredFeature(name=name, dtype=dtype, variable=False, dims=1)
+
+
+def _many(name: str, dtype: str, dims: int) -> StoredFeature:
+    return StoredFeature(name=name, dtype=dtype, variable=True, dims=dims)

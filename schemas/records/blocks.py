@@ -1,0 +1,64 @@
+"""Files in pieces: byte ranges of lines that can be read apart from one another.
+
+A line belongs to the range in which it begins. Ranges are a function of the file's size alone, so
+that every number of workers sees the same blocks.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from typing import BinaryIO, NamedTuple
+
+BLOCK_BYTES = 8 << 20  # 8 MiB: large enough for columns, small enough to hold several in memory
+_TAIL_BYTES = 1 << 16  # how much is read at a time beyond a range to find the end of its last line
+
+
+class WholeLines(NamedTuple):
+    """The lines that begin in one range of a file.
+
+    Attributes:
+      offset: Position of the first one.
+      data: The lines.
+      digest: SHA-256 over the range itself, without what its last line has beyond it.
+    """
+
+    offset: int
+    data: bytes
+    digest: bytes
+
+
+def byte_ranges(size: int, block_bytes: int = BLOCK_BYTES) -> list[tuple[int, int]]:
+    """Returns the ranges (start, end) of a file of `size` bytes, each of `block_bytes` or fewer."""
+    return [(start, min(start + block_bytes, size)) for start in range(0, size, block_bytes)]
+
+
+def read_whole_lines(stream: BinaryIO, start: int, end: int) -> WholeLines:
+    """Reads the lines that begin in a range.
+
+    Args:
+      stream: Seekable.
+      start: First byte of the range.
+      end: The byte behind its last.
+    """
+    stream.seek(start)
+    inside = stream.read(end - start)
+    digest = hashlib.sha256(inside).digest()
+    skipped = 0
+    if start > 0:
+        stream.seek(start - 1)
+        if stream.read(1) != b"\n":
+            skipped = inside.find(b"\n") + 1 or len(inside)
+    if skipped >= len(inside):
+        return WholeLines(end, b"", digest)
+    pieces = [inside[skipped:]]
+    stream.seek(end)
+    while not pieces[-1].endswith(b"\n"):
+        tail = stream.read(_TAIL_BYTES)
+        if not tail:
+            break
+        pieces.append(tail[: tail.find(b"\n") + 1 or None])
+    return WholeLines(start + skipped, b"".join(pieces), digest)
+
+
+def file_digest(block_digests: Iterable[bytes]) -> str:
+    """Returns the digest of a file from those of its ranges in order: SHA-256, hexadecimal."""
+    return hashlib.sha256(b"".join(block_digests)).hexdigest()

@@ -1,0 +1,82 @@
+"""Why one line is no record of the spec, in words. Only ever asked about lines that are bad."""
+
+import json
+from typing import Any
+
+import pyarrow as pa
+
+from schemas.messages import nearest
+from schemas.records.fields import Field
+
+INVALID_UTF8 = "invalid_utf8"
+INVALID_JSON = "invalid_json"
+NOT_AN_OBJECT = "not_an_object"
+MISSING_FIELD = "missing_field"
+WRONG_TYPE = "wrong_type"
+
+
+def parse_object(line: bytes) -> dict[str, Any] | None:
+    """Returns the object that a line holds, or None where it holds none."""
+    try:
+        value = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def explain_line(line: bytes, fields: list[Field]) -> tuple[str, str]:
+    """Returns the reason code and the rule that a bad line breaks.
+
+    Args:
+      line: One line, without its newline.
+      fields: What the record must hold.
+    """
+    try:
+        record = json.loads(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        return INVALID_UTF8, f"a record must be UTF-8; byte {error.start} of the record is not"
+    except ValueError as error:
+        return INVALID_JSON, f"a line must hold one JSON object; {error}"
+    except RecursionError:
+        return INVALID_JSON, "a line must hold one JSON object; this one is nested too deeply"
+    if not isinstance(record, dict):
+        return NOT_AN_OBJECT, "a line must hold one JSON object with named fields"
+    for field in fields:
+        problem = explain_field(record, field)
+        if problem:
+            return problem
+    return INVALID_JSON, "a line must hold one JSON object of valid strings and numbers, each name once"
+
+
+def explain_field(record: dict[str, Any], field: Field) -> tuple[str, str] | None:
+    """Returns the reason code and the rule where a field is missing or of a wrong type."""
+    value: Any = record
+    for i, name in enumerate(field.path):
+        if not isinstance(value, dict):
+            path = ".".join(field.path[:i])
+            return WRONG_TYPE, f"field '{path}' must be an object that holds '{name}'; it is {_shown(value)}"
+        if value.get(name) is None:
+            path = ".".join(field.path[: i + 1])
+            hint = "it is null" if name in value else nearest(name, value)
+            return MISSING_FIELD, f"field '{path}' must have a value; {hint}"
+        value = value[name]
+    if any(_fits(value, kind) for kind in field.types):
+        return None
+    return WRONG_TYPE, f"field '{'.'.join(field.path)}' must be {field.expected}; it is {_shown(value)}"
+
+
+def _fits(value: Any, kind: pa.DataType) -> bool:
+    if pa.types.is_list(kind):
+        return isinstance(value, list) and all(item is None or _fits(item, kind.value_type) for item in value)
+    if pa.types.is_string(kind):
+        return isinstance(value, str)
+    if pa.types.is_boolean(kind):
+        return isinstance(value, bool)
+    if pa.types.is_integer(kind):
+        return isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= 80 else text[:77] + "..."

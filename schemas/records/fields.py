@@ -1,0 +1,111 @@
+"""The fields of a raw record that a spec reads, and the types that they may have."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from schemas.dataset_pb2 import DatasetSpec, Layout, SequenceFeature, SequenceType, Tokenizer
+from schemas.errors import UsageError
+from schemas.spec import NUMBER, PER_STEP_CLASS, source_path
+
+ID, LABEL = "id", "label"
+
+_NAME_TYPES = (pa.string(), pa.int64(), pa.bool_())
+_NAME_LIST_TYPES = tuple(pa.list_(kind) for kind in _NAME_TYPES)
+_FRAMES = pa.list_(pa.list_(pa.float64()))
+
+Nested = dict[str, "Nested | pa.DataType"]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One field to read.
+
+    Attributes:
+      name: "id", "label" or the name of a sequence.
+      path: Names from the outermost object inwards.
+      types: Types that a value may have; strings, integers and booleans all become strings.
+    """
+
+    name: str
+    path: tuple[str, ...]
+    types: tuple[pa.DataType, ...]
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, in words."""
+        return _WORDS[self.types]
+
+
+_WORDS = {
+    _NAME_TYPES: "a string, an integer or a boolean",
+    _NAME_LIST_TYPES: "a list of strings, of integers or of booleans",
+    (pa.string(),): "a string",
+    (pa.float64(),): "a number",
+    (pa.list_(pa.float64()),): "a list of numbers",
+    (_FRAMES,): "a list of frames, each a list of numbers",
+}
+
+
+def fields_of(spec: DatasetSpec, with_label: bool = True) -> list[Field]:
+    """Returns the fields that a resolved spec reads.
+
+    Args:
+      spec: A resolved spec.
+      with_label: False for records to predict on, which need no label.
+
+    Raises:
+      UsageError: Two parts of the spec read one field as different types.
+    """
+    fields = [_field(name, source_path(feature), _sequence_types(feature)) for name, feature in spec.sequences.items()]
+    if spec.HasField("id"):
+        fields.append(_field(ID, spec.id, _NAME_TYPES))
+    if with_label and spec.HasField("label"):
+        fields.append(_field(LABEL, source_path(spec.label), _label_types(spec)))
+    fields.sort(key=lambda field: field.name)
+    nested_types(fields, {field.name: field.types[0] for field in fields})
+    return fields
+
+
+def nested_types(fields: list[Field], chosen: Mapping[str, pa.DataType]) -> Nested:
+    """Returns the chosen type of each field as a tree of names, the form of the raw record.
+
+    Raises:
+      UsageError: A field is read as two types, or both itself and a field within it.
+    """
+    tree: Nested = {}
+    for field in fields:
+        here = tree
+        for name in field.path[:-1]:
+            inner = here.setdefault(name, {})
+            if not isinstance(inner, dict):
+                raise UsageError(_conflict(field))
+            here = inner
+        if here.setdefault(field.path[-1], chosen[field.name]) != chosen[field.name]:
+            raise UsageError(_conflict(field))
+    return tree
+
+
+def _conflict(field: Field) -> str:
+    path = ".".join(field.path)
+    return (
+        f"'{path}' is read as {field.expected} for '{field.name}' and as something else elsewhere in the spec; "
+        "correct one `from`"
+    )
+
+
+def _field(name: str, path: str, types: tuple[pa.DataType, ...]) -> Field:
+    return Field(name, tuple(path.split(".")), types)
+
+
+def _sequence_types(feature: SequenceFeature) -> tuple[pa.DataType, ...]:
+    if feature.type == SequenceType.tokens:
+        return _NAME_LIST_TYPES if feature.tokenizer == Tokenizer.none else (pa.string(),)
+    return (_FRAMES,) if feature.layout == Layout.frames else (pa.list_(pa.float64()),)
+
+
+def _label_types(spec: DatasetSpec) -> tuple[pa.DataType, ...]:
+    if spec.label.type == NUMBER:
+        return (pa.float64(),)
+    return _NAME_LIST_TYPES if spec.label.type == PER_STEP_CLASS else _NAME_TYPES

@@ -1,0 +1,51 @@
+"""Package definition: what is installed, and what each part of it needs."""
+
+from pathlib import Path
+
+from setuptools import setup
+
+# The pipeline runs on workers that should not pay for TensorFlow (5.6 s and 500 MB each),
+# so everything that needs it sits in the "trainer" extra.
+CORE = [
+    "apache-beam>=2.77",
+    "google-crc32c>=1.5",  # Beam installs no CRC library, and TFRecord framing needs one
+    "numpy>=1.26",
+    "protobuf>=6.31",
+    "pyarrow>=18",
+    "pyyaml>=6.0",
+    "rfc8785>=0.1.4",  # canonical JSON, so that a manifest has one form only
+    "rich>=13.7",
+]
+TRAINER = ["tensorflow>=2.21", "keras>=3.13"]
+TEST = ["pytest>=8.2", "hypothesis>=6.100"]
+DEV = [
+    "grpcio-tools>=1.71",  # the protobuf compiler
+    "mypy>=1.11",
+    "ruff>=0.6",
+    "types-protobuf>=6.30",
+    "types-pyyaml>=6.0",
+]
+
+setup(
+    name="lengthwise",
+    version="0.1.0",
+    description="Raw variable-length records in; bucketed TFRecords and a trained masked LSTM out.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=["schemas", "schemas.records", "pipeline", "trainer"],
+    package_data={"schemas": ["*.proto", "py.typed", "*.pyi"], "pipeline": ["py.typed"], "trainer": ["py.typed"]},
+    install_requires=CORE,
+    extras_require={
+        "trainer": TRAINER,
+        "test": [*TEST, *TRAINER],
+        "dev": [*DEV, *TEST, *TRAINER],
+    },
+    entry_points={
+        "console_scripts": [
+            "lengthwise-pipeline=pipeline.__main__:main",
+            "lengthwise-trainer=trainer.__main__:main",
+        ]
+    },
+)

@@ -1,0 +1,221 @@
+"""Settings of a training run: typed, bounded, read strictly from YAML and from `--set`."""
+
+import dataclasses
+import re
+import typing
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from schemas.errors import UsageError
+from schemas.messages import nearest
+
+POOLINGS = ("mean", "max", "last")
+_BOUNDS: dict[str, tuple[float, float]] = {
+    "embedding_size": (1, 65_536),
+    "lstm_units": (1, 65_536),
+    "lstm_layers": (1, 16),
+    "input_dropout": (0, 0.95),
+    "dropout": (0, 0.95),
+    "learning_rate": (1e-8, 10),
+    "clip_norm": (0, 1e6),
+    "epochs": (1, 1_000_000),
+    "patience": (1, 1_000_000),
+    "patience_steps": (0, 1_000_000_000),
+    "seed": (0, 2**31 - 1),
+    "batch_padded_steps": (1, 2**31 - 1),
+    "max_batch_size": (1, 1_000_000),
+    "min_batch_size": (1, 1_000_000),
+    "min_epoch_steps": (1, 1_000_000_000),
+    "shuffle_window": (1, 2**31 - 1),
+}
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """Everything that a training run can be told.
+
+    Attributes:
+      embedding_size: Numbers that stand for one token.
+      lstm_units: Of each layer, in each direction.
+      lstm_layers: Layers of (bidirectional) LSTM.
+      bidirectional: Whether a second LSTM reads each sequence from its end.
+      pooling: What is taken from the outputs of all real steps: mean, max, last.
+      input_dropout: Share of the inputs' dimensions that is dropped for a whole sequence.
+      dropout: Share of the pooled outputs that is dropped.
+      learning_rate: Of Adam.
+      clip_norm: Greatest norm of the gradient of one step, over all weights; 0 clips nothing.
+      epochs: Most passes over the training split.
+      patience: Passes without a lower validation loss after which training stops, ...
+      patience_steps: ... but not before this many steps without one.
+      seed: Of the first weights, of dropout and of the order of the examples.
+      batch_padded_steps: Most padded steps of a batch (its examples x the longest of them).
+      max_batch_size: Most examples of a batch.
+      min_batch_size: Examples of a batch that `min_epoch_steps` does not go below.
+      min_epoch_steps: Batches of an epoch for which the budget is lowered on small data.
+      shuffle_window: Records held in memory to be shuffled.
+    """
+
+    embedding_size: int = 64
+    lstm_units: int = 64
+    lstm_layers: int = 1
+    bidirectional: bool = True
+    pooling: tuple[str, ...] = ("mean", "max")
+    input_dropout: float = 0.3
+    dropout: float = 0.5
+    learning_rate: float = 0.001
+    clip_norm: float = 1.0
+    epochs: int = 100
+    patience: int = 3
+    patience_steps: int = 600
+    seed: int = 0
+    batch_padded_steps: int = 16_384
+    max_batch_size: int = 512
+    min_batch_size: int = 8
+    min_epoch_steps: int = 200
+    shuffle_window: int = 65_536
+
+    def __post_init__(self) -> None:
+        """Checks every value.
+
+        Raises:
+          UsageError: A value out of bounds, or two that contradict each other.
+        """
+        for name, (low, high) in _BOUNDS.items():
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(f"{name}: {value} is out of range; it must lie in [{low:g}, {high:g}]")
+        if not self.pooling or len(set(self.pooling)) < len(self.pooling):
+            raise UsageError(f"pooling: {list(self.pooling)}; name one or more of {', '.join(POOLINGS)}, each once")
+        for name in self.pooling:
+            if name not in POOLINGS:
+                raise UsageError(f"pooling: '{name}' is no valid value; {nearest(name, POOLINGS)}")
+        if self.min_batch_size > self.max_batch_size:
+            raise UsageError(
+                f"min_batch_size: {self.min_batch_size} is more than max_batch_size {self.max_batch_size}; "
+                "lower the one or raise the other"
+            )
+
+
+_FIELDS = {field.name: field for field in dataclasses.fields(TrainerConfig)}
+_TYPES: dict[str, Any] = typing.get_type_hints(TrainerConfig)
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    tuple[str, ...]: "a list of names, as in [mean, max]",
+}
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number (PyYAML wants 1.0e-3) and refuses a key that is given twice."""
+
+
+def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.value in seen:
+            raise UsageError(f"line {key.start_mark.line + 1}: '{key.value}' is given twice; remove one of them")
+        seen.add(key.value)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
+)
+
+
+def load_config(path: str | Path | None, settings: Iterable[str] = ()) -> TrainerConfig:
+    """Reads the settings of a YAML file and of `key=value` texts, which win over the file.
+
+    Args:
+      path: Of the YAML file; none means the defaults.
+      settings: `key=value`; the value is read as YAML, so that its type is what it looks like.
+
+    Raises:
+      UsageError: The file is missing or no YAML, a key is unknown, or a value is of another type
+        or out of bounds.
+    """
+    values: dict[str, object] = {}
+    if path is not None:
+        values |= _read_yaml(path)
+    for setting in settings:
+        values |= _parse_setting(setting)
+    return config_from(values)
+
+
+def config_from(values: Mapping[str, object]) -> TrainerConfig:
+    """Returns the settings that plain values state.
+
+    Raises:
+      UsageError: See `load_config`.
+    """
+    return TrainerConfig(**{key: _typed(key, value) for key, value in values.items()})
+
+
+def to_plain(config: TrainerConfig) -> dict[str, object]:
+    """Returns every setting as a plain value."""
+    values = dataclasses.asdict(config)
+    return values | {"pooling": list(config.pooling)}
+
+
+def dump_config(config: TrainerConfig) -> str:
+    """Returns every setting as YAML."""
+    return yaml.safe_dump(to_plain(config), sort_keys=False, default_flow_style=None)
+
+
+def _read_yaml(path: str | Path) -> dict[str, object]:
+    try:
+        text = Path(path).read_bytes().decode("utf-8")
+        values = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
+    except FileNotFoundError:
+        raise UsageError(f"config {path}: no such file; give the path of a YAML file of settings") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"config {path}: cannot be read: {error}") from None
+    except UsageError as error:
+        raise UsageError(f"config {path}: {error}") from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"config {path}: is no valid YAML: {' '.join(str(error).split())}") from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise UsageError(f"config {path}: expected named settings; received {_shown(values)}")
+    return {str(key): value for key, value in values.items()}
+
+
+def _parse_setting(setting: str) -> dict[str, object]:
+    key, equals, text = setting.partition("=")
+    if not equals:
+        raise UsageError(f"--set {setting}: has no '='; write --set key=value")
+    key = key.strip()
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
+    except yaml.YAMLError:
+        value = text
+    if _TYPES.get(key) == tuple[str, ...] and isinstance(value, str):
+        value = [part.strip() for part in value.split(",")]
+    return {key: value}
+
+
+def _typed(key: str, value: object) -> object:
+    if key not in _FIELDS:
+        raise UsageError(f"{key}: no such setting; {nearest(key, _FIELDS)}")
+    kind = _TYPES[key]
+    if kind is bool and isinstance(value, bool):
+        return value
+    if kind is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if kind == tuple[str, ...] and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise UsageError(f"{key}: expected {_KINDS[kind]}; received {_shown(value)}")
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"

@@ -1,0 +1,265 @@
+"""Data sets on disk become batches: `tf.data` with `bucket_by_sequence_length`.
+
+The elements that are shuffled and bucketed are serialized records with their length; a record is
+parsed when its batch is known, a whole batch at once, which is several times as fast as parsing
+one by one and holds no padded tensor in any buffer.
+
+The manifest says which files there are, how many records each holds and where the buckets lie, so
+that the number of steps is known before the first one.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from schemas.buckets import exclusive_boundaries
+from schemas.errors import DataError
+from schemas.manifest import length_feature, load_manifest, shards_of
+from schemas.manifest_pb2 import Manifest, Shard
+from schemas.spec import CLASS, NUMBER, TRAIN, series_sequences
+from trainer.batch_plan import BatchLimits, BatchPlan, BucketLoad, plan_batches
+
+Batch = tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]
+
+DEFAULT_LIMITS = BatchLimits(padded_steps=16_384, max_examples=512, min_examples=8, min_steps=200)
+# Records whose lengths are parsed at a time: enough to hide the cost of a call.
+_LENGTH_POOL = 256
+
+
+@dataclass(frozen=True)
+class Order:
+    """In which order an epoch goes through its records.
+
+    Attributes:
+      seed: Of the whole training run.
+      epoch: From 0; each epoch has an order of its own.
+      window: Records held in memory to be shuffled; a split that is no larger is shuffled whole.
+    """
+
+    seed: int = 0
+    epoch: int = 0
+    window: int = 65_536
+
+
+class SplitSource:
+    """One split of a data set on disk, its files checked to be there."""
+
+    def __init__(self, folder: str | Path, manifest: Manifest, split: str) -> None:
+        """Looks for every shard of a split.
+
+        Args:
+          folder: Of the data set.
+          manifest: Of the data set.
+          split: A split of it.
+
+        Raises:
+          DataError: No such split, or a shard that is missing or has another size than written.
+        """
+        self.folder = Path(folder)
+        self.manifest = manifest
+        self.split = split
+        self.shards = [shard for shard in shards_of(manifest, split) if shard.records]
+        for shard in self.shards:
+            _check_shard(self.folder, shard)
+
+    def loads(self) -> list[BucketLoad]:
+        """Returns what each bucket of this split holds."""
+        loads = []
+        for i in range(len(self.manifest.buckets)):
+            inside = [shard for shard in self.shards if shard.bucket == i]
+            longest = max((shard.max_length for shard in inside), default=0)
+            loads.append(BucketLoad(sum(shard.records for shard in inside), longest))
+        return loads
+
+    def plan(self, limits: BatchLimits) -> BatchPlan:
+        """Returns the batches of an epoch over this split."""
+        return plan_batches(self.loads(), limits)
+
+    def batches(self, plan: BatchPlan, order: Order | None = None, with_ids: bool = False) -> tf.data.Dataset:
+        """Returns one epoch; see `open_dataset`.
+
+        Args:
+          plan: As `plan` returned it for this split.
+          order: How to shuffle, for training; none means the order on disk and weights of 1.
+          with_ids: Whether the features hold "id".
+        """
+        dataset = self._records() if order is None else self._shuffled(order)
+        dataset = dataset.batch(_LENGTH_POOL).map(self._with_lengths).unbatch()
+        dataset = dataset.bucket_by_sequence_length(
+            element_length_func=lambda record, length: length,
+            bucket_boundaries=exclusive_boundaries(self.manifest.buckets),
+            bucket_batch_sizes=list(plan.sizes),
+        )
+        mean_examples = None if order is None else plan.mean_examples
+        parser = _BatchParser(self.manifest, mean_examples, with_ids)
+        dataset = dataset.map(parser, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        return dataset.apply(tf.data.experimental.assert_cardinality(plan.steps)).prefetch(tf.data.AUTOTUNE)
+
+    def iterate(self, dataset: tf.data.Dataset) -> Iterator[Batch]:
+        """Yields the batches of a dataset of this split.
+
+        Raises:
+          DataError: A file is damaged, or holds other records than the manifest says.
+        """
+        batches = iter(dataset)
+        while True:
+            try:
+                yield next(batches)
+            except StopIteration:
+                return
+            except tf.errors.OpError as error:
+                first_line = (error.message or type(error).__name__).splitlines()[0]
+                raise DataError(
+                    f"{self.folder}: the records of split '{self.split}' do not fit the manifest: {first_line}; "
+                    f"`python -m pipeline verify {self.folder}` says which file, then write the data set again"
+                ) from None
+
+    def _records(self) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(_paths(self.folder, self.shards))
+
+    def _shuffled(self, order: Order) -> tf.data.Dataset:
+        """Shuffles whole what fits into the window; else mixes all shards, then a window of records.
+
+        Shards hold one bucket each. Read one after another they would be a curriculum of lengths
+        that no window makes up for, so that each next record comes from a shard drawn in
+        proportion to what it holds.
+        """
+        random = np.random.default_rng([order.seed, order.epoch])
+        seed = int(random.integers(2**31))
+        total = sum(shard.records for shard in self.shards)
+        if total <= order.window:
+            dataset = self._records()
+        else:
+            datasets = [tf.data.TFRecordDataset(path) for path in _paths(self.folder, self.shards)]
+            turns = np.repeat(np.arange(len(datasets), dtype=np.int64), [shard.records for shard in self.shards])
+            random.shuffle(turns)
+            dataset = tf.data.Dataset.choose_from_datasets(
+                datasets, tf.data.Dataset.from_tensor_slices(turns), stop_on_empty_dataset=False
+            )
+        return dataset.shuffle(max(min(total, order.window), 1), seed=seed, reshuffle_each_iteration=False)
+
+    def _with_lengths(self, records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns serialized records, (n,), with the length that buckets go by, int32, (n,)."""
+        spec = self.manifest.spec
+        names = [spec.buckets.by] if spec.buckets.by else sorted(spec.sequences)
+        wanted = {length_feature(name): tf.io.FixedLenFeature([], tf.int64) for name in names}
+        lengths = list(tf.io.parse_example(records, wanted).values())
+        return records, tf.cast(tf.reduce_max(tf.stack(lengths), axis=0), tf.int32)
+
+
+class _BatchParser:
+    """Parses the serialized records of one batch into padded tensors."""
+
+    def __init__(self, manifest: Manifest, mean_examples: float | None, with_ids: bool) -> None:
+        self._spec = manifest.spec
+        self._series = set(series_sequences(manifest.spec))
+        self._mean_examples = mean_examples
+        self._with_ids = with_ids
+
+    def __call__(self, records: tf.Tensor, lengths: tf.Tensor) -> Any:
+        parsed = tf.io.parse_example(records, self._wanted())
+        features = {}
+        for name in sorted(self._spec.sequences):
+            steps = tf.cast(parsed[length_feature(name)], tf.int32)
+            features[name] = self._padded(name, parsed[name], steps)
+            features[length_feature(name)] = steps
+        if self._with_ids:
+            features["id"] = parsed["id"]
+        if not self._spec.HasField("label"):
+            return features
+        label, weight = self._label(parsed["label"], tf.size(records))
+        return features, label, weight
+
+    def _wanted(self) -> dict[str, Any]:
+        wanted: dict[str, Any] = {"id": tf.io.FixedLenFeature([], tf.string)} if self._with_ids else {}
+        for name in self._spec.sequences:
+            dtype = tf.float32 if name in self._series else tf.int64
+            wanted[name] = tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
+            wanted[length_feature(name)] = tf.io.FixedLenFeature([], tf.int64)
+        if self._spec.HasField("label"):
+            kinds = {
+                CLASS: tf.io.FixedLenFeature([], tf.int64),
+                NUMBER: tf.io.FixedLenFeature([], tf.float32),
+            }
+            per_step = tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)
+            wanted["label"] = kinds.get(self._spec.label.type, per_step)
+        return wanted
+
+    def _padded(self, name: str, values: tf.RaggedTensor, steps: tf.Tensor) -> tf.Tensor:
+        """Pads at the end to the longest of the batch, to one step at least: an RNN needs one."""
+        dims = self._spec.sequences[name].dims if name in self._series else 1
+        tf.debugging.assert_equal(
+            values.row_lengths(), tf.cast(steps, tf.int64) * dims, f"'{name}' has another length than it says"
+        )
+        width = tf.cast(tf.maximum(tf.reduce_max(steps), 1), tf.int64)
+        padded = values.to_tensor(shape=[None, width * dims])
+        if name in self._series:
+            return tf.reshape(padded, [-1, width, dims])
+        return tf.cast(padded, tf.int32)
+
+    def _label(self, label: Any, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        if isinstance(label, tf.RaggedTensor):
+            return label.to_tensor(), tf.sequence_mask(label.row_lengths(), dtype=tf.float32)
+        share = 1.0
+        if self._mean_examples is not None:
+            share = tf.cast(examples, tf.float32) / self._mean_examples
+        return label, tf.fill([examples], share)
+
+
+def open_dataset(
+    folder: str | Path,
+    split: str = TRAIN,
+    *,
+    training: bool | None = None,
+    limits: BatchLimits = DEFAULT_LIMITS,
+    order: Order | None = None,
+    with_ids: bool = False,
+) -> tf.data.Dataset:
+    """Opens one epoch over one split of a data set that the pipeline wrote.
+
+    Each example comes exactly once, batched with others of its bucket; the number of steps is the
+    dataset's cardinality. For another epoch, open it with `Order(epoch=...)`.
+
+    Args:
+      folder: Of the data set.
+      split: Which records.
+      training: Whether the order is shuffled and weights are for training (below); not said: for
+        the split "train".
+      limits: What batches may be like.
+      order: How to shuffle; means nothing unless training.
+      with_ids: Whether the features hold "id", string, (batch,).
+
+    Returns:
+      A dataset of (features, label, weight), or of features where the data set has no label.
+      features[NAME]: int32 (batch, steps), padded with 0 at the end, or float32 (batch, steps,
+      dims); features[NAME/length]: int32 (batch,), real steps. label: (batch,), int64 class id or
+      float32 number, or int64 (batch, steps) for a per_step_class label. weight: float32, as
+      label; in training it is batch size / mean batch size, so that a mean loss over each batch
+      gives every example the same pull over an epoch; else 1. Steps of a per_step_class label
+      weigh 1, padding 0.
+
+    Raises:
+      DataError: No data set, no such split, or a shard that is missing or cut off.
+    """
+    source = SplitSource(folder, load_manifest(folder), split)
+    if training is None:
+        training = split == TRAIN
+    return source.batches(source.plan(limits), (order or Order()) if training else None, with_ids)
+
+
+def _paths(folder: Path, shards: Sequence[Shard]) -> list[str]:
+    return [str(folder / shard.path) for shard in shards]
+
+
+def _check_shard(folder: Path, shard: Shard) -> None:
+    path = folder / shard.path
+    try:
+        size = path.stat().st_size
+    except OSError:
+        raise DataError(f"{path}: is missing though the manifest names it; write the data set again") from None
+    if size != shard.bytes:
+        raise DataError(f"{path}: has {size} bytes where the manifest says {shard.bytes}; write the data set again")

@@ -1,0 +1,201 @@
+"""Layers for padded sequences: the mask comes from the lengths and is passed on by hand.
+
+Keras can carry a mask along with a tensor, but layers drop it silently, `Concatenate` makes
+padding valid, and newer versions stop it at every RNN. Here each layer that needs a mask is given
+one, and what padding holds cannot matter: it is set to 0 before the first LSTM.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+PACKAGE = "lengthwise"
+
+
+def sequence_mask(lengths: Any, steps: Any) -> Any:
+    """Returns which steps are real, bool (batch, steps).
+
+    Args:
+      lengths: int32 (batch,), real steps, the first ones.
+      steps: Steps with padding.
+    """
+    return ops.expand_dims(ops.arange(steps, dtype="int32"), 0) < ops.expand_dims(lengths, 1)
+
+
+def scale_of(variance: Sequence[float]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Returns the standard deviations, float64 (dims,); 1 for a dimension that never varies."""
+    deviation = np.sqrt(np.asarray(variance, np.float64))
+    return np.where(deviation > 0, deviation, 1.0)
+
+
+class _Moments(keras.layers.Layer):
+    """Holds the mean and scale of each dimension as constants."""
+
+    def __init__(self, mean: Sequence[float], variance: Sequence[float], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mean = [float(value) for value in mean]
+        self.variance = [float(value) for value in variance]
+        self._mean = np.asarray(self.mean, np.float32)
+        self._scale = scale_of(self.variance).astype(np.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what a copy is made from."""
+        return {**super().get_config(), "mean": self.mean, "variance": self.variance}
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Returns the input's shape."""
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class Standardize(_Moments):
+    """(x - mean) / standard deviation of each dimension, float32 (..., dims)."""
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the standardised values."""
+        return (inputs - self._mean) / self._scale
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class Unstandardize(_Moments):
+    """x * standard deviation + mean of each dimension, float32 (..., dims)."""
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the values in their original units."""
+        return inputs * self._scale + self._mean
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class MaskedPooling(keras.layers.Layer):
+    """Makes one vector of the outputs of all real steps; a sequence without steps gives zeros."""
+
+    def __init__(self, kinds: Sequence[str], bidirectional: bool, **kwargs: Any) -> None:
+        """Chooses what is taken.
+
+        Args:
+          kinds: One or more of "mean", "max" and "last", which is what each direction has after
+            its last step.
+          bidirectional: Whether the second half of the inputs was read from the end.
+          **kwargs: Of `keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        self.kinds = list(kinds)
+        self.bidirectional = bidirectional
+
+    def call(self, inputs: Any, lengths: Any) -> Any:
+        """Pools over the steps.
+
+        Args:
+          inputs: float32 (batch, steps, size), steps >= 1.
+          lengths: int32 (batch,).
+
+        Returns:
+          float32 (batch, size * kinds).
+        """
+        mask = ops.expand_dims(sequence_mask(lengths, ops.shape(inputs)[1]), -1)
+        pools = {"mean": self._mean, "max": self._max, "last": self._last}
+        return ops.concatenate([pools[kind](inputs, mask, lengths) for kind in self.kinds], axis=-1)
+
+    def _mean(self, inputs: Any, mask: Any, lengths: Any) -> Any:
+        total = ops.sum(ops.where(mask, inputs, 0.0), axis=1)
+        return total / ops.cast(ops.expand_dims(ops.maximum(lengths, 1), -1), total.dtype)
+
+    def _max(self, inputs: Any, mask: Any, lengths: Any) -> Any:
+        lowest = -float(np.finfo(np.float16).max)  # far below any output of an LSTM, which lie in [-1, 1]
+        greatest = ops.max(ops.where(mask, inputs, lowest), axis=1)
+        return _zero_where_empty(greatest, lengths)
+
+    def _last(self, inputs: Any, mask: Any, lengths: Any) -> Any:
+        index = ops.reshape(ops.maximum(lengths - 1, 0), (-1, 1, 1))
+        forward = ops.squeeze(ops.take_along_axis(inputs, index, axis=1), 1)
+        if self.bidirectional:
+            half = inputs.shape[-1] // 2
+            forward = ops.concatenate([forward[:, :half], inputs[:, 0, half:]], axis=-1)
+        return _zero_where_empty(forward, lengths)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what a copy is made from."""
+        return {**super().get_config(), "kinds": self.kinds, "bidirectional": self.bidirectional}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class SequenceBranch(keras.layers.Layer):
+    """One sequence becomes one vector: embedding or standardisation, LSTM stack, pooling."""
+
+    def __init__(self, source: Mapping[str, Any], settings: Mapping[str, Any], **kwargs: Any) -> None:
+        """Makes the layers.
+
+        Args:
+          source: {"ids": rows of the embedding} for tokens; {"dims": of a frame} for a series,
+            with "mean" and "variance" (dims,) where it is to be standardised.
+          settings: The settings of `TrainerConfig` by name.
+          **kwargs: Of `keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        self.source = dict(source)
+        self.settings = dict(settings)
+        self.entry = self._entry()
+        self.input_dropout = keras.layers.SpatialDropout1D(settings["input_dropout"])
+        self.stack = [self._lstm() for _ in range(settings["lstm_layers"])]
+        self.pooling = MaskedPooling(settings["pooling"], settings["bidirectional"])
+
+    def _entry(self) -> keras.layers.Layer | None:
+        if "ids" in self.source:
+            return keras.layers.Embedding(self.source["ids"], self.settings["embedding_size"])
+        if "mean" in self.source:
+            return Standardize(self.source["mean"], self.source["variance"])
+        return None
+
+    def _lstm(self) -> keras.layers.Layer:
+        lstm = keras.layers.LSTM(self.settings["lstm_units"], return_sequences=True)
+        return keras.layers.Bidirectional(lstm) if self.settings["bidirectional"] else lstm
+
+    @property
+    def output_size(self) -> int:
+        """Numbers of the vector."""
+        directions = 2 if self.settings["bidirectional"] else 1
+        return int(self.settings["lstm_units"] * directions * len(self.settings["pooling"]))
+
+    def build(self, values_shape: Any = None, lengths_shape: Any = None) -> None:
+        """Makes the weights; all shapes follow from the settings."""
+        size = self.settings["embedding_size"] if "ids" in self.source else self.source["dims"]
+        if self.entry is not None:
+            self.entry.build((None, None) if "ids" in self.source else (None, None, size))
+        for layer in self.stack:
+            layer.build((None, None, size))
+            size = layer.compute_output_shape((None, None, size))[-1]
+        self.built = True
+
+    def call(self, values: Any, lengths: Any, training: bool | None = None) -> Any:
+        """Reads the real steps.
+
+        Args:
+          values: int32 (batch, steps) or float32 (batch, steps, dims), steps >= 1; what stands at
+            padded steps does not matter, as long as ids are ids.
+          lengths: int32 (batch,), real steps, the first ones; may be 0.
+          training: Whether dropout is on.
+
+        Returns:
+          float32 (batch, output_size).
+        """
+        x = values if self.entry is None else self.entry(values)
+        steps = ops.shape(values)[1]
+        x = ops.where(ops.expand_dims(sequence_mask(lengths, steps), -1), x, 0.0)
+        x = self.input_dropout(x, training=training)
+        # cuDNN refuses a row without any real step; such a row reads one step of zeros here, and
+        # the pooling leaves it out again.
+        mask = sequence_mask(ops.maximum(lengths, 1), steps)
+        for layer in self.stack:
+            x = layer(x, mask=mask, training=training)
+        return self.pooling(x, lengths)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what a copy is made from."""
+        return {**super().get_config(), "source": self.source, "settings": self.settings}
+
+
+def _zero_where_empty(vectors: Any, lengths: Any) -> Any:
+    return ops.where(ops.expand_dims(lengths > 0, -1), vectors, 0.0)

@@ -1,0 +1,53 @@
+"""The first import of TensorFlow: quiet where it only chats, one clear line where it is missing."""
+
+import os
+import sys
+import tempfile
+
+from schemas.errors import UsageError
+
+
+def import_tensorflow() -> None:
+    """Imports TensorFlow and Keras, once, without the chatter of their C++ code.
+
+    Call it from a command line before anything that imports them; a program of one's own may
+    prefer its own settings. What is a real error reaches Python as an exception, which is why the
+    C++ log can be turned down to fatal messages; TF_CPP_MIN_LOG_LEVEL in the environment wins.
+
+    Raises:
+      UsageError: TensorFlow or Keras is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        _import_quietly()
+    except ModuleNotFoundError as error:
+        raise UsageError(
+            f"{error.name} is not installed; training and prediction need it: pip install 'lengthwise[trainer]'"
+        ) from None
+
+
+def _import_quietly() -> None:
+    """Imports with the file descriptor of standard error set aside.
+
+    TensorFlow writes a dozen lines before its own log level takes effect, past `sys.stderr`. They
+    are shown where the import fails otherwise than by a missing module.
+    """
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as aside:
+        os.dup2(aside.fileno(), 2)
+        try:
+            import keras  # noqa: F401  # the import is what is wanted
+            import tensorflow as tf
+
+            tf.config.list_logical_devices()
+        except ModuleNotFoundError:
+            raise
+        except BaseException:
+            aside.seek(0)
+            os.write(kept, aside.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
