@@ -1,10 +1,21 @@
 """The two ways in which a run can fail through its input, and their exit codes."""
 
+from collections.abc import Sequence
+
 
 class LengthwiseError(Exception):
-    """An error that a person can mend: one line with the value received, the rule and the remedy."""
+    """An error that a person can mend: one line with the value received, the rule and the remedy.
+
+    Attributes:
+      exit_code: Of a command that ends with it.
+      details: Lines that a command prints before it, such as the first records concerned.
+    """
 
     exit_code = 1
+
+    def __init__(self, message: str, details: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.details = tuple(details)
 
 
 class DataError(LengthwiseError):

@@ -7,6 +7,7 @@ it, and an error names the path of the field and the nearest valid name.
 
 import difflib
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -20,17 +21,23 @@ M = TypeVar("M", bound=Message)
 
 _INTEGER_RANGES = {
     FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
-    # Beyond 2**53 a JSON number is no longer exact (RFC 8785, section 3.2.2.3).
-    FieldDescriptor.CPPTYPE_INT64: (-(2**53), 2**53),
+    # From 2**53 on a JSON number is no longer exact (RFC 8785, section 3.2.2.3).
+    FieldDescriptor.CPPTYPE_INT64: (-(2**53) + 1, 2**53 - 1),
 }
+
+
+def closest(name: str, valid: Iterable[str]) -> str:
+    """Returns a question for the valid name nearest to `name`; empty where none is near."""
+    close = difflib.get_close_matches(name, sorted(valid), n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else ""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
     """Returns the end of an error text: the valid name nearest to `name`, or all of them."""
     valid = sorted(valid)
-    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean '{close[0]}'?"
+    question = closest(name, valid)
+    if question:
+        return question
     return f"valid: {', '.join(valid)}" if valid else "none is valid here"
 
 
@@ -87,6 +94,7 @@ def _mapping(values: object, path: str) -> Mapping[str, object]:
     for key in values:
         if not isinstance(key, str):
             raise DataError(f"{here}: a name must be a string; received {_shown(key)}; put it in quotes")
+        _check_text(key, here)
     return values
 
 
@@ -127,6 +135,7 @@ def _scalar(field: FieldDescriptor, value: object, path: str) -> object:
     if kind == FieldDescriptor.CPPTYPE_ENUM:
         return _enum(field.enum_type, value, path)
     if kind == FieldDescriptor.CPPTYPE_STRING and isinstance(value, str):
+        _check_text(value, path)
         return value
     if kind == FieldDescriptor.CPPTYPE_BOOL and isinstance(value, bool):
         return value
@@ -136,7 +145,7 @@ def _scalar(field: FieldDescriptor, value: object, path: str) -> object:
             raise DataError(f"{path}: {value} is out of range; it must lie in [{low}, {high}]")
         return value
     if kind == FieldDescriptor.CPPTYPE_DOUBLE and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return _finite(value, path)
     raise DataError(f"{path}: expected {_KIND_NAMES[kind]}; received {_shown(value)}")
 
 
@@ -147,6 +156,22 @@ _KIND_NAMES = {
     FieldDescriptor.CPPTYPE_INT64: "a whole number",
     FieldDescriptor.CPPTYPE_DOUBLE: "a number",
 }
+
+
+def _check_text(value: str, path: str) -> None:
+    # JSON and YAML can escape half a surrogate pair, which no UTF-8 can hold.
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise DataError(f"{path}: {_shown(value)} holds half a surrogate pair, which is no text; remove it")
+
+
+def _finite(value: int | float, path: str) -> float:
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise DataError(f"{path}: {_shown(value)} is out of range; it must be finite as a 64-bit float")
+    return number
 
 
 def _enum(descriptor: Any, value: object, path: str) -> int:

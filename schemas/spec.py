@@ -46,6 +46,8 @@ class _StrictLoader(yaml.SafeLoader):
 def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen: set[str] = set()
     for key, _ in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            raise DataError(f"line {key.start_mark.line + 1}: a name must be a string; it is a list or a mapping")
         if key.value in seen:
             raise DataError(f"line {key.start_mark.line + 1}: '{key.value}' is given twice; remove one of them")
         seen.add(key.value)
@@ -79,7 +81,8 @@ def parse_spec(text: str) -> DatasetSpec:
     """
     try:
         values = yaml.load(text, Loader=_StrictLoader)  # noqa: S506  # a SafeLoader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        # A value that does not fit its tag, as in "2020-13-45", raises what its conversion raises.
         raise DataError(f"is no valid YAML: {' '.join(str(error).split())}") from None
     if values is None:
         raise DataError("is empty; `python -m pipeline infer INPUT` proposes a spec")
@@ -105,6 +108,8 @@ def resolve(spec: DatasetSpec) -> DatasetSpec:
     if not resolved.name:
         resolved.name = "dataset"
     _check_name(resolved.name, "name")
+    if resolved.HasField("id") and not resolved.id:
+        raise DataError("id: is empty; name the field that holds the id or remove the line")
     if not resolved.sequences:
         raise DataError("sequences: names no sequence; a data set needs one or more")
     for name, feature in resolved.sequences.items():

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from schemas.errors import DataError
 
 PAD_ID = 0
+OOV_ID = 1
 _ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0"))
 _UNESCAPED = {escaped[1]: plain for plain, escaped in _ESCAPES}
 
@@ -42,7 +43,7 @@ class Vocabulary:
         return len(self.tokens) + self.first_id
 
     def encode(self, tokens: pa.Array) -> npt.NDArray[np.int64]:
-        """Returns the id of each token, int64, (n,); a token out of vocabulary has id 1.
+        """Returns the id of each token, int64, (n,); a token out of vocabulary has OOV_ID.
 
         For classes (`first_id` 0) an unknown one has -1, which the caller must reject.
         """
@@ -100,9 +101,11 @@ def parse_tokens(content: bytes, path: str) -> pa.StringArray:
     if not text.endswith("\n"):
         raise DataError(f"vocabulary {path}: the last line does not end; the file is cut off; write the data set again")
     tokens = [_unescape(line, i, path) for i, line in enumerate(text[:-1].split("\n"), 1)]
-    if len(set(tokens)) < len(tokens):
-        first = next(i for i, token in enumerate(tokens, 1) if token in tokens[: i - 1])
-        raise DataError(f"vocabulary {path}, line {first}: {tokens[first - 1]!r} stands there twice; remove one")
+    seen: set[str] = set()
+    for i, token in enumerate(tokens, 1):
+        if token in seen:
+            raise DataError(f"vocabulary {path}, line {i}: {token!r} stands there twice; remove one")
+        seen.add(token)
     return pa.array(tokens, pa.string())
 
 

@@ -10,8 +10,11 @@ With 800 examples of at most 10 steps, 200 of at most 40, a budget of 400 padded
 else in the way: batches of 40 and of 10, so 20 + 20 steps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from schemas.errors import UsageError
 
@@ -100,6 +103,22 @@ def plan_batches(loads: Sequence[BucketLoad], limits: BatchLimits) -> BatchPlan:
             high = middle
     sizes = _sizes(loads, limits, low)
     return BatchPlan(tuple(sizes), _steps(loads, sizes), sum(load.records for load in loads))
+
+
+def sorted_batches(lengths: npt.NDArray[np.int64], limits: BatchLimits) -> Iterator[npt.NDArray[np.int64]]:
+    """Yields the rows of each batch, the longest first, for work whose order does not matter.
+
+    Args:
+      lengths: Of every row, int64, (rows,).
+      limits: What batches may be like; `min_examples` and `min_steps` mean nothing here.
+    """
+    order = np.argsort(-lengths, kind="stable")
+    start = 0
+    while start < len(order):
+        longest = max(int(lengths[order[start]]), 1)
+        size = max(1, min(limits.max_examples, limits.padded_steps // longest))
+        yield order[start : start + size]
+        start += size
 
 
 def _sizes(loads: Sequence[BucketLoad], limits: BatchLimits, budget: int) -> list[int]:

@@ -12,6 +12,7 @@ import yaml
 
 from schemas.errors import UsageError
 from schemas.messages import nearest
+from trainer.batch_plan import BatchLimits
 
 POOLINGS = ("mean", "max", "last")
 _BOUNDS: dict[str, tuple[float, float]] = {
@@ -68,7 +69,7 @@ class TrainerConfig:
     dropout: float = 0.5
     learning_rate: float = 0.001
     clip_norm: float = 1.0
-    epochs: int = 100
+    epochs: int = 200
     patience: int = 3
     patience_steps: int = 600
     seed: int = 0
@@ -154,7 +155,8 @@ def config_from(values: Mapping[str, object]) -> TrainerConfig:
     Raises:
       UsageError: See `load_config`.
     """
-    return TrainerConfig(**{key: _typed(key, value) for key, value in values.items()})
+    checked: dict[str, Any] = {key: _typed(key, value) for key, value in values.items()}
+    return TrainerConfig(**checked)
 
 
 def to_plain(config: TrainerConfig) -> dict[str, object]:
@@ -166,6 +168,16 @@ def to_plain(config: TrainerConfig) -> dict[str, object]:
 def dump_config(config: TrainerConfig) -> str:
     """Returns every setting as YAML."""
     return yaml.safe_dump(to_plain(config), sort_keys=False, default_flow_style=None)
+
+
+def limits_of(config: TrainerConfig) -> BatchLimits:
+    """Returns what the settings say about training batches."""
+    return BatchLimits(
+        padded_steps=config.batch_padded_steps,
+        max_examples=config.max_batch_size,
+        min_examples=config.min_batch_size,
+        min_steps=config.min_epoch_steps,
+    )
 
 
 def _read_yaml(path: str | Path) -> dict[str, object]:

@@ -8,6 +8,7 @@ The manifest says which files there are, how many records each holds and where t
 that the number of steps is known before the first one.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,9 +113,8 @@ class SplitSource:
             except StopIteration:
                 return
             except tf.errors.OpError as error:
-                first_line = (error.message or type(error).__name__).splitlines()[0]
                 raise DataError(
-                    f"{self.folder}: the records of split '{self.split}' do not fit the manifest: {first_line}; "
+                    f"{self.folder}: the records of split '{self.split}' do not fit the manifest: {_reason(error)}; "
                     f"`python -m pipeline verify {self.folder}` says which file, then write the data set again"
                 ) from None
 
@@ -196,10 +196,10 @@ class _BatchParser:
             values.row_lengths(), tf.cast(steps, tf.int64) * dims, f"'{name}' has another length than it says"
         )
         width = tf.cast(tf.maximum(tf.reduce_max(steps), 1), tf.int64)
-        padded = values.to_tensor(shape=[None, width * dims])
+        padded = values.to_tensor(shape=tf.stack([-1, width * dims]))
         if name in self._series:
             return tf.reshape(padded, [-1, width, dims])
-        return tf.cast(padded, tf.int32)
+        return tf.ensure_shape(tf.cast(padded, tf.int32), [None, None])
 
     def _label(self, label: Any, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if isinstance(label, tf.RaggedTensor):
@@ -249,6 +249,12 @@ def open_dataset(
     if training is None:
         training = split == TRAIN
     return source.batches(source.plan(limits), (order or Order()) if training else None, with_ids)
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """Returns the first line of what TensorFlow says, without the names of its nodes."""
+    lines: list[str] = (error.message or type(error).__name__).splitlines()
+    return re.sub(r"\{\{.*?\}\}|\[Op:.*", "", lines[0]).strip()
 
 
 def _paths(folder: Path, shards: Sequence[Shard]) -> list[str]:

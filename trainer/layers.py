@@ -82,6 +82,7 @@ class MaskedPooling(keras.layers.Layer):
           **kwargs: Of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
+        self.supports_masking = True  # it takes the lengths instead, and its outputs have no steps
         self.kinds = list(kinds)
         self.bidirectional = bidirectional
 
@@ -115,6 +116,9 @@ class MaskedPooling(keras.layers.Layer):
             half = inputs.shape[-1] // 2
             forward = ops.concatenate([forward[:, :half], inputs[:, 0, half:]], axis=-1)
         return _zero_where_empty(forward, lengths)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        """Passes no mask on."""
 
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""

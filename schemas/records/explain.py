@@ -5,7 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.messages import nearest
+from schemas.messages import closest
 from schemas.records.fields import Field
 
 INVALID_UTF8 = "invalid_utf8"
@@ -13,6 +13,7 @@ INVALID_JSON = "invalid_json"
 NOT_AN_OBJECT = "not_an_object"
 MISSING_FIELD = "missing_field"
 WRONG_TYPE = "wrong_type"
+_SHOWN_CHARACTERS = 80
 
 
 def parse_object(line: bytes) -> dict[str, Any] | None:
@@ -57,7 +58,7 @@ def explain_field(record: dict[str, Any], field: Field) -> tuple[str, str] | Non
             return WRONG_TYPE, f"field '{path}' must be an object that holds '{name}'; it is {_shown(value)}"
         if value.get(name) is None:
             path = ".".join(field.path[: i + 1])
-            hint = "it is null" if name in value else nearest(name, value)
+            hint = "it is null" if name in value else _similar(name, value)
             return MISSING_FIELD, f"field '{path}' must have a value; {hint}"
         value = value[name]
     if any(_fits(value, kind) for kind in field.types):
@@ -77,6 +78,14 @@ def _fits(value: Any, kind: pa.DataType) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _similar(name: str, record: dict[str, Any]) -> str:
+    shown = [key for key in record if key.isprintable() and len(key) <= _SHOWN_CHARACTERS]
+    return closest(name, shown) or "the record has no such field"
+
+
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= 80 else text[:77] + "..."
+    try:
+        text = json.dumps(value, ensure_ascii=True)
+    except RecursionError:
+        return "nested too deeply to be shown"
+    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."

@@ -7,6 +7,7 @@ with one of them, so that one bad line costs itself and the speed of its neighbo
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -50,10 +51,10 @@ class RawBlock:
     base_offset: int
 
     def received(self, i: int) -> bytes:
-        """Returns record i as it stood in the file."""
+        """Returns record i as it stood in the file, without the end of its line."""
         start = int(self.offsets[i]) - self.base_offset
         end = self.data.find(b"\n", start)
-        return self.data[start : end if end >= 0 else None]
+        return self.data[start : end if end >= 0 else None].removesuffix(b"\r")
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,17 @@ def _read(lines: _Lines, fields: list[Field], data: bytes | None) -> Iterator[tu
 def _read_group(lines: _Lines, fields: list[Field], data: bytes | None) -> pa.Table | None:
     """Returns the table of a group of lines, or None where Arrow cannot read every one."""
     content = lines.joined() if data is None else data.removeprefix(_BYTE_ORDER_MARK)
-    chosen = _choose_types(lines.text(0), fields)
+    table = _read_objects(content, fields, _choose_types(lines.text(0), fields))
+    if table is None or table.num_rows != len(lines):
+        return None
+    return pa.table({field.name: _as_canonical(_extract(table, field.path)) for field in fields})
+
+
+def _read_objects(content: bytes, fields: list[Field], chosen: dict[str, pa.DataType]) -> pa.Table | None:
+    """Returns a row for each object, or None where Arrow cannot read all of the content."""
     try:
         pc.cast(pa.array([content], pa.large_binary()), pa.large_string())  # refuses what is no UTF-8
-        table = pj.read_json(
+        return pj.read_json(
             pa.BufferReader(content),
             pj.ReadOptions(use_threads=False, block_size=len(content) + 1),
             pj.ParseOptions(
@@ -173,25 +181,36 @@ def _read_group(lines: _Lines, fields: list[Field], data: bytes | None) -> pa.Ta
         )
     except pa.ArrowInvalid:
         return None
-    if table.num_rows != len(lines):
-        return None
-    return pa.table({field.name: _as_canonical(_extract(table, field.path)) for field in fields})
 
 
 def _choose_types(line: bytes, fields: list[Field]) -> dict[str, pa.DataType]:
     """Returns the type of each field for a group, judged by its first line."""
-    flexible = [field for field in fields if len(field.types) > 1]
-    record = parse_object(line) if flexible else None
     chosen = {field.name: field.types[0] for field in fields}
+    # Where another part of the spec reads the same field as one type, that is the type.
+    settled = {field.path for field in fields if len(field.types) == 1}
+    flexible = [field for field in fields if len(field.types) > 1 and field.path not in settled]
+    record = parse_object(line) if flexible else None
+    if record is None and _read_objects(line, [], {}) is None:
+        return chosen
     for field in flexible:
-        value: object = record
-        for name in field.path:
-            value = value.get(name) if isinstance(value, dict) else None
-        if isinstance(value, list):
-            value = next((item for item in value if item is not None), None)
-        string, integer, boolean = field.types
-        chosen[field.name] = boolean if isinstance(value, bool) else integer if isinstance(value, int) else string
+        chosen[field.name] = _type_tried(line, field) if record is None else _type_seen(record, field)
     return chosen
+
+
+def _type_tried(line: bytes, field: Field) -> pa.DataType:
+    """Returns the type that Arrow reads; it takes lines that Python does not, as deeply nested ones."""
+    fitting = (kind for kind in field.types if _read_objects(line, [field], {field.name: kind}) is not None)
+    return next(fitting, field.types[0])
+
+
+def _type_seen(record: dict[str, Any], field: Field) -> pa.DataType:
+    value: object = record
+    for name in field.path:
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, list):
+        value = next((item for item in value if item is not None), None)
+    string, integer, boolean = field.types
+    return boolean if isinstance(value, bool) else integer if isinstance(value, int) else string
 
 
 def _arrow_fields(tree: Nested) -> list[pa.Field]:

@@ -37,7 +37,7 @@ class ExampleBlock:
       offsets: int64, (records,); position of each record in its file.
       lines: int64, (records,); line of each record within its block, from 0.
       sequences: By name; strings of token sequences, float32 of series.
-      label: string or double, (records,), of a class or number; Ragged strings of per-step
+      label: string or float, (records,), of a class or number; Ragged strings of per-step
         classes; None where there is no label.
       cut_steps: By name of the sequence: steps that max_length took off, int64, (records,).
       rejected: Records that are no examples.

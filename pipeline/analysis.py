@@ -1,0 +1,144 @@
+"""What one pass over the records finds out: mergeable in any order, exactly.
+
+Everything that is planned from it (vocabulary, buckets, normalisation) comes from the training
+split alone; the counts cover all records.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import apache_beam as beam
+
+from pipeline.moments import ExactMoments
+from pipeline.token_counts import TokenCounts
+from schemas.records.rejected import Rejected
+
+_EXAMPLES_KEPT = 3  # first offenders of each reason, for the end of the run
+
+
+class BlockSummary(NamedTuple):
+    """What is kept of one block.
+
+    Attributes:
+      line_count: Lines, blank ones included.
+      records: Records read.
+      digest: SHA-256 over its range of the file.
+    """
+
+    line_count: int
+    records: int
+    digest: bytes
+
+
+@dataclass
+class Analysis:
+    """Facts about blocks of records.
+
+    Attributes:
+      blocks: By index of the block.
+      rejected: Records, by reason.
+      dropped: Records, by policy.
+      offenders: By reason: the first rejected records, with the index of their block.
+      bucket_lengths: Training records by the length that the buckets go by.
+      tokens: By name of the token sequence, and "label" for classes: of the training split.
+      moments: By name of the series, and "label" for a number: of each dimension.
+      train_records: Records of the training split.
+    """
+
+    blocks: dict[int, BlockSummary] = field(default_factory=dict)
+    rejected: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    offenders: dict[str, list[tuple[int, Rejected]]] = field(default_factory=dict)
+    bucket_lengths: Counter[int] = field(default_factory=Counter)
+    tokens: dict[str, TokenCounts] = field(default_factory=dict)
+    moments: dict[str, list[ExactMoments]] = field(default_factory=dict)
+    train_records: int = 0
+
+    @property
+    def read(self) -> int:
+        """Records read."""
+        return sum(block.records for block in self.blocks.values())
+
+    @property
+    def examples(self) -> int:
+        """Records that became examples."""
+        return self.read - self.rejected.total() - self.dropped.total()
+
+    def reject(self, block: int, rejected: Iterable[Rejected]) -> None:
+        """Counts rejected records of a block and remembers the first."""
+        for item in rejected:
+            self.rejected[item.reason] += 1
+            self._remember(item.reason, [(block, item)])
+
+    def merge(self, other: "Analysis") -> "Analysis":
+        """Adds what another one found out about other blocks; returns itself."""
+        self.blocks |= other.blocks
+        self.rejected += other.rejected
+        self.dropped += other.dropped
+        self.bucket_lengths += other.bucket_lengths
+        self.train_records += other.train_records
+        for reason, offenders in other.offenders.items():
+            self._remember(reason, offenders)
+        for name, counts in other.tokens.items():
+            self.tokens.setdefault(name, TokenCounts()).merge(counts)
+        for name, moments in other.moments.items():
+            own = self.moments.setdefault(name, [ExactMoments() for _ in moments])
+            for mine, theirs in zip(own, moments, strict=True):
+                mine.merge(theirs)
+        return self
+
+    def compact(self) -> "Analysis":
+        """Makes itself as small as it can be; returns itself."""
+        for counts in self.tokens.values():
+            counts.compact()
+        return self
+
+    def first_lines(self, block_files: list[str]) -> dict[int, int]:
+        """Returns the line, from 0, with which each block begins in its file.
+
+        Args:
+          block_files: The file of each block, by index; blocks of one file in order.
+        """
+        lines: Counter[str] = Counter()
+        first = {}
+        for index, path in enumerate(block_files):
+            first[index] = lines[path]
+            lines[path] += self.blocks[index].line_count if index in self.blocks else 0
+        return first
+
+    def _remember(self, reason: str, offenders: list[tuple[int, Rejected]]) -> None:
+        self.offenders[reason] = first_offenders([*self.offenders.get(reason, []), *offenders])
+
+
+def first_offenders(offenders: list[tuple[int, Rejected]]) -> list[tuple[int, Rejected]]:
+    """Returns the first few rejected records, each with the index of its block."""
+    return sorted(offenders, key=lambda item: (item[0], item[1].offset))[:_EXAMPLES_KEPT]
+
+
+class MergeAnalyses(beam.CombineFn):  # type: ignore[misc]  # Beam has no types
+    """Merges the analyses of blocks into one of all."""
+
+    def create_accumulator(self) -> Analysis:
+        """Returns an analysis of nothing."""
+        return Analysis()
+
+    def add_input(self, accumulator: Analysis, element: Analysis) -> Analysis:
+        """Returns the accumulator with one more block."""
+        return accumulator.merge(element)
+
+    def merge_accumulators(self, accumulators: Iterable[Analysis]) -> Analysis:
+        """Returns one accumulator of all."""
+        merged = Analysis()
+        for accumulator in accumulators:
+            merged.merge(accumulator)
+        return merged
+
+    def compact(self, accumulator: Analysis) -> Analysis:
+        """Returns the accumulator as small as it can be before it travels."""
+        return accumulator.compact()
+
+    def extract_output(self, accumulator: Analysis) -> Analysis:
+        """Returns the analysis."""
+        return accumulator.compact()

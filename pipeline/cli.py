@@ -1,0 +1,142 @@
+"""The command line of the pipeline: `run`, `infer` and `verify`.
+
+Standard output carries one JSON document (or the proposed spec), everything else goes to standard
+error. Exit codes: 0 done; 1 the data or a check failed; 2 wrong usage.
+"""
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from schemas.errors import LengthwiseError, UsageError
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code."""
+    console = Console(stderr=True, soft_wrap=True, markup=False)
+    try:
+        options, rest = _parser().parse_known_args(arguments)
+        if rest and options.command != "run":
+            raise UsageError(f"{rest[0]}: is no option of `{options.command}`; see --help")
+        return _COMMANDS[options.command](options, rest, console)
+    except LengthwiseError as error:
+        for line in error.details:
+            console.print(line, highlight=False)
+        console.print(f"error: {error}", highlight=False)
+        return error.exit_code
+    except KeyboardInterrupt:
+        console.print("error: interrupted; nothing was published", highlight=False)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="python -m pipeline", description="Raw records → bucketed TFRecords with a manifest.")
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
+    _add_run(commands)
+    infer = commands.add_parser("infer", help="propose a spec from data", allow_abbrev=False)
+    infer.add_argument("inputs", nargs="+", metavar="INPUT", help="[SPLIT=]PATTERN of JSONL files")
+    verify = commands.add_parser("verify", help="check a data set against its manifest", allow_abbrev=False)
+    verify.add_argument("folder", metavar="DIR", help="folder of the data set")
+    return parser
+
+
+def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    run = commands.add_parser(
+        "run",
+        help="write a data set",
+        description="Writes a data set. Any other option is one of Beam's, such as --runner or --direct_num_workers.",
+        allow_abbrev=False,
+    )
+    run.add_argument("--spec", required=True, help="YAML file that says what a record is")
+    run.add_argument(
+        "--input",
+        required=True,
+        nargs="+",
+        action="extend",
+        metavar="[SPLIT=]PATTERN",
+        help="JSONL files; SPLIT= puts all their records into one split",
+    )
+    run.add_argument("--output", required=True, metavar="DIR", help="folder of the data set")
+    run.add_argument("--replace", action="store_true", help="replace the data set that is there")
+    run.add_argument(
+        "--max_rejected",
+        default="0",
+        metavar="N|N%",
+        help="rejected records allowed before the run fails: a count, or a share such as 0.5%% (default 0)",
+    )
+
+
+def _run(options: argparse.Namespace, rest: list[str], console: Console) -> int:
+    # Beam warns about Google libraries that nobody asked for, some of it while it is imported.
+    logging.getLogger().setLevel(logging.ERROR)
+    # It takes 2 s to import, which --help and a misspelt option need not wait for.
+    from pipeline.inputs import plan_job
+    from pipeline.options import beam_options
+    from pipeline.run import run
+    from pipeline.summary import describe
+    from schemas.spec import load_spec
+
+    beam = beam_options(rest)
+    spec = load_spec(options.spec)
+    job = plan_job(
+        spec,
+        options.input,
+        options.output,
+        replace=options.replace,
+        max_rejected=parse_limit(options.max_rejected),
+        spec_text=Path(options.spec).read_text(encoding="utf-8"),
+    )
+    manifest = run(job, beam, console)
+    print(json.dumps(describe(manifest, options.output), indent=2))
+    return 0
+
+
+def _infer(options: argparse.Namespace, _: list[str], console: Console) -> int:
+    from pipeline.infer import propose
+
+    proposal = propose(options.inputs)
+    for note in proposal.notes:
+        console.print(note, highlight=False)
+    sys.stdout.write(proposal.text)
+    return 0
+
+
+def _verify(options: argparse.Namespace, _: list[str], console: Console) -> int:
+    from pipeline.verify import verify
+
+    result = verify(options.folder)
+    for problem in result["problems"]:
+        console.print(problem, highlight=False)
+    print(json.dumps(result, indent=2))
+    return 1 if result["problems"] else 0
+
+
+def parse_limit(text: str) -> int | float:
+    """Returns the limit that `--max_rejected` states: a count, or a share as a float.
+
+    Raises:
+      UsageError: It is neither.
+    """
+    try:
+        limit = float(text[:-1]) / 100 if text.endswith("%") else int(text)
+    except ValueError:
+        limit = -1
+    if limit < 0 or (isinstance(limit, float) and not limit <= 1):
+        raise UsageError(f"--max_rejected {text}: is no limit; say a count such as 10, or a share such as 0.5%")
+    return limit
+
+
+_COMMANDS = {"run": _run, "infer": _infer, "verify": _verify}

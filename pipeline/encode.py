@@ -1,0 +1,216 @@
+"""Staged examples become records on disk: ids for tokens, a bucket for a length, bytes for a record."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import files
+from pipeline.analysis import first_offenders
+from pipeline.failure import reporting
+from pipeline.job import Job
+from pipeline.segments import INDEX_TYPE, Index, write_segment
+from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
+from pipeline.stage import StagedBlock, bucket_lengths, cut_column, sequence_column
+from pipeline.vocabularies import PlanFiles, load_vocabulary
+from schemas.buckets import Int64s, bucket_index
+from schemas.dataset_pb2 import DatasetSpec
+from schemas.example import BytesColumn, Column, FloatColumn, Int64Column, encode_examples, frame, one_each
+from schemas.manifest import length_feature
+from schemas.manifest_pb2 import Bucket
+from schemas.messages import canonical_json
+from schemas.records.fields import LABEL
+from schemas.records.ragged import Ragged, from_lists
+from schemas.records.rejected import Rejected, dump_rejected, excerpt
+from schemas.spec import steps_of
+from schemas.vocabulary import OOV_ID, Vocabulary
+
+Mask = npt.NDArray[np.bool_]
+
+FACTS = "facts"
+UNKNOWN_LABEL = "unknown_label"
+
+
+@dataclass(frozen=True)
+class EncodedBlock:
+    """The records of a block, in the order of the input.
+
+    Attributes:
+      frames: TFRecord frames, binary, (records,).
+      splits: Index of the split of each, int64, (records,).
+      buckets: Bucket of each, int64, (records,).
+      index: INDEX_TYPE, (records,).
+      facts: By name of the split.
+    """
+
+    frames: pa.BinaryArray
+    splits: Int64s
+    buckets: Int64s
+    index: Index
+    facts: dict[str, SplitFacts]
+
+
+class EncodeBlocks(beam.PTransform):  # type: ignore[misc]  # Beam has no types
+    """PCollection of `StagedBlock` → PCollections of `Segment` (main) and `WrittenFacts` (FACTS)."""
+
+    def __init__(self, job: Job, plan: Any) -> None:
+        super().__init__()
+        self._job = job
+        self._plan = plan
+
+    def expand(self, staged: beam.PCollection) -> Any:
+        """Encodes every block by the plan, a side input."""
+        return staged | "Encode" >> beam.ParDo(_EncodeBlock(self._job), self._plan).with_outputs(FACTS, main="segments")
+
+
+class _EncodeBlock(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    @reporting
+    def process(self, staged: StagedBlock, plan: PlanFiles) -> Iterator[Any]:
+        job = self._job
+        batch = _load(files.read(staged.path))
+        vocabularies = {name: load_vocabulary(*where) for name, where in plan.locations(job.output).items()}
+        facts = WrittenFacts()
+        known = _known_labels(batch, vocabularies.get(LABEL))
+        if not known.all():
+            rejected = [_reject_label(batch, int(i), staged.source) for i in np.flatnonzero(~known)]
+            files.write(job.rejected_path(staged.index, "encode"), dump_rejected(rejected), attempt="encode")
+            facts.rejected = Counter(item.reason for item in rejected)
+            facts.offenders = {UNKNOWN_LABEL: first_offenders([(staged.index, item) for item in rejected])}
+            batch = batch.filter(pa.array(known))
+        if batch.num_rows:
+            encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits)
+            facts.splits = encoded.facts
+            segment = write_segment(
+                job.segment_path(staged.index),
+                encoded.frames,
+                encoded.splits,
+                encoded.buckets,
+                encoded.index,
+                job.splits,
+            )
+            for group in segment.groups:
+                facts.bytes[group.split, group.bucket] += group.bytes
+            yield segment
+        yield beam.pvalue.TaggedOutput(FACTS, facts)
+
+
+def encode_block(
+    batch: pa.RecordBatch,
+    spec: DatasetSpec,
+    vocabularies: Mapping[str, Vocabulary],
+    buckets: Sequence[Bucket],
+    split_names: list[str],
+) -> EncodedBlock:
+    """Encodes staged examples whose labels are all known.
+
+    Args:
+      batch: Columns as `StageBlocks` wrote them.
+      spec: A resolved spec.
+      vocabularies: By name of the token sequence, and "label" for classes.
+      buckets: In rising order of length.
+      split_names: What the column "split" is an index into.
+    """
+    columns = _EncodedColumns(batch, spec, vocabularies)
+    frames = frame(encode_examples(columns.features(batch["id"])))
+    index = np.empty(batch.num_rows, INDEX_TYPE)
+    index["order"] = batch["order"].to_numpy()
+    index["length"] = columns.bucket_length
+    index["size"] = pc.binary_length(frames).to_numpy(zero_copy_only=False)
+    splits = batch["split"].to_numpy().astype(np.int64)
+    facts = {split_names[i]: columns.facts(splits == i) for i in np.unique(splits)}
+    return EncodedBlock(frames, splits, bucket_index(columns.bucket_length, buckets), index, facts)
+
+
+class _EncodedColumns:
+    """The columns of a block as numbers."""
+
+    def __init__(self, batch: pa.RecordBatch, spec: DatasetSpec, vocabularies: Mapping[str, Vocabulary]) -> None:
+        self.sequences = {
+            name: _numbers(batch[sequence_column(name)], vocabularies.get(name), steps_of(spec.sequences[name]))
+            for name in sorted(spec.sequences)
+        }
+        self.lengths = {name: sequence.lengths for name, sequence in self.sequences.items()}
+        self.bucket_length = bucket_lengths(self.lengths, spec)
+        self.cut = {name: batch[cut_column(name)].to_numpy() for name in self.sequences}
+        self.label = _label(batch, vocabularies.get(LABEL)) if LABEL in batch.schema.names else None
+        self._has_classes = LABEL in vocabularies
+
+    def features(self, ids: pa.Array) -> dict[str, Column]:
+        """Returns the stored features, as `schemas.manifest.stored_features` lists them."""
+        features: dict[str, Column] = {"id": BytesColumn(ids)}
+        features |= {name: _stored(sequence) for name, sequence in self.sequences.items()}
+        for name, lengths in self.lengths.items():
+            features[length_feature(name)] = Int64Column(lengths, one_each(len(lengths)))
+        if self.label is not None:
+            features[LABEL] = _stored(self.label)
+        return features
+
+    def facts(self, inside: Mask) -> SplitFacts:
+        """Returns the facts of some of the records."""
+        facts = SplitFacts(records=int(inside.sum()))
+        facts.bucket_length.lengths = length_counts(self.bucket_length[inside])
+        for name, sequence in self.sequences.items():
+            cut = self.cut[name][inside]
+            unknown = 0
+            if pa.types.is_integer(sequence.values.type):
+                unknown = int((sequence.filter(inside).values.to_numpy() == OOV_ID).sum())
+            facts.sequences[name] = SequenceFacts(
+                length_counts(self.lengths[name][inside]), int((cut > 0).sum()), int(cut.sum()), unknown
+            )
+        if self._has_classes and self.label is not None:
+            facts.classes = length_counts(self.label.filter(inside).values.to_numpy())
+        return facts
+
+
+def _load(content: bytes) -> pa.RecordBatch:
+    return pa.ipc.open_file(pa.py_buffer(content)).get_batch(0)
+
+
+def _known_labels(batch: pa.RecordBatch, classes: Vocabulary | None) -> Mask:
+    """Which records have only labels that the training split has, too."""
+    if classes is None:
+        return np.ones(batch.num_rows, bool)
+    label = _label(batch, classes)
+    unknown = np.concatenate([[0], np.cumsum(label.values.to_numpy() < 0)])
+    return cast("Mask", np.diff(unknown[label.offsets]) == 0)
+
+
+def _reject_label(batch: pa.RecordBatch, i: int, path: str) -> Rejected:
+    rule = "a label outside the training split must occur in it, too; the model could never answer it"
+    received = canonical_json(batch[LABEL][i].as_py())
+    offset, line = batch["offset"][i].as_py(), batch["line"][i].as_py()
+    return Rejected(path, offset, line, UNKNOWN_LABEL, rule, excerpt(received)).placed(path, 0)
+
+
+def _label(batch: pa.RecordBatch, classes: Vocabulary | None) -> Ragged:
+    column = batch[LABEL]
+    if pa.types.is_list(column.type):
+        return _numbers(column, classes, 1)
+    values = column if classes is None else _ids(column, classes)
+    return Ragged(values, one_each(len(column)))
+
+
+def _numbers(column: pa.ListArray, vocabulary: Vocabulary | None, dims: int) -> Ragged:
+    lists = from_lists(column, dims)
+    return lists if vocabulary is None else replace(lists, values=_ids(lists.values, vocabulary))
+
+
+def _ids(tokens: pa.DictionaryArray, vocabulary: Vocabulary) -> pa.Array:
+    """Looks each different token up once."""
+    return pa.array(vocabulary.encode(tokens.dictionary)[tokens.indices.to_numpy()])
+
+
+def _stored(sequence: Ragged) -> Column:
+    values = sequence.values.to_numpy(zero_copy_only=False)
+    if pa.types.is_integer(sequence.values.type):
+        return Int64Column(values, sequence.offsets)
+    return FloatColumn(values.astype(np.float32, copy=False), sequence.offsets)

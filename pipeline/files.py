@@ -1,0 +1,107 @@
+"""Files on any filesystem that Beam knows: whole files in, whole files out.
+
+Nothing else in the package opens a path of the data set.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata
+from apache_beam.io.filesystems import FileSystems
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_RAW = CompressionTypes.UNCOMPRESSED
+
+
+def join(folder: str, *parts: str) -> str:
+    """Returns a path within a folder."""
+    return cast("str", FileSystems.join(folder, *parts))
+
+
+def match(pattern: str) -> list[FileMetadata]:
+    """Returns the files that a pattern matches, sorted by path; none is no error."""
+    try:
+        found = FileSystems.match([pattern])[0].metadata_list
+    except BeamIOError as error:
+        # Some filesystems report a path that does not exist as an error.
+        if all(isinstance(cause, FileNotFoundError) for cause in (error.exception_details or {}).values()):
+            return []
+        raise
+    return sorted(found, key=lambda file: str(file.path))
+
+
+def is_folder(path: str) -> bool:
+    """Returns whether a path is a folder of the local disk; object stores have none."""
+    return is_local(path) and Path(path).is_dir()
+
+
+def is_file(path: str) -> bool:
+    """Returns whether a path is a file of the local disk."""
+    return is_local(path) and Path(path).is_file()
+
+
+def exists(path: str) -> bool:
+    """Returns whether there is a file of this path."""
+    return bool(FileSystems.exists(path))
+
+
+@contextlib.contextmanager
+def reading(path: str) -> Iterator[BinaryIO]:
+    """Opens a file to read bytes as they are, whatever its suffix says."""
+    stream = FileSystems.open(path, compression_type=_RAW)
+    try:
+        yield stream
+    finally:
+        stream.close()
+
+
+def read(path: str) -> bytes:
+    """Returns the content of a file."""
+    with reading(path) as stream:
+        return stream.read()
+
+
+def read_range(path: str, start: int, size: int) -> bytes:
+    """Returns `size` bytes of a file from position `start`."""
+    with reading(path) as stream:
+        stream.seek(start)
+        return stream.read(size)
+
+
+def write(path: str, content: bytes, attempt: str) -> None:
+    """Writes a file so that nobody ever sees a part of it under its name.
+
+    Args:
+      path: Of the file; its folder is made where it is missing.
+      content: What it will hold.
+      attempt: Something that no other writer of the same file has at the same time.
+    """
+    temporary = f"{path}.{attempt}.tmp"
+    with FileSystems.create(temporary, compression_type=_RAW) as stream:
+        stream.write(content)
+    FileSystems.rename([temporary], [path])
+
+
+def delete(paths: list[str]) -> None:
+    """Deletes files and folders with all they hold; one that is not there is no error."""
+    present = [path for path in paths if FileSystems.exists(path)]
+    if present:
+        FileSystems.delete(present)
+
+
+def delete_empty_folders(folder: str) -> None:
+    """Deletes the folders within a local folder, and itself, as far as they hold no file."""
+    if not is_folder(folder):
+        return
+    inner = sorted((path for path in Path(folder).rglob("*") if path.is_dir()), reverse=True)
+    for path in [*inner, Path(folder)]:
+        with contextlib.suppress(OSError):  # holds a file
+            path.rmdir()
+
+
+def is_local(path: str) -> bool:
+    """Returns whether a path lies on the local disk."""
+    return not _SCHEME.match(path)

@@ -1,0 +1,142 @@
+"""From what a person typed to a job: patterns become files, the output is checked."""
+
+import datetime
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+
+from pipeline import files
+from pipeline.job import SHARD_BYTES, InputFile, Job
+from schemas.dataset_pb2 import DatasetSpec
+from schemas.errors import DataError, UsageError
+from schemas.manifest import MANIFEST_NAME
+from schemas.records.blocks import BLOCK_BYTES
+from schemas.records.fields import fields_of
+from schemas.records.formats import check_format
+from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION
+
+_NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
+
+
+def plan_job(
+    spec: DatasetSpec,
+    inputs: Sequence[str],
+    output: str,
+    *,
+    replace: bool = False,
+    max_rejected: int | float = 0,
+    spec_text: str = "",
+    block_bytes: int = BLOCK_BYTES,
+    shard_bytes: int = SHARD_BYTES,
+) -> Job:
+    """Returns the run that these settings mean; reads nothing but the list of files.
+
+    Args:
+      spec: A resolved spec.
+      inputs: Patterns, each `PATTERN` or `SPLIT=PATTERN`.
+      output: Folder of the data set.
+      replace: Whether a data set that is there may be replaced.
+      max_rejected: Rejected records allowed: a count, or as a float a share.
+      spec_text: The spec as the person wrote it, kept beside the data set.
+      block_bytes: Size of a block.
+      shard_bytes: Size that a shard aims at.
+
+    Raises:
+      UsageError: A setting that cannot mean anything.
+      DataError: The input is empty.
+    """
+    fields_of(spec)
+    check_output(output, replace)
+    found = match_inputs(inputs)
+    return Job(
+        spec_bytes=spec.SerializeToString(deterministic=True),
+        inputs=tuple(found),
+        fractions=split_fractions(spec, {file.split for file in found}),
+        output=output.rstrip("/") or output,
+        run=_run_name(),
+        block_bytes=block_bytes,
+        shard_bytes=shard_bytes,
+        max_rejected=max_rejected,
+        spec_text=spec_text,
+    )
+
+
+def match_inputs(inputs: Sequence[str]) -> list[InputFile]:
+    """Returns the files that patterns match, sorted by path, each once.
+
+    Raises:
+      UsageError: A pattern that is empty or matches no file, a format that is not read, or a file
+        that is given to two splits.
+      DataError: All files are empty.
+    """
+    if not inputs:
+        raise UsageError("--input: names no file; say --input [SPLIT=]PATTERN")
+    found: dict[str, InputFile] = {}
+    for text in inputs:
+        for file in _match(text):
+            known = found.setdefault(file.path, file)
+            if known.split != file.split:
+                splits = " and ".join(sorted(repr(split) for split in (known.split, file.split)))
+                raise UsageError(f"{file.path}: is given to the splits {splits}; name it once")
+    if not any(file.bytes for file in found.values()):
+        raise DataError(f"{next(iter(sorted(found)))}: is empty (0 bytes), as is all input; check what should write it")
+    return [found[path] for path in sorted(found)]
+
+
+def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
+    """Returns how the records of files without a split of their own are shared out.
+
+    Files given as `train=` count as such: `train` is what is left for training, and 10 % of it
+    are held out for validation unless an input or the spec says otherwise.
+
+    Args:
+      spec: A resolved spec.
+      named: Splits of the input files; empty for those without.
+
+    Raises:
+      UsageError: An input and the spec both decide on one split.
+    """
+    fractions = dict(spec.split.fractions)
+    others = named - {"", TRAIN}
+    both = others & set(fractions)
+    if both:
+        name = min(both)
+        raise UsageError(f"split '{name}' comes from --input {name}= and from split.fractions in the spec; remove one")
+    if fractions:
+        return fractions
+    return {TRAIN: 1.0} if VALIDATION in others else DEFAULT_FRACTIONS
+
+
+def check_output(output: str, replace: bool) -> None:
+    """Checks that a data set may be written to a folder.
+
+    Raises:
+      UsageError: It is no folder, or holds a data set that must not be replaced.
+    """
+    if not output:
+        raise UsageError("--output: is empty; name the folder to write the data set to")
+    if files.exists(files.join(output, MANIFEST_NAME)) and not replace:
+        raise UsageError(f"{output}: holds a data set already; say --replace to replace it, or name another folder")
+    if files.is_file(output):
+        raise UsageError(f"{output}: is a file; --output must name a folder")
+
+
+def _match(text: str) -> list[InputFile]:
+    named = _NAMED.fullmatch(text)
+    split, pattern = (named[1], named[2]) if named else ("", text)
+    if not pattern:
+        raise UsageError(f"--input {text!r}: names no file; say --input [SPLIT=]PATTERN")
+    if files.is_folder(pattern):
+        raise UsageError(f"--input {pattern}: is a folder; say which files in it: {files.join(pattern, '*.jsonl')}")
+    found = files.match(pattern)
+    if not found:
+        raise UsageError(f"--input {pattern}: matches no file; check the path, and quote a pattern for the shell")
+    for file in found:
+        check_format(file.path)
+    return [InputFile(str(file.path), int(file.size_in_bytes), split) for file in found]
+
+
+def _run_name() -> str:
+    """Sorts by time, and no two runs share one."""
+    now = datetime.datetime.now(datetime.UTC)
+    return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

@@ -1,0 +1,70 @@
+"""Beam's own options: checked for misspellings, and the runner that they mean."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
+
+from schemas.errors import UsageError
+from schemas.messages import nearest
+
+LOCAL_RUNNER = "FnApiRunner"
+_LOCAL_NAMES = {None, "DirectRunner", "direct", LOCAL_RUNNER}
+
+
+def beam_options(flags: Sequence[str]) -> PipelineOptions:
+    """Returns the options that flags mean.
+
+    DirectRunner switches between three engines and says nothing; here it means FnApiRunner.
+
+    Args:
+      flags: What the command itself did not understand.
+
+    Raises:
+      UsageError: A flag that Beam does not know, or streaming.
+    """
+    _refuse_unknown(flags)
+    options = PipelineOptions(list(flags))
+    standard = options.view_as(StandardOptions)
+    if standard.streaming:
+        raise UsageError("--streaming: `run` reads files that are complete; leave it out, and run again for new files")
+    if standard.runner in _LOCAL_NAMES:
+        standard.runner = LOCAL_RUNNER
+    return options
+
+
+def describe_runner(options: PipelineOptions) -> str:
+    """Returns the runner in words."""
+    runner = options.view_as(StandardOptions).runner
+    if runner != LOCAL_RUNNER:
+        return str(runner)
+    direct = options.view_as(DirectOptions)
+    return f"{runner}, {direct.direct_running_mode}, {direct.direct_num_workers} worker(s)"
+
+
+def _refuse_unknown(flags: Sequence[str]) -> None:
+    """Beam itself passes over an option that it does not know."""
+    parser = BeamArgumentParser(allow_abbrev=False, add_help=False)
+    for kind in _all_kinds(PipelineOptions):
+        kind._add_argparse_args(parser)  # the only way to ask for their names
+    try:
+        _, unknown = parser.parse_known_args(list(flags))
+    except (argparse.ArgumentError, SystemExit):
+        raise UsageError(f"{' '.join(flags)}: Beam does not understand these options") from None
+    if unknown:
+        names = [name for action in parser._actions for name in action.option_strings]
+        own = ("--spec", "--input", "--output", "--replace", "--max_rejected")
+        flag = unknown[0].split("=")[0]
+        raise UsageError(f"{unknown[0]}: is no option of this command or of Beam; {_hint(flag, [*names, *own])}")
+
+
+def _hint(flag: str, names: list[str]) -> str:
+    hint = nearest(flag, names)
+    return hint if hint.startswith("did you mean") else "see `python -m pipeline run --help`"
+
+
+def _all_kinds(base: Any) -> list[Any]:
+    kinds: list[Any] = [kind for child in base.__subclasses__() for kind in (child, *_all_kinds(child))]
+    return [kind for kind in dict.fromkeys(kinds) if "_add_argparse_args" in vars(kind)]

@@ -1,0 +1,35 @@
+"""The one step in the middle: from the analysis of all blocks to the plan of the data set."""
+
+from collections.abc import Iterator
+
+import apache_beam as beam
+
+from pipeline.analysis import Analysis
+from pipeline.failure import reporting
+from pipeline.job import Job
+from pipeline.plan import plan_dataset
+from pipeline.publish import judge_rejected
+from pipeline.vocabularies import PlanFiles, write_plan
+
+
+class PlanDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types
+    """PCollection of one `Analysis` → PCollection of one `PlanFiles`."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self._job = job
+
+    def expand(self, analysis: beam.PCollection) -> beam.PCollection:
+        """Plans once, after all blocks."""
+        return analysis | "Plan" >> beam.ParDo(_Plan(self._job))
+
+
+class _Plan(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    @reporting
+    def process(self, analysis: Analysis) -> Iterator[PlanFiles]:
+        # Before anything is encoded, so that bad input costs half a run.
+        judge_rejected(self._job, analysis)
+        yield write_plan(plan_dataset(analysis, self._job.spec), self._job.output)

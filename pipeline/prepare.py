@@ -1,0 +1,74 @@
+"""The whole graph on one screen."""
+
+from collections.abc import Sequence
+
+import apache_beam as beam
+from apache_beam.pvalue import AsList, AsSingleton
+
+from pipeline.analysis import MergeAnalyses
+from pipeline.encode import FACTS, EncodeBlocks
+from pipeline.inputs import plan_job
+from pipeline.job import Job
+from pipeline.planning import PlanDataset
+from pipeline.publish import PublishDataset
+from pipeline.shards import WriteShards
+from pipeline.split_facts import MergeWrittenFacts
+from pipeline.stage import ANALYSES, StageBlocks
+from schemas.dataset_pb2 import DatasetSpec
+
+
+class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types
+    """Raw records → a published data set: PBegin → PCollection of one `Manifest`.
+
+    Example:
+      with beam.Pipeline(runner="FnApiRunner") as p:
+          manifest = p | PrepareDataset(load_spec("spec.yaml"), inputs=["reviews/*.jsonl"], output="dataset")
+
+    Composes with a pipeline of yours. What it stages under `output/.staging` is deleted by the
+    `run` command; in a pipeline of your own delete it afterwards with `transform.job.staging`.
+
+    Attributes:
+      job: The run, with its inputs matched when the transform was made.
+    """
+
+    def __init__(
+        self,
+        spec: DatasetSpec | None = None,
+        *,
+        inputs: Sequence[str] = (),
+        output: str = "",
+        replace: bool = False,
+        max_rejected: int | float = 0,
+        job: Job | None = None,
+    ) -> None:
+        """Matches the inputs and checks the output.
+
+        Args:
+          spec: As `schemas.spec.load_spec` returns it.
+          inputs: Patterns, each `PATTERN` or `SPLIT=PATTERN`.
+          output: Folder of the data set.
+          replace: Whether a data set that is there may be replaced.
+          max_rejected: Rejected records allowed: a count, or as a float a share.
+          job: A run that is planned already, in place of all the others.
+
+        Raises:
+          UsageError: A pattern matches nothing, or the output holds a data set.
+        """
+        super().__init__()
+        if job is None:
+            if spec is None:
+                raise TypeError("PrepareDataset needs a spec")
+            job = plan_job(spec, inputs, output, replace=replace, max_rejected=max_rejected)
+        self.job = job
+
+    def expand(self, pbegin: beam.Pipeline) -> beam.PCollection:
+        """Wires the steps."""
+        job = self.job
+        blocks = pbegin | "Blocks" >> beam.Create(job.blocks()) | "Spread blocks" >> beam.Reshuffle()
+        staged = blocks | "Stage blocks" >> StageBlocks(job)
+        analysis = AsSingleton(staged[ANALYSES] | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()))
+        plan = AsSingleton(analysis.pvalue | "Plan data set" >> PlanDataset(job))
+        encoded = staged.staged | "Encode blocks" >> EncodeBlocks(job, plan)
+        facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts())
+        shards = facts | "Write shards" >> WriteShards(job, AsList(encoded.segments))
+        return shards | "Publish data set" >> PublishDataset(job, analysis, plan, AsSingleton(facts))

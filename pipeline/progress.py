@@ -1,0 +1,88 @@
+"""How far a run is, judged by what it has staged: the same for every runner.
+
+Each step leaves a file for each block, so the bytes of the input that are through a step are those
+of the blocks whose file is there. What a step costs is measured: staging a byte takes about as
+long as encoding and writing it.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from pipeline import files
+from pipeline.job import Job
+
+_STAGE_SHARE = 0.55  # of the time of a run; the other 45 % are encoding and writing
+_POLL_SECONDS = 0.5
+_LINE_SECONDS = 10.0  # between lines where the output is no terminal
+
+
+class ShowProgress:
+    """Context in which a run's progress appears on standard error."""
+
+    def __init__(self, job: Job, console: Console) -> None:
+        self._job = job
+        self._console = console
+        self._sizes = {block.index: block.end - block.start for block in job.blocks()}
+        self._total = max(1, sum(self._sizes.values()))
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._started = time.monotonic()
+
+    def __enter__(self) -> "ShowProgress":
+        """Begins to watch."""
+        self._started = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops watching."""
+        self._stop.set()
+        self._thread.join()
+
+    def share_done(self) -> tuple[float, str]:
+        """Returns the share of the work that is done, in [0, 1], and the step at hand."""
+        staged = self._bytes_in("blocks", ".arrow")
+        encoded = self._bytes_in("segments", ".index")
+        step = "reading" if staged < self._total else "encoding and writing"
+        share = _STAGE_SHARE * staged + (1 - _STAGE_SHARE) * encoded
+        return share / self._total, step
+
+    def _bytes_in(self, folder: str, suffix: str) -> int:
+        found = files.match(files.join(self._job.staging, folder, f"block-*{suffix}"))
+        indices = (int(str(file.path).rsplit("block-", 1)[1].split(".")[0]) for file in found)
+        return sum(self._sizes[index] for index in indices)
+
+    def _watch(self) -> None:
+        show = self._bar if self._console.is_terminal else self._lines
+        show()
+
+    def _bar(self) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=self._console, transient=True) as progress:
+            task = progress.add_task("reading", total=1.0)
+            self._poll(lambda share, step: progress.update(task, completed=share, description=step), _POLL_SECONDS)
+
+    def _lines(self) -> None:
+        def line(share: float, step: str) -> None:
+            self._console.print(
+                f"{step}: {share:.0%} of {self._total:,} bytes, {self._remaining(share)}", highlight=False
+            )
+
+        self._poll(line, _LINE_SECONDS)
+
+    def _poll(self, show: Callable[[float, str], object], seconds: float) -> None:
+        while not self._stop.wait(seconds):
+            show(*self.share_done())
+
+    def _remaining(self, share: float) -> str:
+        if share <= 0:
+            return "time left unknown"
+        seconds = (time.monotonic() - self._started) * (1 - share) / share
+        return f"about {int(seconds // 60)}:{int(seconds % 60):02d} left"

@@ -1,0 +1,177 @@
+"""The last step: check every total, then make the data set visible with one atomic write."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import apache_beam as beam
+
+from pipeline import files
+from pipeline.analysis import Analysis
+from pipeline.failure import reporting
+from pipeline.job import Job
+from pipeline.plan import check_rejected
+from pipeline.rejects import describe_offenders, gather_rejected
+from pipeline.shards import shard_tasks
+from pipeline.split_facts import WrittenFacts
+from pipeline.vocabularies import PlanFiles
+from schemas.errors import DataError
+from schemas.manifest import DIGEST_DIGITS, MANIFEST_NAME, dump_manifest, named_files, seal, stored_features
+from schemas.manifest_pb2 import Counts, InputFile, Manifest, RejectedFile, Shard
+from schemas.records.blocks import file_digest
+from schemas.records.fields import LABEL
+from schemas.spec import dump_spec
+
+# What this package writes under names that hold a digest; only such files are ever swept.
+_SWEPT = ("*/bucket-*-shard-*.tfrecord", "*/bucket-*-shard-*.index", "vocabulary/*-*.txt", "rejected/rejected-*.jsonl")
+
+
+class PublishDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types
+    """PCollection of `Shard` → PCollection of one `Manifest`; everything else is a side input."""
+
+    def __init__(self, job: Job, analysis: Any, plan: Any, facts: Any) -> None:
+        super().__init__()
+        self._job = job
+        self._sides = (analysis, plan, facts)
+
+    def expand(self, shards: beam.PCollection) -> beam.PCollection:
+        """Publishes the data set."""
+        once = shards.pipeline | "Once" >> beam.Create([None])
+        return once | "Publish" >> beam.ParDo(_Publish(self._job), beam.pvalue.AsList(shards), *self._sides)
+
+
+class _Publish(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    @reporting
+    def process(
+        self, _: None, shards: list[Shard], analysis: Analysis, plan: PlanFiles, facts: WrittenFacts
+    ) -> Iterator[Manifest]:
+        job = self._job
+        judge_rejected(job, add_late_rejects(analysis, facts))
+        manifest = build_manifest(job, shards, analysis, plan, facts)
+        check_totals(manifest, facts, job.shard_bytes)
+        _write_rejected(job, analysis, manifest)
+        seal(manifest)
+        for path in named_files(manifest):
+            if not files.exists(files.join(job.output, path)):
+                raise DataError(f"{path}: was written and is gone; something else writes to {job.output}; run again")
+        files.write(files.join(job.output, MANIFEST_NAME), dump_manifest(manifest), attempt=job.run)
+        _write_copies(job, manifest)
+        sweep(job.output, manifest)
+        yield manifest
+
+
+def add_late_rejects(analysis: Analysis, facts: WrittenFacts) -> Analysis:
+    """Returns the analysis with the records that encoding rejected."""
+    return Analysis(rejected=facts.rejected, offenders=facts.offenders).merge(analysis)
+
+
+def judge_rejected(job: Job, analysis: Analysis) -> None:
+    """Fails the run where more records are rejected than allowed.
+
+    Raises:
+      DataError: With the first offenders; all of them are in the run's folder of failures.
+    """
+    problem = check_rejected(analysis, job.max_rejected)
+    if problem is None:
+        return
+    path = files.join(job.failed, "rejected.jsonl")
+    files.write(path, gather_rejected(job, analysis), attempt=job.run)
+    offenders = describe_offenders(job, analysis)
+    raise DataError(f"{problem}; first: {offenders[0]}; all: {path}", details=offenders)
+
+
+def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: PlanFiles, facts: WrittenFacts) -> Manifest:
+    """Returns the manifest of a data set, not yet sealed."""
+    spec = job.spec
+    classes = plan.tokens[LABEL].size if LABEL in plan.tokens else 0
+    rejected = analysis.rejected + facts.rejected
+    ordered: list[Shard] = sorted(shards, key=lambda shard: (shard.split, shard.bucket, shard.index))
+    written = sum(split.records for split in facts.splits.values())
+    manifest = Manifest(
+        spec=spec,
+        inputs=_input_files(job, analysis),
+        counts=Counts(read=analysis.read, kept=written, rejected=dict(rejected), dropped=dict(analysis.dropped)),
+        features=stored_features(spec),
+        vocabularies={name: entry for name, entry in plan.tokens.items() if name != LABEL},
+        statistics={name: split.to_message(classes) for name, split in facts.splits.items()},
+        moments=plan.moments,
+        buckets=plan.buckets,
+        shards=ordered,
+    )
+    if LABEL in plan.tokens:
+        manifest.classes.CopyFrom(plan.tokens[LABEL])
+    return manifest
+
+
+def check_totals(manifest: Manifest, facts: WrittenFacts, shard_bytes: int) -> None:
+    """Checks that no record was lost or written twice.
+
+    Raises:
+      DataError: A total does not fit; the run must not be published.
+    """
+    counts = manifest.counts
+    accounted = counts.kept + sum(counts.rejected.values()) + sum(counts.dropped.values())
+    if counts.read != accounted:
+        raise DataError(
+            f"{counts.read} records were read, {accounted} are accounted for; this is an error of the runner"
+        )
+    for task in shard_tasks(facts.bytes, shard_bytes):
+        found = [shard for shard in manifest.shards if (shard.split, shard.bucket) == (task.split, task.bucket)]
+        if sum(shard.bytes for shard in found) != facts.bytes[task.split, task.bucket]:
+            raise DataError(f"split {task.split}, bucket {task.bucket}: shards do not hold all that was encoded")
+    for split, statistics in manifest.statistics.items():
+        records = sum(shard.records for shard in manifest.shards if shard.split == split)
+        if records != statistics.records:
+            raise DataError(f"split {split}: {statistics.records} records were encoded, {records} are in its shards")
+
+
+def sweep(output: str, manifest: Manifest | None) -> None:
+    """Deletes the files of earlier runs that the manifest does not name (None: names nothing)."""
+    kept = {files.join(output, path) for path in named_files(manifest)} if manifest else set()
+    kept |= {files.join(output, "vocabulary", f"{name}.txt") for name in (manifest.vocabularies if manifest else ())}
+    found = [file.path for pattern in _SWEPT for file in files.match(files.join(output, pattern))]
+    files.delete([path for path in found if path not in kept])
+
+
+def _input_files(job: Job, analysis: Analysis) -> list[InputFile]:
+    digests: dict[str, list[bytes]] = {file.path: [] for file in job.inputs}
+    records = dict.fromkeys(digests, 0)
+    for block in job.blocks():
+        summary = analysis.blocks[block.index]
+        digests[block.path].append(summary.digest)
+        records[block.path] += summary.records
+    return [
+        InputFile(
+            path=file.path,
+            format="jsonl",
+            split=file.split,
+            bytes=file.bytes,
+            digest=file_digest(digests[file.path]),
+            records=records[file.path],
+        )
+        for file in job.inputs
+    ]
+
+
+def _write_rejected(job: Job, analysis: Analysis, manifest: Manifest) -> None:
+    count = sum(manifest.counts.rejected.values())
+    if not count:
+        return
+    content = gather_rejected(job, analysis)
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = f"rejected/rejected-{sha256[:DIGEST_DIGITS]}.jsonl"
+    files.write(files.join(job.output, path), content, attempt=job.run)
+    manifest.rejected_files.append(RejectedFile(path=path, sha256=sha256, records=count))
+
+
+def _write_copies(job: Job, manifest: Manifest) -> None:
+    """Writes what people look for under plain names; readers go by the manifest."""
+    spec = job.spec_text or dump_spec(manifest.spec)
+    files.write(files.join(job.output, "spec.yaml"), spec.encode(), attempt=job.run)
+    entries = {**manifest.vocabularies, **({LABEL: manifest.classes} if manifest.HasField("classes") else {})}
+    for name, entry in entries.items():
+        content = files.read(files.join(job.output, entry.path))
+        files.write(files.join(job.output, "vocabulary", f"{name}.txt"), content, attempt=job.run)

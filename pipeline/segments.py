@@ -1,0 +1,119 @@
+"""Encoded blocks on disk: what any shard takes of a block is one range of bytes.
+
+The frames of a block stand one after another, sorted by split, bucket and order. Beside them lies
+an index, a NumPy array of (order, length, size) for each record.
+"""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline import files
+from schemas.buckets import Int64s
+
+INDEX_TYPE = np.dtype([("order", "<u8"), ("length", "<i4"), ("size", "<i4")])
+Index = npt.NDArray[np.void]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The records of one split and bucket within a segment: one range of rows, one of bytes."""
+
+    split: str
+    bucket: int
+    first_row: int
+    rows: int
+    first_byte: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Reference to the encoded records of a block.
+
+    Attributes:
+      path: Of the frames; the index is beside it.
+      groups: One for each split and bucket that occurs.
+    """
+
+    path: str
+    groups: tuple[Group, ...]
+
+
+def write_segment(
+    path: str, frames: pa.BinaryArray, splits: Int64s, buckets: Int64s, index: Index, split_names: list[str]
+) -> Segment:
+    """Sorts the records of a block and writes them.
+
+    Args:
+      path: Of the segment.
+      frames: One for each record, binary, (records,).
+      splits: Of each record, index into `split_names`, int64, (records,).
+      buckets: Of each record, int64, (records,).
+      index: INDEX_TYPE, (records,).
+      split_names: All splits.
+    """
+    order = np.lexsort((index["order"], buckets, splits))
+    files.write(path, joined(frames.take(pa.array(order))), attempt="encode")
+    rows = index[order]
+    files.write(_index_path(path), npy(rows), attempt="encode")
+    keys = np.stack([splits[order], buckets[order]])
+    starts = np.flatnonzero(np.concatenate([[True], (np.diff(keys) != 0).any(axis=0)]))
+    ends = np.concatenate([starts[1:], [len(order)]])
+    before = np.concatenate([[0], np.cumsum(rows["size"], dtype=np.int64)])
+    groups = (
+        Group(split_names[keys[0, a]], int(keys[1, a]), int(a), int(b - a), int(before[a]), int(before[b] - before[a]))
+        for a, b in zip(starts, ends, strict=True)
+    )
+    return Segment(path, tuple(groups))
+
+
+def read_group(segment: Segment, group: Group, least: int, beyond: int) -> tuple[pa.BinaryArray, Index]:
+    """Returns the records of a group with least <= order < beyond, as frames and their index rows."""
+    head, size = _npy_head(), INDEX_TYPE.itemsize
+    content = files.read_range(_index_path(segment.path), head + group.first_row * size, group.rows * size)
+    rows = np.frombuffer(content, INDEX_TYPE)
+    first = int(np.searchsorted(rows["order"], np.uint64(least), side="left"))
+    last = len(rows) if beyond > 2**64 - 1 else int(np.searchsorted(rows["order"], np.uint64(beyond), side="left"))
+    before = np.concatenate([[0], np.cumsum(rows["size"], dtype=np.int64)])
+    start, end = int(before[first]), int(before[last])
+    data = files.read_range(segment.path, group.first_byte + start, end - start)
+    offsets = (before[first : last + 1] - start).astype(np.int32)
+    frames = pa.Array.from_buffers(pa.binary(), last - first, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
+    return frames, rows[first:last]
+
+
+def groups_of(segments: list[Segment], split: str, bucket: int) -> Iterator[tuple[Segment, Group]]:
+    """Yields the groups of one split and bucket."""
+    for segment in segments:
+        for group in segment.groups:
+            if (group.split, group.bucket) == (split, bucket):
+                yield segment, group
+
+
+def joined(records: pa.BinaryArray) -> bytes:
+    """Returns the bytes of all records, one after another, of an array that is no slice."""
+    if not len(records):
+        return b""
+    end = int(np.frombuffer(records.buffers()[1], np.int32)[len(records)])
+    return bytes(memoryview(records.buffers()[2])[:end])
+
+
+def npy(array: npt.NDArray[np.generic]) -> bytes:
+    """Returns an array as the content of a .npy file."""
+    sink = io.BytesIO()
+    np.save(sink, array, allow_pickle=False)
+    return sink.getvalue()
+
+
+def _npy_head() -> int:
+    """Bytes before the data of an index; NumPy pads the head so that its size stays the same."""
+    return len(npy(np.zeros(0, INDEX_TYPE)))
+
+
+def _index_path(path: str) -> str:
+    return f"{path}.index"

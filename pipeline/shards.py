@@ -1,0 +1,135 @@
+"""Shards: each is one range of the order of a split and bucket, gathered from all segments.
+
+Which records a shard holds and in which order follows from their ids alone, so that any runner,
+any number of workers and any retry writes the same bytes under the same name.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import files
+from pipeline.failure import reporting
+from pipeline.job import Job
+from pipeline.plan import plan_shards, shard_starts
+from pipeline.segments import Index, Segment, groups_of, joined, npy, read_group
+from pipeline.split_facts import WrittenFacts
+from schemas.manifest import index_path, shard_path
+from schemas.manifest_pb2 import Shard
+
+_POSITION = np.dtype([("offset", "<i8"), ("length", "<i4")])
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """A shard to write.
+
+    Attributes:
+      split: Its split.
+      bucket: Its bucket.
+      index: Its place among the shards of this split and bucket.
+      count: Number of these.
+      least: Least order of its records.
+      beyond: Least order that is beyond it.
+    """
+
+    split: str
+    bucket: int
+    index: int
+    count: int
+    least: int
+    beyond: int
+
+
+def shard_tasks(group_bytes: Mapping[tuple[str, int], int], shard_bytes: int) -> list[ShardTask]:
+    """Returns the shards to write, sorted.
+
+    Args:
+      group_bytes: Bytes of all records of each split and bucket.
+      shard_bytes: Most bytes of a shard, on average over those of a split and bucket.
+    """
+    tasks = []
+    for (split, bucket), total in sorted(group_bytes.items()):
+        starts = [*shard_starts(plan_shards(total, shard_bytes)), 1 << 64]
+        count = len(starts) - 1
+        tasks += [ShardTask(split, bucket, i, count, starts[i], starts[i + 1]) for i in range(count)]
+    return tasks
+
+
+class WriteShards(beam.PTransform):  # type: ignore[misc]  # Beam has no types
+    """PCollection of one `WrittenFacts` → PCollection of `Shard`; the segments are a side input."""
+
+    def __init__(self, job: Job, segments: Any) -> None:
+        super().__init__()
+        self._job = job
+        self._segments = segments
+
+    def expand(self, facts: beam.PCollection) -> beam.PCollection:
+        """Writes every shard whole."""
+        shard_bytes = self._job.shard_bytes
+        return (
+            facts
+            | "Plan shards" >> beam.FlatMap(_tasks_of, shard_bytes)
+            | "Spread shards" >> beam.Reshuffle()
+            | "Write shard" >> beam.ParDo(_WriteShard(self._job), self._segments)
+        )
+
+
+def _tasks_of(facts: WrittenFacts, shard_bytes: int) -> list[ShardTask]:
+    return shard_tasks(facts.bytes, shard_bytes)
+
+
+class _WriteShard(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    @reporting
+    def process(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
+        pieces = [
+            read_group(segment, group, task.least, task.beyond)
+            for segment, group in groups_of(segments, task.split, task.bucket)
+        ]
+        frames, rows = _in_order(pieces)
+        if not len(frames):
+            return
+        content = joined(frames)
+        sha256 = hashlib.sha256(content).hexdigest()
+        path = shard_path(task.split, task.bucket, task.index, task.count, sha256)
+        positions = np.empty(len(rows), _POSITION)
+        positions["offset"] = np.cumsum(rows["size"], dtype=np.int64) - rows["size"]
+        positions["length"] = rows["length"]
+        index = npy(positions)
+        output = self._job.output
+        files.write(files.join(output, path), content, attempt=self._job.run)
+        files.write(files.join(output, index_path(path)), index, attempt=self._job.run)
+        yield Shard(
+            split=task.split,
+            bucket=task.bucket,
+            index=task.index,
+            path=path,
+            sha256=sha256,
+            bytes=len(content),
+            records=len(rows),
+            steps=int(rows["length"].sum(dtype=np.int64)),
+            min_length=int(rows["length"].min()),
+            max_length=int(rows["length"].max()),
+            index_path=index_path(path),
+            index_sha256=hashlib.sha256(index).hexdigest(),
+        )
+
+
+def _in_order(pieces: list[tuple[pa.BinaryArray, Index]]) -> tuple[pa.BinaryArray, Index]:
+    """Returns all records sorted by order; records of one order by their bytes."""
+    frames = pa.concat_arrays([piece for piece, _ in pieces]) if pieces else pa.array([], pa.binary())
+    rows = np.concatenate([rows for _, rows in pieces]) if pieces else np.empty(0, dtype=[("order", "<u8")])
+    order = np.argsort(rows["order"], kind="stable")
+    if (np.diff(rows["order"][order]) == 0).any():
+        keys = pa.table({"order": rows["order"], "frame": frames})
+        order = pc.sort_indices(keys, sort_keys=[("order", "ascending"), ("frame", "ascending")]).to_numpy()
+    return frames.take(pa.array(order)), rows[order]

@@ -1,0 +1,171 @@
+"""Blocks of raw bytes become staged examples: read, validated, identified, counted.
+
+A staged block is an Arrow file, lz4-compressed, whose tokens are indices into a dictionary of the
+block's own, so that encoding maps each different token once. Elements between the steps are only
+references to such files, which keeps memory flat whatever the size of the input.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from pipeline import files
+from pipeline.analysis import Analysis, BlockSummary
+from pipeline.failure import reporting
+from pipeline.job import Block, Job
+from pipeline.moments import moments_of
+from pipeline.token_counts import count_indices
+from schemas.buckets import Int64s
+from schemas.dataset_pb2 import DatasetSpec
+from schemas.records.blocks import read_whole_lines
+from schemas.records.fields import LABEL, fields_of
+from schemas.records.identity import assign_splits, places
+from schemas.records.jsonl import parse_jsonl
+from schemas.records.ragged import Ragged
+from schemas.records.rejected import dump_rejected
+from schemas.records.validate import ExampleBlock, validate
+from schemas.spec import TRAIN
+
+ANALYSES = "analyses"
+
+
+@dataclass(frozen=True)
+class StagedBlock:
+    """Reference to the staged examples of a block.
+
+    Attributes:
+      index: Of the block.
+      path: Of the Arrow file.
+      source: Path of the input file.
+    """
+
+    index: int
+    path: str
+    source: str
+
+
+class StageBlocks(beam.PTransform):  # type: ignore[misc]
+    """PCollection of `Block` → PCollections of `StagedBlock` (main) and `Analysis` (ANALYSES)."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self._job = job
+
+    def expand(self, blocks: beam.PCollection) -> Any:
+        """Stages every block."""
+        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(ANALYSES, main="staged")
+
+
+class _StageBlock(beam.DoFn):  # type: ignore[misc]
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    @reporting
+    def process(self, block: Block) -> Iterator[Any]:
+        with files.reading(block.path) as stream:
+            lines = read_whole_lines(stream, block.start, block.end)
+        spec = self._job.spec
+        examples = validate(parse_jsonl(lines.data, fields_of(spec), lines.offset), spec)
+        record_places = places(examples.ids, spec.split.salt)
+        splits = _splits(self._job, block, record_places.share)
+        path = self._job.staged_path(block.index)
+        columns = _columns(examples)
+        columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(record_places.order)}
+        files.write(path, _arrow_file(columns), attempt="stage")
+        if examples.rejected:
+            content = dump_rejected(item.placed(block.path, 0) for item in examples.rejected)
+            files.write(self._job.rejected_path(block.index, "stage"), content, attempt="stage")
+        yield StagedBlock(block.index, path, block.path)
+        analysis = _analyse(examples, spec, splits == self._job.splits.index(TRAIN), columns)
+        analysis.blocks[block.index] = BlockSummary(examples.line_count, examples.read, lines.digest)
+        analysis.reject(block.index, (item.placed(block.path, 0) for item in examples.rejected))
+        yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
+
+
+def _splits(job: Job, block: Block, share: Any) -> Int64s:
+    if block.split and block.split not in job.fractions:
+        return np.full(len(share), job.splits.index(block.split), np.int64)
+    return assign_splits(share, job.fractions)
+
+
+def bucket_lengths(lengths: dict[str, Int64s], spec: DatasetSpec) -> Int64s:
+    """Returns the length that the buckets go by, int64, (records,).
+
+    Args:
+      lengths: By name of the sequence, each int64, (records,).
+      spec: A resolved spec.
+    """
+    if spec.buckets.by:
+        return lengths[spec.buckets.by]
+    longest: Int64s = np.max(np.stack(list(lengths.values())), axis=0)
+    return longest
+
+
+def sequence_column(name: str) -> str:
+    """Returns the staged column of a sequence."""
+    return f"sequence:{name}"
+
+
+def cut_column(name: str) -> str:
+    """Returns the staged column of the steps that max_length took off a sequence."""
+    return f"cut:{name}"
+
+
+def _columns(examples: ExampleBlock) -> dict[str, pa.Array]:
+    columns: dict[str, pa.Array] = {
+        "id": examples.ids,
+        "offset": pa.array(examples.offsets),
+        "line": pa.array(examples.lines),
+    }
+    for name, sequence in examples.sequences.items():
+        columns[sequence_column(name)] = _with_dictionary(sequence)
+        columns[cut_column(name)] = pa.array(examples.cut_steps[name])
+    label = examples.label
+    if isinstance(label, Ragged):
+        columns[LABEL] = _with_dictionary(label)
+    elif label is not None:
+        columns[LABEL] = label.dictionary_encode() if pa.types.is_string(label.type) else label
+    return columns
+
+
+def _with_dictionary(sequence: Ragged) -> pa.ListArray:
+    values = sequence.values
+    if pa.types.is_string(values.type):
+        values = values.dictionary_encode()
+    return pa.ListArray.from_arrays(pa.array(sequence.offsets.astype(np.int32)), values)
+
+
+def _arrow_file(columns: dict[str, pa.Array]) -> bytes:
+    batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+        writer.write_batch(batch)
+    return bytes(sink.getvalue())
+
+
+def _analyse(examples: ExampleBlock, spec: DatasetSpec, train: Any, columns: dict[str, pa.Array]) -> Analysis:
+    """Returns the facts of a block; `train` tells the records of the training split."""
+    analysis = Analysis(dropped=examples.dropped, train_records=int(train.sum()))
+    lengths = {name: sequence.lengths for name, sequence in examples.sequences.items()}
+    values, counts = np.unique(bucket_lengths(lengths, spec)[train], return_counts=True)
+    analysis.bucket_lengths.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    mask = pa.array(train)
+    counted = {sequence_column(name): name for name in spec.sequences} | {LABEL: LABEL}
+    for column, name in counted.items():
+        if column in columns:
+            _analyse_column(analysis, name, columns[column].filter(mask), spec)
+    return analysis
+
+
+def _analyse_column(analysis: Analysis, name: str, column: pa.Array, spec: DatasetSpec) -> None:
+    values = column.flatten() if pa.types.is_list(column.type) else column
+    if pa.types.is_dictionary(values.type):
+        analysis.tokens[name] = count_indices(values)
+    else:
+        dims = spec.sequences[name].dims if name in spec.sequences else 1
+        numbers = values.to_numpy(zero_copy_only=False)
+        analysis.moments[name] = moments_of(numbers.reshape(-1, dims))

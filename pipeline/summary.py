@@ -1,0 +1,103 @@
+"""What a run did, for people and for machines."""
+
+from typing import Any
+
+import numpy as np
+
+from schemas.buckets import Int64s, bucketed_efficiency, longest_efficiency, random_batch_efficiency
+from schemas.manifest_pb2 import LengthStatistics, Manifest
+from schemas.spec import TRAIN
+
+RANDOM_BATCH = 64  # records of the random batches that bucketing is compared with
+
+
+def summarise(manifest: Manifest, output: str, seconds: float) -> str:
+    """Returns the end of a run as a few lines of text."""
+    counts, efficiency = manifest.counts, padding(manifest)
+    lines = [_counts_line(manifest), _length_line(manifest.statistics[TRAIN].bucket_length)]
+    for name, statistics in sorted(manifest.statistics[TRAIN].lengths.items()):
+        lines += _sequence_lines(manifest, name, statistics)
+    lines.append(
+        f"padding efficiency (train): {efficiency['bucketed']:.3f} in {len(manifest.buckets)} buckets; "
+        f"{efficiency['random_batches']:.3f} in random batches of {RANDOM_BATCH}; "
+        f"{efficiency['longest']:.3f} padded to the longest"
+    )
+    lines += [f"rejected records: {output}/{file.path}" for file in manifest.rejected_files]
+    size = sum(shard.bytes for shard in manifest.shards)
+    lines.append(
+        f"{len(manifest.shards)} shards, {size / 1e6:,.1f} MB → {output}/manifest.json "
+        f"({seconds:.1f} s, {counts.read / seconds:,.0f} records/s)"
+    )
+    return "\n".join(lines)
+
+
+def describe(manifest: Manifest, output: str) -> dict[str, Any]:
+    """Returns the end of a run as one JSON document."""
+    counts = manifest.counts
+    return {
+        "output": output,
+        "fingerprint": manifest.fingerprint,
+        "data_fingerprint": manifest.data_fingerprint,
+        "counts": {
+            "read": counts.read,
+            "kept": counts.kept,
+            "rejected": dict(counts.rejected),
+            "dropped": dict(counts.dropped),
+        },
+        "splits": {name: statistics.records for name, statistics in sorted(manifest.statistics.items())},
+        "buckets": len(manifest.buckets),
+        "shards": len(manifest.shards),
+        "padding_efficiency": padding(manifest),
+    }
+
+
+def padding(manifest: Manifest) -> dict[str, float]:
+    """Returns the padding efficiency of the training split three ways."""
+    lengths, counts = _histogram(manifest.statistics[TRAIN].bucket_length)
+    return {
+        "bucketed": bucketed_efficiency(lengths, counts, manifest.buckets),
+        "random_batches": random_batch_efficiency(lengths, counts, RANDOM_BATCH),
+        "longest": longest_efficiency(lengths, counts),
+    }
+
+
+def _histogram(statistics: LengthStatistics) -> tuple[Int64s, Int64s]:
+    return np.array(statistics.lengths, np.int64), np.array(statistics.counts, np.int64)
+
+
+def _counts_line(manifest: Manifest) -> str:
+    counts = manifest.counts
+    splits = ", ".join(f"{name} {statistics.records:,}" for name, statistics in sorted(manifest.statistics.items()))
+    parts = [f"{counts.read:,} records read, {counts.kept:,} kept ({splits})"]
+    for word, by_cause in (("rejected", counts.rejected), ("dropped", counts.dropped)):
+        if by_cause:
+            causes = ", ".join(f"{cause} {count:,}" for cause, count in sorted(by_cause.items()))
+            parts.append(f"{sum(by_cause.values()):,} {word} ({causes})")
+    return ", ".join(parts)
+
+
+def _length_line(statistics: LengthStatistics) -> str:
+    lengths, counts = _histogram(statistics)
+    shares = np.cumsum(counts) / counts.sum()
+    median, p99 = (int(lengths[np.searchsorted(shares, share)]) for share in (0.5, 0.99))
+    return (
+        f"lengths (train): {lengths[0]} to {lengths[-1]}, median {median}, 99 % up to {p99}, {statistics.steps:,} steps"
+    )
+
+
+def _sequence_lines(manifest: Manifest, name: str, statistics: LengthStatistics) -> list[str]:
+    lines = []
+    if name in manifest.vocabularies:
+        entry = manifest.vocabularies[name]
+        lines.append(
+            f"{name}: vocabulary of {entry.size:,} of {entry.distinct:,} different tokens, "
+            f"{statistics.oov_steps / max(1, statistics.steps):.2%} of the steps out of vocabulary"
+        )
+    if statistics.truncated_records:
+        whole = statistics.steps + statistics.truncated_steps
+        most = manifest.spec.sequences[name].max_length
+        lines.append(
+            f"{name}: max_length {most} cut {statistics.truncated_records:,} records "
+            f"and {statistics.truncated_steps / whole:.2%} of the steps"
+        )
+    return lines

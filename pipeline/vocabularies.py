@@ -1,0 +1,63 @@
+"""The plan with its vocabularies in files: written once, loaded once by each worker."""
+
+import functools
+import hashlib
+from dataclasses import dataclass
+
+from pipeline import files
+from pipeline.plan import DatasetPlan, TokenPlan
+from schemas.manifest import vocabulary_path
+from schemas.manifest_pb2 import Bucket, Moments
+from schemas.manifest_pb2 import Vocabulary as VocabularyFile
+from schemas.records.fields import LABEL
+from schemas.vocabulary import Vocabulary, dump_tokens, parse_tokens
+
+
+@dataclass(frozen=True)
+class PlanFiles:
+    """A plan as the workers get it: small, however large the vocabularies are.
+
+    Attributes:
+      buckets: In rising order of length.
+      tokens: By name of the token sequence, and "label" for classes.
+      moments: By name of the series, and "label" for a number.
+    """
+
+    buckets: list[Bucket]
+    tokens: dict[str, VocabularyFile]
+    moments: dict[str, Moments]
+
+    def locations(self, output: str) -> dict[str, tuple[str, int]]:
+        """Returns path and first id of every vocabulary; of classes the ids begin with 0."""
+        return {
+            name: (files.join(output, entry.path), 0 if name == LABEL else 1 + entry.oov_buckets)
+            for name, entry in self.tokens.items()
+        }
+
+
+def write_plan(plan: DatasetPlan, output: str) -> PlanFiles:
+    """Writes the vocabularies of a plan into a data set's folder."""
+    tokens = {name: _write_vocabulary(output, name, token_plan) for name, token_plan in plan.tokens.items()}
+    return PlanFiles(plan.buckets, tokens, plan.moments)
+
+
+@functools.lru_cache(maxsize=16)
+def load_vocabulary(path: str, first_id: int) -> Vocabulary:
+    """Reads a vocabulary file, once per process. The name holds the digest, so it never goes stale."""
+    return Vocabulary(parse_tokens(files.read(path), path), first_id)
+
+
+def _write_vocabulary(output: str, name: str, plan: TokenPlan) -> VocabularyFile:
+    content = dump_tokens(plan.vocabulary.tokens)
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = vocabulary_path(name, sha256)
+    files.write(files.join(output, path), content, attempt="plan")
+    return VocabularyFile(
+        path=path,
+        sha256=sha256,
+        size=len(plan.vocabulary.tokens),
+        oov_buckets=max(0, plan.vocabulary.first_id - 1),
+        tokens=plan.tokens,
+        distinct=plan.distinct,
+        covered=plan.covered,
+    )

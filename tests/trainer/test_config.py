@@ -1,0 +1,95 @@
+"""Settings: types, bounds, error texts."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from schemas.errors import UsageError
+from trainer.config import TrainerConfig, config_from, dump_config, limits_of, load_config, to_plain
+
+
+def message(path: Path | None = None, *settings: str) -> str:
+    with pytest.raises(UsageError) as error:
+        load_config(path, settings)
+    return str(error.value)
+
+
+def test_defaults() -> None:
+    assert load_config(None) == TrainerConfig()
+
+
+def test_set_wins_over_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "trainer.yaml"
+    path.write_text("epochs: 3\nlearning_rate: 1e-2\npooling: [last]\n")
+    config = load_config(path, ["epochs=5", "bidirectional=false"])
+    assert config == TrainerConfig(epochs=5, learning_rate=0.01, pooling=("last",), bidirectional=False)
+
+
+@pytest.mark.parametrize("text", ["1e-3", "0.001", "1.0e-3", "1E-3"])
+def test_every_way_to_write_a_number(text: str) -> None:
+    assert load_config(None, [f"learning_rate={text}"]).learning_rate == 0.001
+
+
+def test_a_whole_number_is_a_number() -> None:
+    assert load_config(None, ["clip_norm=2"]).clip_norm == 2.0
+
+
+@pytest.mark.parametrize("text", ["mean,last", "[mean, last]", "mean, last"])
+def test_pooling_as_a_setting(text: str) -> None:
+    assert load_config(None, [f"pooling={text}"]).pooling == ("mean", "last")
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("lstm_unit=3", "lstm_unit: no such setting; did you mean 'lstm_units'?"),
+        ("epochs=ten", "epochs: expected a whole number; received 'ten' (str)"),
+        ("epochs='10'", "epochs: expected a whole number; received '10' (str)"),
+        ("epochs=1.5", "epochs: expected a whole number; received 1.5 (float)"),
+        ("epochs=true", "epochs: expected a whole number; received True (bool)"),
+        ("learning_rate='0.1'", "learning_rate: expected a number; received '0.1' (str)"),
+        ("bidirectional=1", "bidirectional: expected true or false; received 1 (int)"),
+        ("pooling=3", "pooling: expected a list of names, as in [mean, max]; received 3 (int)"),
+        ("epochs=0", "epochs: 0 is out of range; it must lie in [1, 1e+06]"),
+        ("dropout=1.0", "dropout: 1.0 is out of range; it must lie in [0, 0.95]"),
+        ("learning_rate=.nan", "learning_rate: nan is out of range; it must lie in [1e-08, 10]"),
+        ("pooling=meen", "pooling: 'meen' is no valid value; did you mean 'mean'?"),
+        ("pooling=[]", "pooling: []; name one or more of mean, max, last, each once"),
+        ("pooling=max,max", "pooling: ['max', 'max']; name one or more of mean, max, last, each once"),
+        ("epochs", "--set epochs: has no '='; write --set key=value"),
+        ("max_batch_size=4", "min_batch_size: 8 is more than max_batch_size 4; lower the one or raise the other"),
+    ],
+)
+def test_what_is_refused(setting: str, expected: str) -> None:
+    assert message(None, setting) == expected
+
+
+def test_files_that_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trainer.yaml"
+    assert message(path) == f"config {path}: no such file; give the path of a YAML file of settings"
+    path.write_text("- 1\n")
+    assert message(path) == f"config {path}: expected named settings; received [1] (list)"
+    path.write_text("epochs: 1\nepochs: 2\n")
+    assert message(path) == f"config {path}: line 2: 'epochs' is given twice; remove one of them"
+    path.write_text("epochs: [\n")
+    assert message(path).startswith(f"config {path}: is no valid YAML: ")
+    path.write_text("!!python/object/apply:os.getcwd []\n")
+    assert message(path).startswith(f"config {path}: is no valid YAML: could not determine a constructor")
+
+
+def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "trainer.yaml"
+    path.write_text("# nothing yet\n")
+    assert load_config(path) == TrainerConfig()
+
+
+def test_what_is_dumped_reads_back() -> None:
+    config = TrainerConfig(pooling=("max",), learning_rate=1e-5, seed=7)
+    assert config_from(yaml.safe_load(dump_config(config))) == config
+    assert config_from(to_plain(config)) == config
+
+
+def test_limits() -> None:
+    limits = limits_of(TrainerConfig(batch_padded_steps=5, max_batch_size=4, min_batch_size=3, min_epoch_steps=2))
+    assert (limits.padded_steps, limits.max_examples, limits.min_examples, limits.min_steps) == (5, 4, 3, 2)

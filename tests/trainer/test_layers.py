@@ -1,0 +1,105 @@
+"""Masks, moments and pooling, against NumPy."""
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+from trainer.layers import MaskedPooling, SequenceBranch, Standardize, Unstandardize, sequence_mask
+
+POISON = 1e6
+SETTINGS = {
+    "embedding_size": 4,
+    "lstm_units": 3,
+    "lstm_layers": 2,
+    "bidirectional": True,
+    "pooling": ["mean", "max", "last"],
+    "input_dropout": 0.0,
+}
+
+
+def test_mask_comes_from_lengths() -> None:
+    mask = np.asarray(sequence_mask(np.array([0, 1, 3], np.int32), 3))
+    assert mask.tolist() == [[False, False, False], [True, False, False], [True, True, True]]
+
+
+def test_standardize_and_back() -> None:
+    x = np.array([[[1.0, 5.0], [3.0, 5.0]]], np.float32)
+    standard = np.asarray(Standardize([2.0, 5.0], [4.0, 0.0])(x))
+    # The second dimension never varies, so that its scale counts as 1.
+    assert standard.tolist() == [[[-0.5, 0.0], [0.5, 0.0]]]
+    assert np.asarray(Unstandardize([2.0, 5.0], [4.0, 0.0])(standard)).tolist() == x.tolist()
+
+
+def test_pooling_against_numpy() -> None:
+    x = np.random.default_rng(0).normal(size=(3, 4, 6)).astype(np.float32)
+    lengths = np.array([4, 2, 1], np.int32)
+    pooled = np.asarray(MaskedPooling(["mean", "max", "last"], bidirectional=True)(x, lengths))
+    for row, length in enumerate(lengths):
+        real = x[row, :length]
+        last = np.concatenate([real[-1, :3], real[0, 3:]])
+        expected = np.concatenate([real.mean(axis=0), real.max(axis=0), last])
+        np.testing.assert_allclose(pooled[row], expected, rtol=1e-6)
+
+
+def test_last_of_one_direction_is_the_last_real_step() -> None:
+    x = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
+    pooled = np.asarray(MaskedPooling(["last"], bidirectional=False)(x, np.array([2, 3], np.int32)))
+    assert pooled.tolist() == [[2.0, 3.0], [10.0, 11.0]]
+
+
+def test_a_sequence_without_steps_pools_to_zeros_and_has_a_finite_gradient() -> None:
+    import tensorflow as tf
+
+    x = tf.constant(np.full((2, 3, 2), 5.0, np.float32))
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        pooled = MaskedPooling(["mean", "max", "last"], bidirectional=False)(x, np.array([0, 2], np.int32))
+        total = tf.reduce_sum(pooled)
+    assert np.asarray(pooled)[0].tolist() == [0.0] * 6
+    assert np.isfinite(tape.gradient(total, x).numpy()).all()
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+def test_a_branch_does_not_see_padding(bidirectional: bool) -> None:
+    keras.utils.set_random_seed(0)
+    branch = SequenceBranch({"dims": 2}, {**SETTINGS, "bidirectional": bidirectional})
+    x = np.random.default_rng(1).normal(size=(3, 5, 2)).astype(np.float32)
+    lengths = np.array([5, 2, 0], np.int32)
+    expected = np.asarray(branch(x, lengths))
+    poisoned = np.pad(x, ((0, 0), (0, 6), (0, 0)), constant_values=POISON)
+    poisoned[1, 2:] = -POISON
+    poisoned[2] = np.nan
+    np.testing.assert_allclose(np.asarray(branch(poisoned, lengths)), expected, atol=1e-6)
+    assert expected.shape == (3, branch.output_size)
+    assert expected[2].tolist() == [0.0] * branch.output_size
+
+
+def test_frames_of_zeros_are_data() -> None:
+    keras.utils.set_random_seed(0)
+    branch = SequenceBranch({"dims": 2}, SETTINGS)
+    x = np.array([[[1.0, 2.0], [0.0, 0.0], [3.0, 1.0], [0.0, 0.0]]], np.float32)
+    whole = np.asarray(branch(x, np.array([4], np.int32)))
+    without_last = np.asarray(branch(x, np.array([3], np.int32)))
+    without_zeros = np.asarray(branch(x[:, [0, 2]], np.array([2], np.int32)))
+    assert np.abs(whole - without_last).max() > 1e-4
+    assert np.abs(without_last - without_zeros).max() > 1e-4
+
+
+def test_the_gradient_does_not_see_padding() -> None:
+    import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
+    branch = SequenceBranch({"dims": 2, "mean": [1.0, 0.0], "variance": [4.0, 1.0]}, SETTINGS)
+    x = np.random.default_rng(2).normal(size=(2, 4, 2)).astype(np.float32)
+    lengths = np.array([4, 1], np.int32)
+    poisoned = np.pad(x, ((0, 0), (0, 3), (0, 0)), constant_values=POISON)
+    poisoned[1, 1:] = POISON
+
+    def gradients(values: np.ndarray) -> list[np.ndarray]:
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(branch(values, lengths) ** 2)
+        return [gradient.numpy() for gradient in tape.gradient(total, branch.trainable_variables)]
+
+    for plain, padded in zip(gradients(x), gradients(poisoned), strict=True):
+        np.testing.assert_allclose(padded, plain, atol=1e-5)

@@ -1,0 +1,41 @@
+"""Bucketed data sets become a trained masked LSTM.
+
+The names below are imported when they are first used: they need TensorFlow, and `import trainer`
+does not.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer.batch_plan import BatchLimits
+    from trainer.config import TrainerConfig, load_config
+    from trainer.input_pipeline import Order, open_dataset
+    from trainer.model import build_model
+    from trainer.predict import load
+
+_HOMES = {
+    "BatchLimits": "trainer.batch_plan",
+    "Order": "trainer.input_pipeline",
+    "TrainerConfig": "trainer.config",
+    "build_model": "trainer.model",
+    "load": "trainer.predict",
+    "load_config": "trainer.config",
+    "open_dataset": "trainer.input_pipeline",
+}
+
+__all__ = [
+    "BatchLimits",
+    "Order",
+    "TrainerConfig",
+    "build_model",
+    "load",
+    "load_config",
+    "open_dataset",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'trainer' has no attribute '{name}'")
+    return getattr(import_module(_HOMES[name]), name)

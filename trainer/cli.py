@@ -1,0 +1,122 @@
+"""The command line: what is asked for, what comes out, which exit code."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from schemas.errors import LengthwiseError, UsageError
+from schemas.manifest import load_manifest
+from trainer.config import load_config
+from trainer.model_folder import check_model_folder, check_output
+from trainer.raw_records import check_raw_file
+from trainer.tensorflow_setup import import_tensorflow
+
+# What needs TensorFlow is imported by the command that needs it: help and wrong usage answer at once.
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> Any:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+      arguments: Of the command line, without the program; none means this process's.
+
+    Returns:
+      0 when done, 1 where the data failed, 2 for wrong usage, 130 when interrupted.
+    """
+    try:
+        asked = _parser().parse_args(arguments)
+        result = asked.command(asked)
+    except LengthwiseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("error: interrupted; nothing was written", file=sys.stderr)
+        return 130
+    print(json.dumps(result, ensure_ascii=False))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="python -m trainer", description="Train a masked LSTM on a data set of the pipeline, and use it."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
+    batches = _command(commands, "batches", _batches, "go through one epoch and say what it is like")
+    batches.add_argument("--data", required=True, metavar="DIR", help="the data set")
+    batches.add_argument("--split", default="train", help="which records (default: %(default)s)")
+    _add_settings(batches)
+    train = _command(commands, "train", _train, "train a model")
+    train.add_argument("--data", required=True, metavar="DIR", help="the data set")
+    train.add_argument("--output", required=True, metavar="MODEL_DIR", help="where the model goes")
+    train.add_argument("--replace", action="store_true", help="replace a model that stands there already")
+    _add_settings(train)
+    evaluate = _command(commands, "evaluate", _evaluate, "measure a model on a split")
+    evaluate.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
+    evaluate.add_argument("--data", required=True, metavar="DIR", help="the data set")
+    evaluate.add_argument("--split", default="test", help="which records (default: %(default)s)")
+    predict = _command(commands, "predict", _predict, "predict for raw records")
+    predict.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
+    predict.add_argument("--input", required=True, metavar="RAW", help="raw records, JSONL")
+    predict.add_argument("--output", required=True, metavar="PREDICTIONS", help="predictions, JSONL, in the same order")
+    return parser
+
+
+def _command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], dict[str, Any]], text: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=f"{text.capitalize()}.")
+    parser.set_defaults(command=run)
+    return parser
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", metavar="YAML", help="settings; docs/training.md lists them")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; wins over --config"
+    )
+
+
+def _batches(asked: argparse.Namespace) -> dict[str, Any]:
+    config = load_config(asked.config, asked.set)
+    load_manifest(asked.data)
+    import_tensorflow()
+    from trainer.epoch import describe_epoch
+
+    return describe_epoch(asked.data, asked.split, config)
+
+
+def _train(asked: argparse.Namespace) -> dict[str, Any]:
+    config = load_config(asked.config, asked.set)
+    check_output(asked.output, asked.replace)
+    load_manifest(asked.data)
+    import_tensorflow()
+    from trainer.train import train
+
+    return train(asked.data, asked.output, config, asked.replace)
+
+
+def _evaluate(asked: argparse.Namespace) -> dict[str, Any]:
+    load_manifest(asked.data)
+    check_model_folder(asked.model)
+    import_tensorflow()
+    from trainer.evaluate import evaluate
+
+    return evaluate(asked.model, asked.data, asked.split)
+
+
+def _predict(asked: argparse.Namespace) -> dict[str, Any]:
+    check_model_folder(asked.model)
+    check_raw_file(asked.input)
+    import_tensorflow()
+    from trainer.predict import predict_file
+
+    return predict_file(asked.model, asked.input, asked.output)

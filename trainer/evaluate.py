@@ -1,0 +1,105 @@
+"""Exact metrics of a model over a split, in all and by bucket."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from schemas.errors import DataError
+from schemas.manifest import length_feature, load_manifest
+from schemas.manifest_pb2 import Manifest
+from schemas.messages import to_plain
+from schemas.spec import TEST
+from trainer.batch_plan import BatchLimits
+from trainer.input_pipeline import SplitSource
+from trainer.metrics import Totals, measure_of
+from trainer.model import SequenceModel
+from trainer.saved import load_saved
+
+EVALUATION_LIMITS = BatchLimits(padded_steps=32_768, max_examples=1_024)
+
+
+class Evaluator:
+    """Runs one model over one split, as often as wanted."""
+
+    def __init__(self, model: SequenceModel, source: SplitSource, limits: BatchLimits = EVALUATION_LIMITS) -> None:
+        """Prepares the batches and the function that predicts.
+
+        Args:
+          model: The model.
+          source: The split.
+          limits: What batches may be like; the metrics do not depend on them.
+
+        Raises:
+          DataError: The split has no examples.
+        """
+        self._model = model
+        self._source = source
+        self._plan = source.plan(limits)
+        if not self._plan.examples:
+            raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
+        self._dataset = source.batches(self._plan)
+        features = self._dataset.element_spec[0]
+        self._predict = tf.function(lambda batch: model(batch, training=False), input_signature=[features])
+
+    def run(self) -> Totals:
+        """Returns the metrics over all examples of the split.
+
+        Raises:
+          DataError: A file of the split is damaged.
+        """
+        manifest = self._source.manifest
+        totals = Totals(measure_of(self._model.target), manifest.buckets)
+        for features, label, _ in self._source.iterate(self._dataset):
+            totals.add(label.numpy(), self._predict(features).numpy(), bucket_lengths(features, manifest))
+        return totals
+
+
+def bucket_lengths(features: dict[str, tf.Tensor], manifest: Manifest) -> np.ndarray[Any, np.dtype[np.int32]]:
+    """Returns the length that buckets go by, int32 (batch,)."""
+    by = manifest.spec.buckets.by
+    names = [by] if by else sorted(manifest.spec.sequences)
+    lengths: np.ndarray[Any, np.dtype[np.int32]]
+    lengths = np.max([features[length_feature(name)].numpy() for name in names], axis=0)
+    return lengths
+
+
+def evaluate(model_folder: str | Path, data: str | Path, split: str = TEST) -> dict[str, Any]:
+    """Measures a trained model on a split of a data set.
+
+    Returns:
+      {"split", "examples", "metrics": {...}, "buckets": [...]}; metrics are loss and accuracy of
+      classes, or loss, mae and rmse of numbers.
+
+    Raises:
+      DataError: The model folder or the data set cannot be used, or they do not fit each other.
+    """
+    saved = load_saved(model_folder)
+    manifest = load_manifest(data)
+    _check_fit(saved.manifest, manifest, f"{data}")
+    totals = Evaluator(saved.model, SplitSource(data, manifest, split)).run()
+    return {"split": split, "examples": totals.examples, "metrics": totals.metrics(), "buckets": totals.by_bucket()}
+
+
+def _check_fit(trained: Manifest, given: Manifest, data: str) -> None:
+    """The ids of tokens and classes must mean the same."""
+    for part, ours, theirs in (
+        ("sequences", _sequences(trained), _sequences(given)),
+        ("label", to_plain(trained.spec.label), to_plain(given.spec.label)),
+        ("vocabularies", _digests(trained), _digests(given)),
+        ("classes", trained.classes.sha256, given.classes.sha256),
+    ):
+        if ours != theirs:
+            raise DataError(
+                f"{data}: its {part} differ from those of the data set that the model was trained on; "
+                "evaluate on that data set, or train on this one"
+            )
+
+
+def _sequences(manifest: Manifest) -> dict[str, tuple[int, int]]:
+    return {name: (feature.type, feature.dims) for name, feature in manifest.spec.sequences.items()}
+
+
+def _digests(manifest: Manifest) -> dict[str, str]:
+    return {name: vocabulary.sha256 for name, vocabulary in manifest.vocabularies.items()}

@@ -1,0 +1,47 @@
+"""What the folder of a trained model holds, and the checks that need no TensorFlow.
+
+MODEL_DIR/
+  model.keras       the weights and what they belong to
+  manifest.json     of the data set that it was trained on
+  vocabulary/...    of that data set
+  trainer.yaml      every setting
+  training.json     history, metrics, versions
+"""
+
+from pathlib import Path
+
+from schemas.errors import DataError, UsageError
+from schemas.manifest import MANIFEST_NAME
+
+MODEL_NAME = "model.keras"
+CONFIG_NAME = "trainer.yaml"
+TRAINING_NAME = "training.json"
+
+
+def check_output(folder: str | Path, replace: bool) -> None:
+    """Refuses a folder that a model must not be written to.
+
+    Raises:
+      UsageError: It exists and is not to be replaced, or is something else than a model folder.
+    """
+    folder = Path(folder)
+    if not folder.exists():
+        return
+    if not replace:
+        raise UsageError(f"{folder}: exists already; choose another --output, or say --replace to write it again")
+    if not (folder / TRAINING_NAME).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UsageError(f"{folder}: is no model folder, so --replace does not remove it; choose another --output")
+
+
+def check_model_folder(folder: str | Path) -> None:
+    """Refuses a folder that holds no whole model.
+
+    Raises:
+      DataError: It does not exist or lacks a file.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such model folder; `python -m trainer train` writes one")
+    for name in (MODEL_NAME, MANIFEST_NAME, TRAINING_NAME):
+        if not (folder / name).is_file():
+            raise DataError(f"{folder}: is no whole model folder ({name} is missing); train again")

@@ -1,0 +1,140 @@
+"""The folder of a trained model: written whole or not at all, and read back."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from schemas.errors import DataError
+from schemas.manifest import MANIFEST_NAME, load_manifest
+from schemas.manifest_pb2 import Manifest
+from schemas.manifest_pb2 import Vocabulary as VocabularyFile
+from schemas.vocabulary import Vocabulary, parse_tokens
+from trainer.config import TrainerConfig, dump_config
+from trainer.model import SequenceModel, without_optimizer
+from trainer.model_folder import CONFIG_NAME, MODEL_NAME, TRAINING_NAME, check_model_folder
+
+
+@dataclass(frozen=True)
+class SavedModel:
+    """What a model folder holds.
+
+    Attributes:
+      folder: Where it stands.
+      model: With its weights, not compiled.
+      manifest: Of the data set that it was trained on.
+      vocabularies: By name of the token sequence.
+      classes: Names of the classes in the order of their ids; empty for a number.
+    """
+
+    folder: Path
+    model: SequenceModel
+    manifest: Manifest
+    vocabularies: dict[str, Vocabulary]
+    classes: list[str]
+
+
+def write_model(
+    folder: Path,
+    model: SequenceModel,
+    data: Path,
+    manifest: Manifest,
+    config: TrainerConfig,
+    training: Mapping[str, Any],
+) -> None:
+    """Writes a model folder beside its place, then renames it, so that it is never half there.
+
+    Args:
+      folder: Where to; what stands there already is replaced.
+      model: The trained model.
+      data: Folder of the data set.
+      manifest: Of the data set.
+      config: Settings of the training run.
+      training: What training.json is to say.
+
+    Raises:
+      DataError: A vocabulary of the data set is missing, or the folder cannot be written.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
+            unfinished = Path(parent) / "new"
+            unfinished.mkdir()
+            without_optimizer(model).save(unfinished / MODEL_NAME)
+            _copy_contract(data, manifest, unfinished)
+            (unfinished / CONFIG_NAME).write_text(dump_config(config), encoding="utf-8")
+            text = json.dumps(training, indent=2, ensure_ascii=False) + "\n"
+            (unfinished / TRAINING_NAME).write_text(text, encoding="utf-8")
+            _swap(unfinished, folder, Path(parent) / "old")
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
+def load_saved(folder: str | Path) -> SavedModel:
+    """Reads a model folder.
+
+    Raises:
+      DataError: It is missing, incomplete or damaged.
+    """
+    folder = Path(folder)
+    check_model_folder(folder)
+    manifest = load_manifest(folder)
+    vocabularies = {
+        name: Vocabulary(parse_tokens(_verified(folder, file), file.path), first_id=1 + file.oov_buckets)
+        for name, file in manifest.vocabularies.items()
+    }
+    classes = manifest.classes
+    names = parse_tokens(_verified(folder, classes), classes.path).to_pylist() if classes.path else []
+    return SavedModel(folder, _load_keras(folder / MODEL_NAME), manifest, vocabularies, names)
+
+
+def _load_keras(path: Path) -> SequenceModel:
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    # Keras raises whatever its zip, JSON and HDF5 readers do.
+    except Exception as error:
+        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
+        raise DataError(f"{path}: is damaged or was written by another version: {reason}; train again") from None
+    if not isinstance(model, SequenceModel):
+        raise DataError(f"{path}: holds a {type(model).__name__} and no SequenceModel; train again")
+    return model
+
+
+def _swap(new: Path, place: Path, old: Path) -> None:
+    """Puts `new` in its place; what stood there goes to `old`, or back where that fails."""
+    if not place.exists():
+        new.replace(place)
+        return
+    place.replace(old)
+    try:
+        new.replace(place)
+    except OSError:
+        old.replace(place)
+        raise
+
+
+def _copy_contract(data: Path, manifest: Manifest, folder: Path) -> None:
+    shutil.copyfile(data / MANIFEST_NAME, folder / MANIFEST_NAME)
+    for file in (*manifest.vocabularies.values(), manifest.classes):
+        if file.path:
+            target = folder / file.path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(_verified(data, file))
+
+
+def _verified(folder: Path, file: VocabularyFile) -> bytes:
+    """Returns the content of a vocabulary file, which must be what its manifest says."""
+    path = folder / file.path
+    try:
+        content = path.read_bytes()
+    except OSError:
+        raise DataError(f"{path}: is missing though the manifest names it; write the folder again") from None
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise DataError(f"{path}: does not fit its digest in the manifest; write the folder again")
+    return content
