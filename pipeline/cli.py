@@ -27,6 +27,10 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
     console = Console(stderr=True, soft_wrap=True, markup=False)
+    # Beam warns about Google libraries that nobody asked for as soon as it is imported.
+    logging.getLogger().setLevel(logging.ERROR)
+    # What a worker raises is told in one line, or kept whole in the run's folder of failures.
+    logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
     try:
         options, rest = _parser().parse_known_args(arguments)
         if rest and options.command != "run":
@@ -80,9 +84,7 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
 
 
 def _run(options: argparse.Namespace, rest: list[str], console: Console) -> int:
-    # Beam warns about Google libraries that nobody asked for, some of it while it is imported.
-    logging.getLogger().setLevel(logging.ERROR)
-    # It takes 2 s to import, which --help and a misspelt option need not wait for.
+    # Beam takes 2 s to import, which --help and a misspelt option need not wait for.
     from pipeline.inputs import plan_job
     from pipeline.options import beam_options
     from pipeline.run import run
@@ -131,7 +133,8 @@ def parse_limit(text: str) -> int | float:
       UsageError: It is neither.
     """
     try:
-        limit = float(text[:-1]) / 100 if text.endswith("%") else int(text)
+        # Read as one number: 0.7 / 100 is not the float nearest to 0.007.
+        limit = float(f"{text[:-1]}e-2") if text.endswith("%") else int(text)
     except ValueError:
         limit = -1
     if limit < 0 or (isinstance(limit, float) and not limit <= 1):

@@ -6,7 +6,7 @@ Nothing else in the package opens a path of the data set.
 import contextlib
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata
@@ -19,6 +19,11 @@ _RAW = CompressionTypes.UNCOMPRESSED
 def join(folder: str, *parts: str) -> str:
     """Returns a path within a folder."""
     return cast("str", FileSystems.join(folder, *parts))
+
+
+def stem(path: str) -> str:
+    """Returns the name of a file without folders and suffix."""
+    return PurePosixPath(path).stem
 
 
 def match(pattern: str) -> list[FileMetadata]:

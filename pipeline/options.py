@@ -11,7 +11,8 @@ from schemas.errors import UsageError
 from schemas.messages import nearest
 
 LOCAL_RUNNER = "FnApiRunner"
-_LOCAL_NAMES = {None, "DirectRunner", "direct", LOCAL_RUNNER}
+# As Beam itself reads them: in any case, with or without "runner".
+_LOCAL_NAMES = {"direct", "directrunner", "fnapi", "fnapirunner"}
 
 
 def beam_options(flags: Sequence[str]) -> PipelineOptions:
@@ -23,15 +24,21 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
       flags: What the command itself did not understand.
 
     Raises:
-      UsageError: A flag that Beam does not know, or streaming.
+      UsageError: A flag or a runner that Beam does not know, or streaming.
     """
     _refuse_unknown(flags)
     options = PipelineOptions(list(flags))
     standard = options.view_as(StandardOptions)
     if standard.streaming:
         raise UsageError("--streaming: `run` reads files that are complete; leave it out, and run again for new files")
-    if standard.runner in _LOCAL_NAMES:
+    runner = standard.runner or LOCAL_RUNNER
+    if runner.lower() in _LOCAL_NAMES:
         standard.runner = LOCAL_RUNNER
+    elif "." not in runner and not {runner.lower(), f"{runner.lower()}runner"} & _known_runners():
+        hint = nearest(runner, StandardOptions.KNOWN_RUNNER_NAMES)
+        raise UsageError(
+            f"--runner={runner}: is no runner of Beam; {hint}; of another one say the full name of the class"
+        )
     return options
 
 
@@ -58,6 +65,10 @@ def _refuse_unknown(flags: Sequence[str]) -> None:
         own = ("--spec", "--input", "--output", "--replace", "--max_rejected")
         flag = unknown[0].split("=")[0]
         raise UsageError(f"{unknown[0]}: is no option of this command or of Beam; {_hint(flag, [*names, *own])}")
+
+
+def _known_runners() -> set[str]:
+    return {name.lower() for name in StandardOptions.KNOWN_RUNNER_NAMES}
 
 
 def _hint(flag: str, names: list[str]) -> str:

@@ -76,6 +76,12 @@ def plan_dataset(analysis: Analysis, spec: DatasetSpec) -> DatasetPlan:
     )
 
 
+def within_limit(rejected: int, read: int, allowed: int | float) -> bool:
+    """Returns whether no more records are rejected than allowed: a count, or as a float a share of those read."""
+    # Not allowed * read: 0.29 * 100 is less than 29.
+    return (rejected / max(1, read) if isinstance(allowed, float) else rejected) <= allowed
+
+
 def check_rejected(analysis: Analysis, allowed: int | float) -> str | None:
     """Returns why there are too many rejected records, or None.
 
@@ -84,8 +90,7 @@ def check_rejected(analysis: Analysis, allowed: int | float) -> str | None:
       allowed: A count, or as a float a share of the records read.
     """
     rejected = analysis.rejected.total()
-    limit = allowed * analysis.read if isinstance(allowed, float) else allowed
-    if rejected <= limit:
+    if within_limit(rejected, analysis.read, allowed):
         return None
     by_reason = ", ".join(f"{reason} {count:,}" for reason, count in analysis.rejected.most_common())
     shown = f"{allowed:.4g} of the records" if isinstance(allowed, float) else f"{allowed:,}"

@@ -64,8 +64,12 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
 
 
 def add_late_rejects(analysis: Analysis, facts: WrittenFacts) -> Analysis:
-    """Returns the analysis with the records that encoding rejected."""
-    return Analysis(rejected=facts.rejected, offenders=facts.offenders).merge(analysis)
+    """Returns what the analysis knows of rejected records, and those that encoding rejected; changes neither."""
+    return Analysis(
+        blocks=analysis.blocks,
+        rejected=analysis.rejected + facts.rejected,
+        offenders={**analysis.offenders, **facts.offenders},  # no reason is given by both steps
+    )
 
 
 def judge_rejected(job: Job, analysis: Analysis) -> None:

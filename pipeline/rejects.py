@@ -26,11 +26,11 @@ def gather_rejected(job: Job, analysis: Analysis) -> bytes:
 
 
 def describe_offenders(job: Job, analysis: Analysis) -> list[str]:
-    """Returns a line for each of the first offenders of every reason."""
+    """Returns a line for each of the first offenders of every reason, the most frequent first."""
     first_lines = _first_lines(job, analysis)
     return [
         str(item.placed(item.path, first_lines[block] - 1))
-        for reason in sorted(analysis.offenders)
+        for reason in sorted(analysis.offenders, key=lambda reason: (-analysis.rejected[reason], reason))
         for block, item in analysis.offenders[reason][:_SHOWN]
     ]
 

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from pipeline import files
 from pipeline.failure import find_message
+from pipeline.fit import check_fit
 from pipeline.job import Job
 from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset
@@ -37,6 +38,7 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
     Raises:
       LengthwiseError: The input or its records are not what the spec says; nothing is published.
     """
+    check_fit(job)
     console.print(_opening(job, options), highlight=False)
     started = time.monotonic()
     try:

@@ -1,6 +1,6 @@
 """The two ways in which a run can fail through its input, and their exit codes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 
 class LengthwiseError(Exception):
@@ -13,7 +13,7 @@ class LengthwiseError(Exception):
 
     exit_code = 1
 
-    def __init__(self, message: str, details: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, details: Iterable[str] = ()) -> None:
         super().__init__(message)
         self.details = tuple(details)
 

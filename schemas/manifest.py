@@ -53,7 +53,7 @@ def parse_manifest(content: bytes, path: str) -> Manifest:
     try:
         values = json.loads(content)
         version = values["format_version"]
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise DataError(f"{path}: is no manifest; it is damaged or was not written by this pipeline") from None
     if version != FORMAT_VERSION:
         raise DataError(

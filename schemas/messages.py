@@ -68,7 +68,7 @@ def fill(message: M, values: object, path: str = "") -> M:
 
 
 def to_plain(message: Message) -> dict[str, Any]:
-    """Returns the fields of `message` that are set, as plain JSON values."""
+    """Returns the fields of `message` that are set, as plain JSON values; maps sorted by key."""
     return {field.name: _plain_field(field, value) for field, value in message.ListFields()}
 
 
@@ -198,7 +198,8 @@ def _value_field(field: FieldDescriptor) -> FieldDescriptor:
 
 def _plain_field(field: FieldDescriptor, value: Any) -> object:
     if _is_map(field):
-        return {key: _plain_scalar(_value_field(field), item) for key, item in value.items()}
+        # A map iterates in another order in every process.
+        return {key: _plain_scalar(_value_field(field), value[key]) for key in sorted(value)}
     if field.is_repeated:
         return [_plain_scalar(field, item) for item in value]
     return _plain_scalar(field, value)

@@ -21,6 +21,7 @@ from schemas.dataset_pb2 import (
 )
 from schemas.errors import DataError, UsageError
 from schemas.messages import fill, nearest, to_plain
+from schemas.yaml_text import parse_yaml
 
 # "class" is a keyword in Python, so the generated code has no attribute of this name.
 CLASS = LabelType.Value.Value("class")
@@ -37,24 +38,6 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _RESERVED_NAMES = {"id", "label"}  # features of every stored record
 _TOKENS_ONLY = ("tokenizer", "lowercase", "vocabulary")
 _SERIES_ONLY = ("dims", "layout", "normalize")
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """Refuses a name that is given twice, where YAML loaders keep the last one."""
-
-
-def _unique_mapping(loader: _StrictLoader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            raise DataError(f"line {key.start_mark.line + 1}: a name must be a string; it is a list or a mapping")
-        if key.value in seen:
-            raise DataError(f"line {key.start_mark.line + 1}: '{key.value}' is given twice; remove one of them")
-        seen.add(key.value)
-    return loader.construct_mapping(node, deep=True)
-
-
-_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
 
 
 def load_spec(path: str | Path) -> DatasetSpec:
@@ -79,11 +62,7 @@ def parse_spec(text: str) -> DatasetSpec:
     Raises:
       DataError: It is no YAML, or cannot mean anything.
     """
-    try:
-        values = yaml.load(text, Loader=_StrictLoader)  # noqa: S506  # a SafeLoader
-    except (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        # A value that does not fit its tag, as in "2020-13-45", raises what its conversion raises.
-        raise DataError(f"is no valid YAML: {' '.join(str(error).split())}") from None
+    values = parse_yaml(text)
     if values is None:
         raise DataError("is empty; `python -m pipeline infer INPUT` proposes a spec")
     return resolve(fill(DatasetSpec(), values))
@@ -112,8 +91,8 @@ def resolve(spec: DatasetSpec) -> DatasetSpec:
         raise DataError("id: is empty; name the field that holds the id or remove the line")
     if not resolved.sequences:
         raise DataError("sequences: names no sequence; a data set needs one or more")
-    for name, feature in resolved.sequences.items():
-        _resolve_sequence(name, feature)
+    for name in sorted(resolved.sequences):
+        _resolve_sequence(name, resolved.sequences[name])
     _resolve_label(resolved)
     _resolve_split(resolved)
     _resolve_buckets(resolved)
@@ -232,7 +211,7 @@ def _resolve_split(spec: DatasetSpec) -> None:
         split.by = SplitBy.hash
     if not split.HasField("salt"):
         split.salt = 0
-    for name, share in split.fractions.items():
+    for name, share in sorted(split.fractions.items()):
         _check_name(name, f"split.fractions.{name}")
         if not 0 <= share <= 1:
             raise DataError(f"split.fractions.{name}: {share} is no share; it must lie in [0, 1]")

@@ -20,6 +20,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "lstm_units": (1, 65_536),
     "lstm_layers": (1, 16),
     "input_dropout": (0, 0.95),
+    "step_dropout": (0, 0.95),
     "dropout": (0, 0.95),
     "learning_rate": (1e-8, 10),
     "clip_norm": (0, 1e6),
@@ -46,6 +47,7 @@ class TrainerConfig:
       bidirectional: Whether a second LSTM reads each sequence from its end.
       pooling: What is taken from the outputs of all real steps: mean, max, last.
       input_dropout: Share of the inputs' dimensions that is dropped for a whole sequence.
+      step_dropout: Share of the steps of a sequence that read as zeros.
       dropout: Share of the pooled outputs that is dropped.
       learning_rate: Of Adam.
       clip_norm: Greatest norm of the gradient of one step, over all weights; 0 clips nothing.
@@ -66,6 +68,7 @@ class TrainerConfig:
     bidirectional: bool = True
     pooling: tuple[str, ...] = ("mean", "max")
     input_dropout: float = 0.3
+    step_dropout: float = 0.0
     dropout: float = 0.5
     learning_rate: float = 0.001
     clip_norm: float = 1.0

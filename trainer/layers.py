@@ -143,6 +143,7 @@ class SequenceBranch(keras.layers.Layer):
         self.settings = dict(settings)
         self.entry = self._entry()
         self.input_dropout = keras.layers.SpatialDropout1D(settings["input_dropout"])
+        self.step_dropout = keras.layers.Dropout(settings["step_dropout"], noise_shape=(None, None, 1))
         self.stack = [self._lstm() for _ in range(settings["lstm_layers"])]
         self.pooling = MaskedPooling(settings["pooling"], settings["bidirectional"])
 
@@ -188,7 +189,7 @@ class SequenceBranch(keras.layers.Layer):
         x = values if self.entry is None else self.entry(values)
         steps = ops.shape(values)[1]
         x = ops.where(ops.expand_dims(sequence_mask(lengths, steps), -1), x, 0.0)
-        x = self.input_dropout(x, training=training)
+        x = self.step_dropout(self.input_dropout(x, training=training), training=training)
         # cuDNN refuses a row without any real step; such a row reads one step of zeros here, and
         # the pooling leaves it out again.
         mask = sequence_mask(ops.maximum(lengths, 1), steps)

@@ -24,6 +24,7 @@ _MODEL_SETTINGS = (
     "bidirectional",
     "pooling",
     "input_dropout",
+    "step_dropout",
     "dropout",
 )
 

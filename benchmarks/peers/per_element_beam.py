@@ -48,7 +48,7 @@ def serialize(record):
 
 
 def main(source, output):
-    with beam.Pipeline(options=PipelineOptions(runner="FnApiRunner")) as pipeline:
+    with beam.Pipeline(options=PipelineOptions([], runner="FnApiRunner")) as pipeline:
         records = pipeline | beam.io.ReadFromText(source) | beam.Map(tokenize)
         vocabulary = (
             records

@@ -52,7 +52,7 @@ def main(source, output):
     config = tensor_adapter.TensorAdapterConfig(SCHEMA, {name: scalar(name) for name in SCHEMA.names})
     with (
         tempfile.TemporaryDirectory() as scratch,
-        beam.Pipeline(options=PipelineOptions(runner="FnApiRunner")) as pipeline,
+        beam.Pipeline(options=PipelineOptions([], runner="FnApiRunner")) as pipeline,
         tft_beam.Context(temp_dir=scratch),
     ):
         raw = pipeline | beam.io.ReadFromText(source) | beam.BatchElements(500, 2_000) | beam.Map(to_record_batch)

@@ -8,7 +8,7 @@ from schemas.messages import canonical_json
 EXCERPT_CHARACTERS = 200
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Rejected:
     """One rejected record.
 

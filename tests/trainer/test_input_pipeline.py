@@ -7,8 +7,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-tf = pytest.importorskip("tensorflow")
-
 from schemas.errors import DataError
 from schemas.manifest import load_manifest
 from tests.trainer.conftest import BOUNDS, TEST_LENGTHS, TRAIN_LENGTHS
@@ -163,7 +161,9 @@ def test_sequences_of_one_record_have_lengths_of_their_own(tmp_path: Path) -> No
     }
 
 
-@pytest.mark.parametrize(("buckets", "short"), [("", {"r2", "r3", "r5"}), ("buckets: {by: text}", {"r1", "r2", "r3", "r5"})])
+@pytest.mark.parametrize(
+    ("buckets", "short"), [("", {"r2", "r3", "r5"}), ("buckets: {by: text}", {"r1", "r2", "r3", "r5"})]
+)
 def test_buckets_go_by_the_sequence_that_the_spec_names(tmp_path: Path, buckets: str, short: set[str]) -> None:
     folder = two_sequences(tmp_path / "data", "class", list("ababab"), buckets)
     batches = ids(open_dataset(folder, training=False, with_ids=True, limits=BatchLimits(100, 10)))
@@ -222,7 +222,9 @@ def test_a_shard_of_other_bytes(damaged: Path) -> None:
     content[40] ^= 0xFF
     shard.write_bytes(content)
     source = SplitSource(damaged, load_manifest(damaged), "train")
-    with pytest.raises(DataError, match="the records of split 'train' do not fit the manifest: corrupted record at 12; `python"):
+    with pytest.raises(
+        DataError, match="the records of split 'train' do not fit the manifest: corrupted record at 12; `python"
+    ):
         list(source.iterate(source.batches(source.plan(LIMITS))))
 
 

@@ -1,9 +1,9 @@
 """Masks, moments and pooling, against NumPy."""
 
+import keras
 import numpy as np
 import pytest
-
-keras = pytest.importorskip("keras")
+import tensorflow as tf
 
 from trainer.layers import MaskedPooling, SequenceBranch, Standardize, Unstandardize, sequence_mask
 
@@ -15,6 +15,7 @@ SETTINGS = {
     "bidirectional": True,
     "pooling": ["mean", "max", "last"],
     "input_dropout": 0.0,
+    "step_dropout": 0.0,
 }
 
 
@@ -49,8 +50,6 @@ def test_last_of_one_direction_is_the_last_real_step() -> None:
 
 
 def test_a_sequence_without_steps_pools_to_zeros_and_has_a_finite_gradient() -> None:
-    import tensorflow as tf
-
     x = tf.constant(np.full((2, 3, 2), 5.0, np.float32))
     with tf.GradientTape() as tape:
         tape.watch(x)
@@ -87,8 +86,6 @@ def test_frames_of_zeros_are_data() -> None:
 
 
 def test_the_gradient_does_not_see_padding() -> None:
-    import tensorflow as tf
-
     keras.utils.set_random_seed(0)
     branch = SequenceBranch({"dims": 2, "mean": [1.0, 0.0], "variance": [4.0, 1.0]}, SETTINGS)
     x = np.random.default_rng(2).normal(size=(2, 4, 2)).astype(np.float32)

@@ -3,11 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
-
-keras = pytest.importorskip("keras")
-
 import tensorflow as tf
 
 from schemas.errors import DataError, UsageError
@@ -20,13 +18,14 @@ SPEC = """
 sequences:
   text: {type: tokens}
   waves: {type: series, dims: 2, normalize: zscore}
-label: {type: LABEL OF}
+label: {type: LABEL}
 """
 SMALL = TrainerConfig(embedding_size=4, lstm_units=3, lstm_layers=2, pooling=("mean", "max", "last"))
 
 
 def manifest_of(label: str = "class", classes: int = 3) -> Manifest:
-    manifest = Manifest(spec=parse_spec(SPEC.replace("LABEL", label).replace("OF", ", of: text" if label == "per_step_class" else "")), classes=Vocabulary(size=classes))
+    kind = f"{label}, of: text" if label == "per_step_class" else label
+    manifest = Manifest(spec=parse_spec(SPEC.replace("LABEL", kind)), classes=Vocabulary(size=classes))
     manifest.vocabularies["text"].CopyFrom(Vocabulary(size=10, oov_buckets=1))
     manifest.moments["waves"].CopyFrom(Moments(mean=[1.0, 5.0], variance=[4.0, 0.0]))
     manifest.moments["label"].CopyFrom(Moments(mean=[1000.0], variance=[400.0]))

@@ -1,0 +1,37 @@
+# make setup | demo | test | check | bench | generate | clean
+# Needs Linux, Python 3.11 or newer and the package index; everything else goes into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: setup demo test check bench generate clean
+
+setup: $(READY)
+
+$(READY): setup.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; say make PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/python examples/python_functions/demo.py
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python tools/generate_protobuf.py --check
+
+bench: $(READY)
+	$(BIN)/python benchmarks/peers.py --write
+
+generate: $(READY)
+	$(BIN)/python tools/generate_protobuf.py
+
+clean:
+	rm -rf .venv .demo .bench build dist *.egg-info

@@ -1,0 +1,216 @@
+"""Proposes a spec from data: what each field seems to be, and what would have to be decided.
+
+The proposal is meant to run as it stands, or after one more line: where it is unsure which field
+is the label, it names the candidates and leaves the choice to a person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from pipeline import files
+from pipeline.field_facts import FieldFacts, collect_facts
+from pipeline.inputs import match_inputs
+from schemas.errors import DataError
+from schemas.records.blocks import BLOCK_BYTES, byte_ranges, read_whole_lines
+from schemas.records.explain import parse_object
+
+_SAMPLE_BLOCKS = 16  # of 8 MiB, spread over the input
+_MOST_CLASSES = 1_000
+_LABEL_NAMES = ("label", "labels", "class", "category", "target", "y", "tag", "tags", "sentiment")
+_ID_NAMES = ("id", "uid", "uuid", "guid", "key", "record_id")
+_MOST_TOP_K = 20_000
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A spec to look at.
+
+    Attributes:
+      text: The spec as YAML, with comments.
+      notes: What was found out on the way, for people.
+    """
+
+    text: str
+    notes: list[str]
+
+
+@dataclass
+class _Draft:
+    """A spec in the making."""
+
+    values: dict[str, Any]
+    candidates: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def propose(inputs: Sequence[str]) -> Proposal:
+    """Looks at records and proposes a spec.
+
+    Args:
+      inputs: Patterns, each `PATTERN` or `SPLIT=PATTERN`.
+
+    Raises:
+      UsageError: A pattern that matches nothing.
+      DataError: No field of the records holds a sequence.
+    """
+    found = match_inputs(inputs)
+    records, bad = _sample([(file.path, file.bytes) for file in found])
+    name = files.stem(found[0].path)
+    if not records:
+        raise DataError(f"{found[0].path}: holds no JSON object; a JSONL file has one on every line")
+    facts = collect_facts(records)
+    draft = _draft(name, facts, len(records), named=any(file.split for file in found))
+    seen = f"looked at {len(records):,} records of {len(found):,} file(s)"
+    draft.notes.insert(0, f"{seen}, {bad:,} lines hold no JSON object" if bad else seen)
+    return Proposal(_render(draft), draft.notes)
+
+
+def _sample(paths: list[tuple[str, int]]) -> tuple[list[dict[str, Any]], int]:
+    """Returns the records of blocks spread evenly over the input, and how many lines are bad."""
+    ranges = [(path, *ends) for path, size in paths for ends in byte_ranges(size, BLOCK_BYTES)]
+    step = max(1, -(-len(ranges) // _SAMPLE_BLOCKS))
+    records, bad = [], 0
+    for path, start, end in ranges[::step]:
+        with files.reading(path) as stream:
+            lines = read_whole_lines(stream, start, end).data.split(b"\n")
+        for line in lines:
+            record = parse_object(line) if line.strip() else {}
+            bad += record is None
+            if record:
+                records.append(record)
+    return records, bad
+
+
+def _draft(name: str, facts: dict[str, FieldFacts], records: int, named: bool) -> _Draft:
+    draft = _Draft(
+        {"name": "".join(c if c.isalnum() or c in "_-" else "_" for c in name).lstrip("_-0123456789") or "data"}
+    )
+    identity = next((path for path in _by_name(facts, _ID_NAMES) if facts[path].identifies(records)), None)
+    if identity:
+        draft.values["id"] = identity
+    rest = {path: fact for path, fact in facts.items() if path != identity}
+    sequences = {path: fact for path, fact in rest.items() if fact.is_sequence()}
+    label, kind = _find_label(rest, sequences, records, draft)
+    sequences.pop(label, None)
+    if not sequences:
+        sequences = _longest_text(rest, label)
+    if not sequences:
+        raise DataError(f"no field holds a sequence (a text, a list of tokens or frames): {_describe(facts)}")
+    draft.values["sequences"] = {
+        _feature_name(path, sequences): _sequence(path, fact, sequences, records, draft)
+        for path, fact in sorted(sequences.items())
+    }
+    if label:
+        draft.values["label"] = {"from": label, "type": kind}
+        if kind == "per_step_class" and len(sequences) > 1:
+            draft.values["label"]["of"] = _feature_name(_aligned_with(label, rest, sequences), sequences)
+    if not named:
+        draft.values["split"] = {"by": "hash", "fractions": {"train": 0.8, "validation": 0.1, "test": 0.1}}
+    return draft
+
+
+def _sequence(
+    path: str, fact: FieldFacts, sequences: dict[str, FieldFacts], records: int, draft: _Draft
+) -> dict[str, Any]:
+    name = _feature_name(path, sequences)
+    values: dict[str, Any] = {}
+    if fact.dims:
+        values |= {"type": "series", "dims": fact.dims}
+        if fact.kind == "numbers":
+            values["layout"] = "flat"
+        values["normalize"] = "zscore"
+    else:
+        values["type"] = "tokens"
+        if fact.kind == "string":
+            values |= {"tokenizer": "words", "lowercase": True}
+        # Tokens seen once are no use but to train what stands for unknown ones.
+        open_ended = fact.kind == "string" or fact.many_values
+        values["vocabulary"] = {"top_k": _MOST_TOP_K, "min_frequency": 2 if open_ended else 1}
+    if path != name:
+        values["from"] = path
+    if fact.empty:
+        values["empty"] = "drop"
+        draft.notes.append(f"{path}: {fact.empty:,} records are empty; proposed is to drop and count them")
+    if fact.present < records:
+        draft.notes.append(f"{path}: {records - fact.present:,} records lack it and would be rejected")
+    return values
+
+
+def _find_label(
+    facts: dict[str, FieldFacts], sequences: dict[str, FieldFacts], records: int, draft: _Draft
+) -> tuple[str, str]:
+    """Returns path and type of the label, or empty strings where a person has to choose."""
+    kinds = {path: _label_kind(path, fact, facts, sequences, records) for path, fact in facts.items()}
+    candidates = [path for path, kind in kinds.items() if kind]
+    likely = _by_name({path: facts[path] for path in candidates}, _LABEL_NAMES)
+    chosen = likely[0] if likely else candidates[0] if len(candidates) == 1 else ""
+    if chosen:
+        fact = facts[chosen]
+        shown = f"{len(fact.values)} different values" if fact.values else "numbers"
+        draft.notes.append(f"label: {chosen} ({kinds[chosen]}, {shown})")
+        return chosen, kinds[chosen]
+    draft.candidates = [f"{{from: {path}, type: {kinds[path]}}}" for path in candidates]
+    return "", ""
+
+
+def _label_kind(
+    path: str, fact: FieldFacts, facts: dict[str, FieldFacts], sequences: dict[str, FieldFacts], records: int
+) -> str:
+    if fact.present < records:
+        return ""
+    few = 2 <= len(fact.values) <= min(_MOST_CLASSES, max(2, records // 5)) and not fact.many_values
+    if fact.kind == "strings" and few and _aligned_with(path, facts, sequences):
+        return "per_step_class"
+    if path in sequences:
+        return ""
+    if fact.kind in {"string", "integer", "boolean"} and few:
+        return "class"
+    return "number" if fact.kind == "number" else ""
+
+
+def _aligned_with(path: str, facts: dict[str, FieldFacts], sequences: dict[str, FieldFacts]) -> str:
+    """Returns the sequence that has as many steps as a list of tags in every record, if there is one."""
+    for other, fact in sequences.items():
+        richer = fact.dims or fact.many_values or len(fact.values) > 5 * len(facts[path].values)
+        if other != path and richer and fact.lengths == facts[path].lengths:
+            return other
+    return ""
+
+
+def _by_name(facts: dict[str, FieldFacts], names: Sequence[str]) -> list[str]:
+    """Returns the paths whose last name is one of `names`, the most telling first."""
+    last = {path: path.rsplit(".", 1)[-1].lower() for path in facts}
+    return sorted((path for path in facts if last[path] in names), key=lambda path: (names.index(last[path]), path))
+
+
+def _feature_name(path: str, sequences: dict[str, FieldFacts]) -> str:
+    """Returns the last name of a path where that is a name of its own, else the whole path."""
+    last = path.rsplit(".", 1)[-1]
+    alone = sum(other.rsplit(".", 1)[-1] == last for other in sequences) == 1 and last not in {"id", "label"}
+    name = last if alone else path.replace(".", "_")
+    clean = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in name)
+    return clean if clean[0].isalpha() and clean not in {"id", "label"} else f"field_{clean}"
+
+
+def _longest_text(facts: dict[str, FieldFacts], label: str) -> dict[str, FieldFacts]:
+    """Returns the field of the most words; where all texts are short, one of them still is the sequence."""
+    texts = {path: fact for path, fact in facts.items() if fact.kind == "string" and path != label}
+    longest = max(texts, key=lambda path: (sum(texts[path].lengths), path), default=None)
+    return {longest: texts[longest]} if longest else {}
+
+
+def _describe(facts: dict[str, FieldFacts]) -> str:
+    return ", ".join(f"{path} ({fact.kind})" for path, fact in sorted(facts.items())) or "the records have no fields"
+
+
+def _render(draft: _Draft) -> str:
+    text = yaml.safe_dump(draft.values, sort_keys=False, allow_unicode=True, width=100)
+    if draft.candidates:
+        lines = "\n".join(f"# label: {candidate}" for candidate in draft.candidates)
+        text += f"# Which field is the label? Remove the # of one, or keep all to prepare data without.\n{lines}\n"
+    elif "label" not in draft.values:
+        text += "# No field looks like a label; name one: label: {from: FIELD, type: class}\n"
+    return text

@@ -1,0 +1,13 @@
+"""Settings of all tests.
+
+Property tests take the same examples each time, so that a run says something about the code and
+nothing about luck. To look for new failures: `pytest --hypothesis-profile=search`.
+"""
+
+from hypothesis import HealthCheck, settings
+
+_SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
+
+settings.register_profile("fixed", deadline=None, max_examples=60, derandomize=True, suppress_health_check=_SLOW)
+settings.register_profile("search", deadline=None, max_examples=2_000, suppress_health_check=_SLOW)
+settings.load_profile("fixed")

@@ -1,0 +1,131 @@
+import math
+import struct
+from fractions import Fraction
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.moments import ExactMoments, ExactSum, moments_of, to_message
+
+floats32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
+TINY = float(np.float32(1e-45))  # the least subnormal, 2^-149
+HUGE = float(np.finfo(np.float32).max)
+
+
+def moments(numbers: list[float]) -> ExactMoments:
+    result = ExactMoments()
+    result.add(np.array(numbers, np.float32))
+    return result
+
+
+def facts(of: ExactMoments) -> tuple[object, ...]:
+    return of.count, of.mean(), of.variance(), of.least, of.greatest
+
+
+def expected(numbers: list[float]) -> tuple[object, ...]:
+    exact = [Fraction(number) for number in numbers]
+    mean = sum(exact, Fraction(0)) / len(exact)
+    variance = sum(((x - mean) ** 2 for x in exact), Fraction(0)) / len(exact)
+    return len(exact), mean, variance, min(numbers), max(numbers)
+
+
+@given(st.lists(floats32, min_size=1, max_size=40))
+def test_moments_are_exact(numbers: list[float]) -> None:
+    assert facts(moments(numbers)) == expected(numbers)
+
+
+def test_moments_of_extreme_numbers_are_exact() -> None:
+    numbers = [HUGE, -HUGE, TINY, -TINY, 0.0, -0.0, 1.0, HUGE, 3 * TINY]
+    assert facts(moments(numbers)) == expected(numbers)
+
+
+def test_nothing_cancels() -> None:
+    """The textbook formula in float64 gives 0 here."""
+    big = float(2**23)
+    numbers = [big, big + 1] * 500
+    assert moments(numbers).variance() == Fraction(1, 4)
+    assert moments([HUGE, 1.0, -HUGE]).mean() == Fraction(1, 3)
+
+
+@given(
+    st.lists(st.lists(floats32, max_size=8), min_size=1, max_size=6),
+    st.randoms(use_true_random=False),
+)
+def test_any_split_and_any_order_give_the_same(parts: list[list[float]], draw: object) -> None:
+    whole = moments([number for part in parts for number in part])
+    accumulators = [moments(part) for part in parts]
+    while len(accumulators) > 1:
+        draw.shuffle(accumulators)  # type: ignore[attr-defined]
+        left, right = accumulators.pop(), accumulators.pop()
+        left.merge(right)
+        accumulators.append(left)
+    assert facts(accumulators[0]) == facts(whole)
+    assert message_bytes(accumulators[0]) == message_bytes(whole)
+
+
+def message_bytes(of: ExactMoments) -> tuple[float, ...]:
+    message = to_message([of])
+    # Compared as numbers, -0.0 and 0.0 are one: canonical JSON writes both as 0.
+    return message.count, message.mean[0], message.variance[0], message.min[0], message.max[0]
+
+
+@given(st.lists(floats32, min_size=1, max_size=20))
+def test_the_message_is_rounded_once(numbers: list[float]) -> None:
+    _, mean, variance, least, greatest = expected(numbers)
+    message = to_message([moments(numbers)])
+    assert message.count == len(numbers)
+    assert list(message.mean) == [float(mean)]  # type: ignore[arg-type]
+    assert list(message.variance) == [float(variance)]  # type: ignore[arg-type]
+    assert list(message.min) == [least]
+    assert list(message.max) == [greatest]
+
+
+def test_many_numbers_of_one_exponent_are_exact() -> None:
+    """Weights are added as floats; 2^20 times the largest mantissa still fits."""
+    odd = struct.unpack("<f", struct.pack("<I", 0x3FFFFFFF))[0]
+    result = ExactMoments()
+    result.add(np.full(1 << 20, odd, np.float32))
+    assert result.mean() == Fraction(odd)
+    assert result.variance() == 0
+    assert result.squares.value() == Fraction(odd) ** 2 * (1 << 20)
+
+
+def test_merging_leaves_the_other_one_as_it_was() -> None:
+    left, right = moments([1.0, 2.0]), moments([4.0])
+    left.merge(right)
+    left.merge(right)
+    assert facts(right) == expected([4.0])
+    assert facts(left) == expected([1.0, 2.0, 4.0, 4.0])
+
+
+def test_no_numbers() -> None:
+    nothing = moments([])
+    assert facts(nothing) == (0, 0, 0, math.inf, -math.inf)
+    message = to_message([nothing])
+    assert (message.count, *message.mean, *message.variance, *message.min, *message.max) == (0, 0, 0, 0, 0)
+    some = moments([2.5])
+    some.merge(nothing)
+    assert facts(some) == expected([2.5])
+
+
+def test_each_dimension_is_on_its_own() -> None:
+    frames = np.array([[1, 10], [2, 20], [6, 60]], np.float32)
+    message = to_message(moments_of(frames))
+    assert message.count == 3
+    assert list(message.mean) == [3, 30]
+    assert list(message.variance) == [14 / 3, 1400 / 3]
+    assert (list(message.min), list(message.max)) == ([1, 10], [6, 60])
+
+
+def test_dimensions_of_no_steps() -> None:
+    message = to_message(moments_of(np.zeros((0, 2), np.float32)))
+    assert (message.count, list(message.mean), list(message.min)) == (0, [0, 0], [0, 0])
+
+
+def test_an_exact_sum_takes_negative_and_empty_parts() -> None:
+    total = ExactSum()
+    total.add(np.array([], np.int64), np.array([], np.int64))
+    assert total.value() == 0
+    total.add(np.array([3, -5, 3], np.int64), np.array([0, -2, 0], np.int64))
+    assert total.value() == Fraction(6) - Fraction(5, 4)

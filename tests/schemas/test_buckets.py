@@ -1,0 +1,201 @@
+"""Bucket plans against every other plan, and the two conventions of a boundary."""
+
+import itertools
+from bisect import bisect_right
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.buckets import (
+    Int64s,
+    bucket_index,
+    bucketed_efficiency,
+    exclusive_boundaries,
+    longest_efficiency,
+    padded_steps,
+    plan_buckets,
+    random_batch_efficiency,
+    upper_bounds,
+)
+from schemas.manifest_pb2 import Bucket
+
+Histogram = dict[int, int]
+Boundaries = Callable[[Histogram, int], list[int]]
+
+small_histograms = st.dictionaries(st.integers(0, 60), st.integers(1, 30), min_size=1, max_size=9)
+large_histograms = st.dictionaries(st.integers(0, 3000), st.integers(1, 10_000), min_size=1, max_size=80)
+
+
+def columns(histogram: Histogram) -> tuple[Int64s, Int64s]:
+    rising = sorted(histogram)
+    return np.array(rising, np.int64), np.array([histogram[length] for length in rising], np.int64)
+
+
+def buckets_of(inclusive_bounds: list[int]) -> list[Bucket]:
+    starts = [0, *(bound + 1 for bound in inclusive_bounds)]
+    closed = [Bucket(min_length=s, max_length=e) for s, e in zip(starts, inclusive_bounds, strict=False)]
+    return [*closed, Bucket(min_length=starts[-1])]
+
+
+def padded_by_hand(histogram: Histogram, bounds: list[int]) -> int:
+    total = 0
+    for low, high in itertools.pairwise([-1, *bounds, max(histogram)]):
+        inside = [length for length in histogram if low < length <= high]
+        total += max(inside, default=0) * sum(histogram[length] for length in inside)
+    return total
+
+
+def least_by_trying_all(histogram: Histogram, count: int) -> int:
+    rising = sorted(histogram)
+    cuts = min(count, len(rising)) - 1
+    return min(padded_by_hand(histogram, list(bounds)) for bounds in itertools.combinations(rising[:-1], cuts))
+
+
+def equal_width(histogram: Histogram, count: int) -> list[int]:
+    return [max(histogram) * k // count for k in range(1, count)]
+
+
+def geometric(histogram: Histogram, count: int) -> list[int]:
+    low, high = max(min(histogram), 1), max(max(histogram), 1)
+    return [int(low * (high / low) ** (k / count)) for k in range(1, count)]
+
+
+def equal_count(histogram: Histogram, count: int) -> list[int]:
+    return equal_weight(histogram, count, lambda length: 1)
+
+
+def equal_tokens(histogram: Histogram, count: int) -> list[int]:
+    return equal_weight(histogram, count, lambda length: length)
+
+
+def equal_weight(histogram: Histogram, count: int, weight: Callable[[int], int]) -> list[int]:
+    rising = sorted(histogram)
+    running = np.cumsum([histogram[length] * weight(length) for length in rising])
+    return [rising[int(np.searchsorted(running, running[-1] * k / count))] for k in range(1, count)]
+
+
+def test_the_plan_of_the_documentation() -> None:
+    lengths, counts = columns({3: 1, 5: 1, 9: 1})
+    buckets = plan_buckets(lengths, counts, 2)
+    assert buckets == [Bucket(min_length=0, max_length=5), Bucket(min_length=6)]
+    assert padded_steps(lengths, counts, buckets) == 19
+    assert bucketed_efficiency(lengths, counts, buckets) == 17 / 19
+
+
+@pytest.mark.parametrize(
+    ("histogram", "count", "bounds"),
+    [
+        ({7: 3}, 1, []),
+        ({7: 3}, 4, []),
+        ({0: 2}, 2, []),
+        ({0: 5, 1: 1}, 2, [0]),
+        ({1: 1, 2: 1, 3: 1}, 9, [1, 2]),
+        ({1: 1000, 100: 1, 101: 1000}, 2, [1]),
+        ({10: 1, 11: 1, 1000: 1}, 2, [11]),
+    ],
+)
+def test_plans(histogram: Histogram, count: int, bounds: list[int]) -> None:
+    assert plan_buckets(*columns(histogram), count) == buckets_of(bounds)
+
+
+@given(small_histograms, st.integers(1, 10))
+def test_the_plan_pads_as_little_as_the_best_of_all_plans(histogram: Histogram, count: int) -> None:
+    lengths, counts = columns(histogram)
+    buckets = plan_buckets(lengths, counts, count)
+    assert len(buckets) == min(count, len(histogram))
+    assert padded_steps(lengths, counts, buckets) == least_by_trying_all(histogram, count)
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=1, max_size=7, unique=True), st.integers(1, 8))
+def test_the_plan_is_exact_for_large_numbers(lengths: list[int], count: int) -> None:
+    histogram = {length: 10**9 + length % 7 for length in lengths}
+    bounds = upper_bounds(plan_buckets(*columns(histogram), count)).tolist()
+    assert padded_by_hand(histogram, bounds) == least_by_trying_all(histogram, count)
+
+
+@pytest.mark.parametrize("rule", [equal_width, geometric, equal_count, equal_tokens])
+@given(histogram=large_histograms, count=st.integers(1, 12))
+def test_the_plan_is_never_worse_than_common_rules(rule: Boundaries, histogram: Histogram, count: int) -> None:
+    lengths, counts = columns(histogram)
+    planned = padded_steps(lengths, counts, plan_buckets(lengths, counts, count))
+    assert planned <= padded_by_hand(histogram, sorted(set(rule(histogram, count))))
+
+
+@given(large_histograms)
+def test_one_bucket_more_is_never_worse(histogram: Histogram) -> None:
+    lengths, counts = columns(histogram)
+    costs = [padded_steps(lengths, counts, plan_buckets(lengths, counts, count)) for count in range(1, 8)]
+    assert costs == sorted(costs, reverse=True)
+    assert costs[0] == max(histogram) * sum(histogram.values())
+
+
+@given(large_histograms, st.integers(1, 12))
+def test_the_buckets_cover_every_length_once(histogram: Histogram, count: int) -> None:
+    buckets = plan_buckets(*columns(histogram), count)
+    assert buckets[0].min_length == 0
+    assert not buckets[-1].HasField("max_length")
+    for bucket, following in itertools.pairwise(buckets):
+        assert bucket.min_length <= bucket.max_length == following.min_length - 1
+
+
+def test_a_length_at_below_and_above_a_boundary() -> None:
+    buckets = buckets_of([5, 9])
+    lengths = np.array([0, 4, 5, 6, 8, 9, 10, 10**12])
+    assert bucket_index(lengths, buckets).tolist() == [0, 0, 0, 1, 1, 1, 2, 2]
+    assert upper_bounds(buckets).tolist() == [5, 9]
+    assert exclusive_boundaries(buckets) == [6, 10]
+
+
+def test_one_bucket_has_no_boundary() -> None:
+    buckets = buckets_of([])
+    assert exclusive_boundaries(buckets) == []
+    assert bucket_index(np.array([0, 3]), buckets).tolist() == [0, 0]
+
+
+@given(st.sets(st.integers(0, 50), max_size=8), st.lists(st.integers(0, 60), max_size=30))
+def test_exclusive_boundaries_put_every_length_into_the_same_bucket(bounds: set[int], lengths: list[int]) -> None:
+    buckets = buckets_of(sorted(bounds))
+    # tf.data counts the boundaries that are not greater than the length.
+    wanted = [bisect_right(exclusive_boundaries(buckets), length) for length in lengths]
+    assert bucket_index(np.array(lengths, np.int64), buckets).tolist() == wanted
+    inside = [buckets[index] for index in wanted]
+    assert all(b.min_length <= length for b, length in zip(inside, lengths, strict=True))
+    assert all(length <= b.max_length for b, length in zip(inside, lengths, strict=True) if b.HasField("max_length"))
+
+
+@given(small_histograms, st.sets(st.integers(0, 60), max_size=5))
+def test_efficiencies_are_real_steps_by_padded_steps(histogram: Histogram, bounds: set[int]) -> None:
+    lengths, counts = columns(histogram)
+    real = sum(length * count for length, count in histogram.items())
+    bounds = {bound for bound in bounds if bound < max(histogram)}
+    padded = padded_by_hand(histogram, sorted(bounds))
+    buckets = buckets_of(sorted(bounds))
+    assert padded_steps(lengths, counts, buckets) == padded
+    assert bucketed_efficiency(lengths, counts, buckets) == (real / padded if padded else 1.0)
+    longest = max(histogram) * sum(histogram.values())
+    assert longest_efficiency(lengths, counts) == (real / longest if longest else 1.0)
+
+
+@given(
+    st.dictionaries(st.integers(0, 9), st.integers(1, 3), min_size=1, max_size=3).filter(any),
+    st.integers(1, 4),
+)
+def test_random_batches_against_every_batch_that_can_be_drawn(histogram: Histogram, batch_size: int) -> None:
+    records = [length for length, count in histogram.items() for _ in range(count)]
+    batches = list(itertools.product(records, repeat=batch_size))
+    real = sum(sum(batch) for batch in batches)
+    padded = sum(max(batch) * batch_size for batch in batches)
+    assert random_batch_efficiency(*columns(histogram), batch_size) == pytest.approx(real / padded, rel=1e-12)
+
+
+def test_nothing_padded_is_nothing_wasted() -> None:
+    nothing = np.array([], np.int64)
+    zeros = columns({0: 4})
+    assert random_batch_efficiency(nothing, nothing, 8) == 1.0
+    assert longest_efficiency(nothing, nothing) == 1.0
+    assert bucketed_efficiency(nothing, nothing, buckets_of([3])) == 1.0
+    assert random_batch_efficiency(*zeros, 8) == longest_efficiency(*zeros) == 1.0
+    assert random_batch_efficiency(*columns({5: 9}), 64) == 1.0

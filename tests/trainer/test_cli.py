@@ -1,0 +1,145 @@
+"""The command line: results on standard output, one line for each failure, exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainer.cli import main
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "trainer", *arguments],
+        cwd=ROOT,
+        env={**{k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def failure(capsys: Any, *arguments: object) -> tuple[int, str]:
+    code = main([str(argument) for argument in arguments])
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    (line,) = captured.err.splitlines()
+    return code, line
+
+
+def test_from_training_to_predictions(token_data: Path, tmp_path: Path) -> None:
+    config, model = tmp_path / "trainer.yaml", tmp_path / "model"
+    config.write_text("lstm_units: 4\nembedding_size: 4\n")
+    done = run("train", "--data", str(token_data), "--output", str(model), "--config", str(config), "--set", "epochs=1")
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout)
+    assert (summary["model"], summary["epochs"], summary["config"]["lstm_units"]) == (str(model), 1, 4)
+    lines = done.stderr.splitlines()
+    # The settings, the plan, one epoch: no word of TensorFlow's.
+    assert lines[0] == "embedding_size: 4"
+    assert lines[-2].startswith("training on 136 examples in ")
+    assert lines[-1].startswith("epoch 1 of at most 1: ")
+    raw, predictions = tmp_path / "raw.jsonl", tmp_path / "predictions.jsonl"
+    raw.write_text('{"id": "a", "text": "good"}\n')
+    done = run("predict", "--model", str(model), "--input", str(raw), "--output", str(predictions))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["predicted"] == 1
+    assert json.loads(predictions.read_text())["id"] == "a"
+
+
+def test_evaluate(token_data: Path, token_model: Path, capsys: Any) -> None:
+    assert main(["evaluate", "--model", str(token_model), "--data", str(token_data)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert sorted(result["metrics"]) == ["accuracy", "loss"]
+    assert [bucket["examples"] for bucket in result["buckets"]] == [12, 9, 9]
+
+
+def test_batches(token_data: Path, capsys: Any) -> None:
+    assert main(["batches", "--data", str(token_data), "--set", "max_batch_size=20"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["batch_sizes"] == [8, 8, 8]
+    assert (result["split"], result["examples"], result["steps"]) == ("train", 136, 5 + 7 + 6)
+    assert 0.5 < result["padding_efficiency"] <= 1
+    assert result["examples_per_second"] > 0
+
+
+def test_help_and_wrong_usage_do_without_tensorflow(tmp_path: Path) -> None:
+    code = (
+        "import sys, trainer\nfrom trainer.cli import main\n"
+        "for arguments in (['train', '--data', 'nowhere', '--output', 'm'], ['train', '--dat'], ['predict']):\n"
+        "    assert main(arguments) in (1, 2)\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Train a masked LSTM" in done.stdout
+
+
+def test_without_the_extra_there_is_one_line(token_data: Path, tmp_path: Path) -> None:
+    (tmp_path / "keras.py").write_text("raise ModuleNotFoundError(\"No module named 'keras'\", name='keras')\n")
+    done = run("batches", "--data", str(token_data), PYTHONPATH=str(tmp_path))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "error: keras is not installed; training and prediction need it: pip install 'lengthwise[trainer]'\n"
+    )
+
+
+def test_failures(token_data: Path, token_model: Path, tmp_path: Path, capsys: Any) -> None:
+    new = tmp_path / "new"
+    train = ("train", "--data", token_data, "--output", new)
+    assert failure(capsys, *train, "--set", "epoch=3") == (
+        2,
+        "error: epoch: no such setting; did you mean 'epochs'?",
+    )
+    code, line = failure(capsys, "train", "--data", tmp_path / "no", "--output", new)
+    assert (code, line.startswith(f"error: {tmp_path}/no: holds no data set (no manifest.json); ")) == (1, True)
+    assert failure(capsys, "batches", "--data", token_data, "--split", "dev") == (
+        1,
+        "error: split 'dev': is not in this data set; valid: test, train, validation",
+    )
+    assert failure(capsys, "evaluate", "--model", new, "--data", token_data) == (
+        1,
+        f"error: {new}: no such model folder; `python -m trainer train` writes one",
+    )
+    assert failure(capsys, "predict", "--model", token_model, "--input", new, "--output", tmp_path / "out") == (
+        1,
+        f"error: {new}: cannot be read: No such file or directory; give the path of a JSONL file",
+    )
+    assert failure(capsys, "train", "--data", token_data, "--output", token_model)[0] == 2
+    assert not new.exists()
+
+
+def test_wrong_usage_is_one_line(capsys: Any) -> None:
+    assert failure(capsys, "train", "--data", "d") == (
+        2,
+        "error: the following arguments are required: --output; see python -m trainer train --help",
+    )
+    code, line = failure(capsys)
+    assert (code, line) == (
+        2,
+        "error: the following arguments are required: COMMAND; see python -m trainer --help",
+    )
+
+
+def test_an_interrupt_is_one_line(token_data: Path, capsys: Any, monkeypatch: Any) -> None:
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("trainer.cli.import_tensorflow", interrupt)
+    assert failure(capsys, "batches", "--data", token_data) == (130, "error: interrupted; nothing was written")
+
+
+def test_the_public_names() -> None:
+    import trainer
+
+    for name in trainer.__all__:
+        assert getattr(trainer, name).__name__ == name
+    with pytest.raises(AttributeError, match="module 'trainer' has no attribute 'tarin'"):
+        _ = trainer.tarin

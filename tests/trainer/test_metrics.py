@@ -1,0 +1,57 @@
+"""Metrics against NumPy, in any order and any batches."""
+
+import numpy as np
+import pytest
+
+from schemas.manifest_pb2 import Bucket
+from trainer.metrics import ClassMeasure, NumberMeasure, Totals, measure_of
+
+BUCKETS = [Bucket(min_length=0, max_length=3), Bucket(min_length=4, max_length=7), Bucket(min_length=8)]
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+def test_classes(size: int) -> None:
+    draw = np.random.default_rng(0)
+    outputs = draw.dirichlet([1, 1, 1], 50).astype(np.float32)
+    labels = draw.integers(0, 3, 50)
+    lengths = draw.integers(0, 8, 50)
+    totals = Totals(ClassMeasure(), BUCKETS)
+    for start in range(0, 50, size):
+        part = slice(start, start + size)
+        totals.add(labels[part], outputs[part], lengths[part])
+    losses = -np.log(outputs[np.arange(50), labels].astype(np.float64))
+    hits = outputs.argmax(axis=1) == labels
+    assert totals.examples == 50
+    assert totals.metrics() == pytest.approx({"loss": losses.mean(), "accuracy": hits.mean()}, rel=1e-12)
+    short = lengths <= 3
+    first, second, last = totals.by_bucket()
+    assert first == pytest.approx(
+        {
+            "min_length": 0,
+            "max_length": 3,
+            "examples": short.sum(),
+            "loss": losses[short].mean(),
+            "accuracy": hits[short].mean(),
+        }
+    )
+    assert second["examples"] == 50 - short.sum()
+    assert last == {"min_length": 8, "max_length": None, "examples": 0}
+
+
+def test_a_probability_of_zero_is_a_finite_loss() -> None:
+    totals = Totals(ClassMeasure(), BUCKETS)
+    totals.add(np.array([0]), np.array([[0.0, 1.0]], np.float32), np.array([1]))
+    assert totals.metrics()["loss"] == pytest.approx(87.336, abs=1e-3)
+
+
+def test_numbers() -> None:
+    totals = Totals(NumberMeasure(variance=4.0), BUCKETS)
+    totals.add(np.array([1.0, 2.0]), np.array([1.0, 5.0]), np.array([1, 1]))
+    totals.add(np.array([7.0]), np.array([3.0]), np.array([9]))
+    assert totals.metrics() == pytest.approx({"loss": 25 / 3 / 4, "mae": 7 / 3, "rmse": (25 / 3) ** 0.5})
+    assert totals.by_bucket()[0]["mae"] == 1.5
+
+
+def test_what_is_measured_follows_the_target() -> None:
+    assert isinstance(measure_of({"classes": 3}), ClassMeasure)
+    assert isinstance(measure_of({"mean": [0.0], "variance": [2.0]}), NumberMeasure)

@@ -1,0 +1,184 @@
+"""A training run from data set to model folder, and what can stop it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from schemas.errors import DataError, UsageError
+from schemas.manifest import load_manifest
+from tests.trainer.conftest import SMALL, TOKEN_SPEC, token_records
+from tests.trainer.dataset_builder import build_dataset
+from trainer import load, open_dataset
+from trainer.batch_plan import BatchLimits
+from trainer.config import TrainerConfig, load_config
+from trainer.evaluate import evaluate
+from trainer.model import build_model
+from trainer.saved import load_saved
+from trainer.train import make_train_step, train
+
+QUICK = TrainerConfig(**SMALL, epochs=2)
+
+
+def test_it_learns(token_data: Path, token_model: Path) -> None:
+    metrics = evaluate(token_model, token_data, "validation")["metrics"]
+    assert metrics["accuracy"] == 1.0
+
+
+def test_the_folder_says_what_was_done(token_data: Path, token_model: Path) -> None:
+    training = json.loads((token_model / "training.json").read_text())
+    manifest = load_manifest(token_data)
+    assert training["data_fingerprint"] == manifest.data_fingerprint
+    assert training["epochs"] == len(training["history"]) == 12
+    best = training["history"][training["best_epoch"] - 1]
+    assert best["validation"] == training["metrics"]
+    assert min(entry["validation"]["loss"] for entry in training["history"]) == training["metrics"]["loss"]
+    assert load_config(token_model / "trainer.yaml").epochs == 12
+    assert (token_model / "manifest.json").read_bytes() == (token_data / "manifest.json").read_bytes()
+    vocabulary = manifest.vocabularies["text"].path
+    assert (token_model / vocabulary).read_bytes() == (token_data / vocabulary).read_bytes()
+
+
+def test_the_best_weights_are_kept(token_data: Path, token_model: Path) -> None:
+    training = json.loads((token_model / "training.json").read_text())
+    metrics = evaluate(token_model, token_data, "validation")["metrics"]
+    assert metrics == pytest.approx(training["metrics"], rel=1e-6)
+
+
+def test_the_same_seed_gives_the_same_history(token_data: Path, tmp_path: Path) -> None:
+    first, again = (train(token_data, tmp_path / name, QUICK) for name in "ab")
+    losses = [[entry["loss"] for entry in summary["history"]] for summary in (first, again)]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
+
+
+def test_it_stops_when_validation_no_longer_improves(tmp_path: Path) -> None:
+    records = token_records("train", [2, 3] * 8)
+    # Labels the wrong way round: what helps on the training split harms here.
+    wrong = [{**r, "mood": {"bright": "dark", "dark": "bright"}[r["mood"]]} for r in records]
+    build_dataset(tmp_path / "data", TOKEN_SPEC, {"train": records, "validation": wrong})
+    config = TrainerConfig(**SMALL, epochs=50, patience=3, patience_steps=0, learning_rate=0.05)
+    summary = train(tmp_path / "data", tmp_path / "model", config)
+    assert summary["epochs"] == summary["best_epoch"] + 3 < 50
+    patient = train(
+        tmp_path / "data", tmp_path / "patient", TrainerConfig(**SMALL, epochs=9, patience=1, patience_steps=1_000)
+    )
+    assert patient["epochs"] == 9
+
+
+def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path, capsys: Any) -> None:
+    build_dataset(tmp_path / "data", TOKEN_SPEC, {"train": token_records("train", [2, 3, 4])})
+    summary = train(tmp_path / "data", tmp_path / "model", QUICK)
+    assert (summary["epochs"], summary["best_epoch"], summary["metrics"]) == (2, 2, {})
+    assert "no split 'validation': training for all 2 epochs, the last weights are kept" in capsys.readouterr().err
+
+
+def test_a_padded_batch_trains_as_its_examples_one_by_one(token_data: Path) -> None:
+    """The gradient of a batch is the mean of those of its examples, each without any padding."""
+    manifest = load_manifest(token_data)
+    model = build_model(manifest, QUICK)
+    model.compile(optimizer="sgd", loss=model.loss)
+    limits = BatchLimits(padded_steps=1_000, max_examples=8)
+    features, label, _ = next(iter(open_dataset(token_data, limits=limits)))
+    ones = tf.ones(label.shape)
+
+    def change(batch: Any, labels: Any, weight: Any) -> list[np.ndarray]:
+        before = model.get_weights()
+        specs = tf.nest.map_structure(lambda t: tf.TensorSpec([None] * t.shape.rank, t.dtype), (batch, labels, weight))
+        make_train_step(model, specs)(batch, labels, weight)
+        changed = [new - old for new, old in zip(model.get_weights(), before, strict=True)]
+        model.set_weights(before)
+        return changed
+
+    together = change(features, label, ones)
+    single = []
+    for i in range(len(label)):
+        steps = max(int(features["text/length"][i]), 1)
+        alone = {"text": features["text"][i : i + 1, :steps], "text/length": features["text/length"][i : i + 1]}
+        single.append(change(alone, label[i : i + 1], ones[i : i + 1]))
+    for i, whole in enumerate(together):
+        np.testing.assert_allclose(whole, np.mean([changes[i] for changes in single], axis=0), atol=1e-6)
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
+    spec = "id: id\nsequences: {waves: {type: series, dims: 8}}\nlabel: {type: number}\n"
+    records = [{"id": str(i), "waves": [[3e38] * 8], "label": float(i % 2)} for i in range(64)]
+    build_dataset(tmp_path / "data", spec, {"train": records})
+    with pytest.raises(DataError) as error:
+        train(tmp_path / "data", tmp_path / "model", TrainerConfig(lstm_units=8, epochs=3))
+    assert str(error.value) == (
+        "the loss on split 'train' is nan in epoch 1; nothing was written: lower learning_rate (now 0.001), "
+        "or set normalize: zscore for series with large values"
+    )
+    assert not (tmp_path / "model").exists()
+
+
+def test_an_output_that_exists(token_data: Path, token_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        train(token_data, token_model, QUICK)
+    assert str(error.value) == (
+        f"{token_model}: exists already; choose another --output, or say --replace to write it again"
+    )
+    (tmp_path / "holiday.jpg").write_bytes(b"")
+    with pytest.raises(UsageError) as error:
+        train(token_data, tmp_path, QUICK, replace=True)
+    assert (
+        str(error.value) == f"{tmp_path}: is no model folder, so --replace does not remove it; choose another --output"
+    )
+
+
+def test_replace(token_data: Path, token_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(token_model, folder)
+    (folder / "left-over").write_bytes(b"")
+    train(token_data, folder, QUICK, replace=True)
+    assert json.loads((folder / "training.json").read_text())["epochs"] == 2
+    assert not (folder / "left-over").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_run_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    manifest = build_dataset(data, TOKEN_SPEC, {"train": token_records("train", [2, 3])})
+    vocabulary = data / manifest.vocabularies["text"].path
+    vocabulary.unlink()
+    with pytest.raises(DataError) as error:
+        train(data, tmp_path / "model", QUICK)
+    assert str(error.value) == f"{vocabulary}: is missing though the manifest names it; write the folder again"
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+def test_model_folders_that_are_not_whole(token_model: Path, tmp_path: Path) -> None:
+    def refusal(folder: Path) -> str:
+        with pytest.raises(DataError) as error:
+            load(folder)
+        return str(error.value)
+
+    missing = tmp_path / "missing"
+    assert refusal(missing) == f"{missing}: no such model folder; `python -m trainer train` writes one"
+    for name in ("model.keras", "manifest.json", "training.json"):
+        folder = tmp_path / name
+        shutil.copytree(token_model, folder)
+        (folder / name).unlink()
+        assert refusal(folder) == f"{folder}: is no whole model folder ({name} is missing); train again"
+    folder = tmp_path / "damaged"
+    shutil.copytree(token_model, folder)
+    (folder / "model.keras").write_bytes((folder / "model.keras").read_bytes()[:1_000])
+    assert refusal(folder).startswith(f"{folder}/model.keras: is damaged or was written by another version: ")
+    folder = tmp_path / "changed"
+    shutil.copytree(token_model, folder)
+    vocabulary = folder / load_manifest(folder).vocabularies["text"].path
+    vocabulary.write_text("other\n")
+    assert refusal(folder) == f"{vocabulary}: does not fit its digest in the manifest; write the folder again"
+
+
+def test_what_is_loaded(token_model: Path) -> None:
+    saved = load_saved(token_model)
+    assert saved.classes == ["bright", "dark"]
+    assert saved.vocabularies["text"].first_id == 2
+    predictor = load(token_model)
+    assert predictor.classes == saved.classes
+    assert predictor.manifest == saved.manifest
