@@ -63,6 +63,11 @@ def reading(path: str) -> Iterator[BinaryIO]:
         stream.close()
 
 
+def identity(path: str) -> str:
+    """Returns what all names of one file share: on the local disk its absolute path without links."""
+    return str(Path(path).resolve()) if is_local(path) else path
+
+
 def read(path: str) -> bytes:
     """Returns the content of a file."""
     with reading(path) as stream:

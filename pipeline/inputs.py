@@ -13,7 +13,8 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.records.blocks import BLOCK_BYTES
 from schemas.records.fields import fields_of
 from schemas.records.formats import check_format
-from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION
+from schemas.records.identity import split_order
+from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name
 
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 
@@ -62,7 +63,7 @@ def plan_job(
 
 
 def match_inputs(inputs: Sequence[str]) -> list[InputFile]:
-    """Returns the files that patterns match, sorted by path, each once.
+    """Returns the files that patterns match, sorted by path, each once, whatever names it has.
 
     Raises:
       UsageError: A pattern that is empty or matches no file, a format that is not read, or a file
@@ -72,15 +73,15 @@ def match_inputs(inputs: Sequence[str]) -> list[InputFile]:
     if not inputs:
         raise UsageError("--input: names no file; say --input [SPLIT=]PATTERN")
     found: dict[str, InputFile] = {}
-    for text in inputs:
-        for file in _match(text):
-            known = found.setdefault(file.path, file)
-            if known.split != file.split:
-                splits = " and ".join(sorted(repr(split) for split in (known.split, file.split)))
-                raise UsageError(f"{file.path}: is given to the splits {splits}; name it once")
-    if not any(file.bytes for file in found.values()):
-        raise DataError(f"{next(iter(sorted(found)))}: is empty (0 bytes), as is all input; check what should write it")
-    return [found[path] for path in sorted(found)]
+    for file in sorted((file for text in inputs for file in _match(text)), key=lambda file: file.path):
+        known = found.setdefault(files.identity(file.path), file)
+        if known.split != file.split:
+            splits = " and ".join(sorted(repr(split) for split in (known.split, file.split)))
+            raise UsageError(f"{file.path}: is given to the splits {splits}; name it once")
+    distinct = list(found.values())
+    if not any(file.bytes for file in distinct):
+        raise DataError(f"{distinct[0].path}: is empty (0 bytes), as is all input; check what should write it")
+    return distinct
 
 
 def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
@@ -94,7 +95,7 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
       named: Splits of the input files; empty for those without.
 
     Raises:
-      UsageError: An input and the spec both decide on one split.
+      UsageError: An input and the spec both decide on one split, or neither says what to train on.
     """
     fractions = dict(spec.split.fractions)
     others = named - {"", TRAIN}
@@ -102,6 +103,12 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
     if both:
         name = min(both)
         raise UsageError(f"split '{name}' comes from --input {name}= and from split.fractions in the spec; remove one")
+    if fractions and TRAIN not in {*fractions, *named}:
+        given = ", ".join(split_order(fractions))
+        raise UsageError(
+            f"split.fractions: gives nothing to '{TRAIN}' ({given}); give it a share, or name its files by "
+            f"--input {TRAIN}="
+        )
     if fractions:
         return fractions
     return {TRAIN: 1.0} if VALIDATION in others else DEFAULT_FRACTIONS
@@ -124,6 +131,11 @@ def check_output(output: str, replace: bool) -> None:
 def _match(text: str) -> list[InputFile]:
     named = _NAMED.fullmatch(text)
     split, pattern = (named[1], named[2]) if named else ("", text)
+    if split:
+        try:
+            check_split_name(split, f"--input {text}")
+        except DataError as error:
+            raise UsageError(f"{error}; a path that holds '=' begins with './'") from None
     if not pattern:
         raise UsageError(f"--input {text!r}: names no file; say --input [SPLIT=]PATTERN")
     if files.is_folder(pattern):

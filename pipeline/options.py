@@ -37,7 +37,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     elif "." not in runner and not {runner.lower(), f"{runner.lower()}runner"} & _known_runners():
         hint = nearest(runner, StandardOptions.KNOWN_RUNNER_NAMES)
         raise UsageError(
-            f"--runner={runner}: is no runner of Beam; {hint}; of another one say the full name of the class"
+            f"--runner={runner}: is no runner of Beam (of one of your own say the full name of its class); {hint}"
         )
     return options
 

@@ -228,6 +228,10 @@ def _fixed(rows: Bytes) -> pa.BinaryArray:
 
 
 def _binary(data: Bytes, offsets: Offsets) -> pa.BinaryArray:
+    if offsets[-1] >= 2**31:
+        raise DataError(
+            f"the records of one block encode to {offsets[-1]:,} bytes; 2 GiB is the most; use shorter records"
+        )
     buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(np.ascontiguousarray(data))]
     return cast("pa.BinaryArray", pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers))
 

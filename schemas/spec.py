@@ -36,6 +36,7 @@ MAX_BUCKETS = 1_000
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _RESERVED_NAMES = {"id", "label"}  # features of every stored record
+_OTHER_FOLDERS = ("failed", "rejected", "vocabulary")
 _TOKENS_ONLY = ("tokenizer", "lowercase", "vocabulary")
 _SERIES_ONLY = ("dims", "layout", "normalize")
 
@@ -117,6 +118,17 @@ def series_sequences(spec: DatasetSpec) -> list[str]:
 def steps_of(feature: SequenceFeature) -> int:
     """Returns how many stored values make one step of a sequence."""
     return feature.dims if feature.type == SequenceType.series else 1
+
+
+def check_split_name(name: str, path: str) -> None:
+    """Checks the name of a split, which is also that of a folder of the data set.
+
+    Raises:
+      DataError: It is no name, or that of another folder; `path` says where it stands.
+    """
+    _check_name(name, path)
+    if name.lower() in _OTHER_FOLDERS or name != name.lower():
+        raise DataError(f"{path}: '{name}' is no name for a split; use lower case, and not {', '.join(_OTHER_FOLDERS)}")
 
 
 def _check_name(name: str, path: str) -> None:
@@ -211,8 +223,10 @@ def _resolve_split(spec: DatasetSpec) -> None:
         split.by = SplitBy.hash
     if not split.HasField("salt"):
         split.salt = 0
+    if split.fractions and not split.fractions.get(TRAIN):
+        raise DataError("split.fractions.train: is missing or 0; vocabulary and buckets come from the training split")
     for name, share in sorted(split.fractions.items()):
-        _check_name(name, f"split.fractions.{name}")
+        check_split_name(name, f"split.fractions.{name}")
         if not 0 <= share <= 1:
             raise DataError(f"split.fractions.{name}: {share} is no share; it must lie in [0, 1]")
     total = math.fsum(split.fractions.values())

@@ -33,7 +33,9 @@ def main() -> int:
     metrics = json.loads(_step("evaluate", ["-m", "trainer", "evaluate", "--model", model, "--data", data]))["metrics"]
     snippet = HERE / "snippet.jsonl"
     _step("predict", ["-m", "trainer", "predict", "--model", model, "--input", snippet, "--output", answers])
-    print(_report(raw, run, batches, metrics, json.loads(answers.read_text().splitlines()[0]), time.monotonic() - started))
+    print(
+        _report(raw, run, batches, metrics, json.loads(answers.read_text().splitlines()[0]), time.monotonic() - started)
+    )
     return 0
 
 
@@ -45,7 +47,12 @@ def _step(name: str, arguments: list[Any]) -> str:
     log = OUT / f"{name}.log"
     with log.open("w") as errors:
         done = subprocess.run(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=None if sys.stderr.isatty() else errors, text=True, check=False
+            command,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=None if sys.stderr.isatty() else errors,
+            text=True,
+            check=False,
         )
     if done.returncode != 0:
         sys.exit(f"{log.read_text()}the demo failed in the step above")
@@ -58,12 +65,17 @@ def _short(argument: Any) -> str:
 
 
 def _report(
-    raw: Path, run: dict[str, Any], batches: dict[str, Any], metrics: dict[str, Any], answer: dict[str, Any], seconds: float
+    raw: Path,
+    run: dict[str, Any],
+    batches: dict[str, Any],
+    metrics: dict[str, Any],
+    answer: dict[str, Any],
+    seconds: float,
 ) -> str:
     manifest = json.loads((Path(run["output"]) / "manifest.json").read_text())
     classes = (Path(run["output"]) / "vocabulary" / "label.txt").read_text().splitlines()
     test, train = manifest["statistics"]["test"], manifest["statistics"]["train"]["bucket_length"]
-    majority = test["classes"][0] / test["records"]
+    majority, accuracy = test["classes"][0] / test["records"], metrics["accuracy"]
     lengths, counts, padding = run["counts"], train["counts"], run["padding_efficiency"]
     middle = _quantile(train["lengths"], counts, 0.5)
     return f"""
@@ -75,7 +87,7 @@ out      {_short(run["output"])}: {run["shards"]} shards in {run["buckets"]} len
 padding  of 100 steps computed, data are: {100 * padding["longest"]:.0f} if all are padded to the longest, \
 {100 * padding["random_batches"]:.0f} in random batches,
          {100 * batches["padding_efficiency"]:.0f} in the bucketed batches that the model was trained on
-model    {_short(OUT / "model")}: test accuracy {metrics["accuracy"]:.3f}; always saying '{classes[0]}' gives {majority:.3f}
+model    {_short(OUT / "model")}: test accuracy {accuracy:.3f}; always saying '{classes[0]}' gives {majority:.3f}
 predict  {_short(HERE / "snippet.jsonl")} is from: {_answer(answer)}
 files    {_short(OUT)}/: dataset/manifest.json, dataset/spec.yaml, model/, predictions.jsonl, *.log
 took     {seconds:.0f} s"""

@@ -115,6 +115,14 @@ def read_functions(path: Path, module: tuple[str, ...]) -> list[Function]:
     return functions
 
 
+def distinct(functions: list[Function]) -> list[Function]:
+    """Returns the first function of each text: a text in two splits would be a test already seen."""
+    first: dict[str, Function] = {}
+    for function in functions:
+        first.setdefault(function.source, function)
+    return list(first.values())
+
+
 def largest_packages(functions: list[Function], count: int) -> list[str]:
     """Returns the packages with most functions, sorted by name; ties go to the name that sorts first."""
     sizes = Counter(function.package for function in functions)
@@ -131,13 +139,13 @@ def records(functions: list[Function]) -> Iterator[dict[str, str]]:
 
 def summary(found: Harvest, kept: list[Function]) -> str:
     """Returns what a person wants to know of a harvest: files, functions, lengths in tokens."""
-    repeated = len(kept) - len({function.source for function in kept})
     lengths = sorted(len(_TOKEN.findall(function.source)) for function in kept)
     quantiles = ", ".join(f"{percent} % {lengths[(len(lengths) - 1) * percent // 100]:,}" for percent in QUANTILES)
     sizes = Counter(function.package for function in kept).most_common()
+    different = len(distinct(found.functions))
     lines = [
-        f"{found.files:,} files, {len(found.functions):,} functions; "
-        f"kept the {len(kept):,} of the {len(sizes)} largest packages ({repeated:,} repeat the text of another)",
+        f"{found.files:,} files, {len(found.functions):,} functions, {different:,} different ones; "
+        f"kept the {len(kept):,} of the {len(sizes)} largest packages",
         "packages: " + ", ".join(f"{package} {size:,}" for package, size in sizes),
         f"tokens: {sum(lengths):,}; of a function: {quantiles}",
     ]
@@ -161,8 +169,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         found = harvest(options.library or Path(sysconfig.get_path("stdlib")))
-        packages = largest_packages(found.functions, options.packages)
-        kept = [function for function in found.functions if function.package in packages]
+        functions = distinct(found.functions)
+        packages = largest_packages(functions, options.packages)
+        kept = [function for function in functions if function.package in packages]
         _write(options.output, kept)
     except HarvestError as error:
         print(f"harvest: {error}", file=sys.stderr)

@@ -67,8 +67,8 @@ def _library(root: Path, files: dict[str, str]) -> Path:
     return root
 
 
-def _functions(count: int) -> str:
-    return "".join(f"def f{index}(): return {index}\n" for index in range(count))
+def _functions(name: str, count: int) -> str:
+    return "".join(f"def f{index}(): return {name!r}, {index}\n" for index in range(count))
 
 
 def _run(library: Path, output: Path, *options: str) -> list[dict[str, str]]:
@@ -143,12 +143,18 @@ def test_broken_files_are_skipped_and_named(tmp_path: Path, capsys: pytest.Captu
     (library / "alpha/latin.py").write_bytes(b"# \xe9\ndef e(): pass\n")
     assert [record["id"] for record in _run(library, tmp_path / "out")] == ["alpha:a"]
     assert capsys.readouterr().err == (
-        "5 files, 1 functions; kept the 1 of the 1 largest packages (0 repeat the text of another)\n"
+        "5 files, 1 functions, 1 different ones; kept the 1 of the 1 largest packages\n"
         "packages: alpha 1\n"
         "tokens: 6; of a function: 0 % 6, 10 % 6, 50 % 6, 90 % 6, 99 % 6, 100 % 6\n"
         "skipped, not readable as Python of this version: "
         "alpha/cookie.py, alpha/latin.py, alpha/null.py, alpha/python2.py\n"
     )
+
+
+def test_a_text_is_kept_once(tmp_path: Path) -> None:
+    files = {"alpha/__init__.py": "def a(): pass\n", "beta/__init__.py": "def a(): pass\ndef b(): pass\n"}
+    library = _library(tmp_path / "lib", files)
+    assert [record["id"] for record in _run(library, tmp_path / "out")] == ["alpha:a", "beta:b"]
 
 
 def test_lines_are_counted_as_the_parser_counts_them(tmp_path: Path) -> None:
@@ -167,7 +173,7 @@ def test_declared_encodings_are_honoured(tmp_path: Path) -> None:
 
 def test_the_largest_packages_are_kept_and_ties_go_by_name(tmp_path: Path) -> None:
     sizes = {"delta": 2, "gamma": 3, "beta": 2, "alpha": 1}
-    library = _library(tmp_path / "lib", {f"{name}/__init__.py": _functions(size) for name, size in sizes.items()})
+    library = _library(tmp_path / "lib", {f"{name}/__init__.py": _functions(name, size) for name, size in sizes.items()})
     kept = _run(library, tmp_path / "out", "--packages", "2")
     assert [record["id"] for record in kept] == ["beta:f0", "beta:f1", "gamma:f0", "gamma:f1", "gamma:f2"]
 

@@ -61,10 +61,10 @@ def test_any_split_and_any_order_give_the_same(parts: list[list[float]], draw: o
         left.merge(right)
         accumulators.append(left)
     assert facts(accumulators[0]) == facts(whole)
-    assert message_bytes(accumulators[0]) == message_bytes(whole)
+    assert message_values(accumulators[0]) == message_bytes(whole)
 
 
-def message_bytes(of: ExactMoments) -> tuple[float, ...]:
+def message_values(of: ExactMoments) -> tuple[float, ...]:
     message = to_message([of])
     # Compared as numbers, -0.0 and 0.0 are one: canonical JSON writes both as 0.
     return message.count, message.mean[0], message.variance[0], message.min[0], message.max[0]

@@ -161,6 +161,14 @@ def test_sizes_around_every_width_of_a_varint(size: int) -> None:
     assert encode_examples(numbers).to_pylist() == [by_protobuf(numbers, i) for i in range(3)]
 
 
+@pytest.mark.parametrize("edge", EDGES)
+def test_numbers_around_every_width_of_a_varint(edge: int) -> None:
+    # Each alone, because the largest number of a column decides how wide it is worked on.
+    for number in {max(edge - 1, 0), edge, min(edge + 1, 2**63 - 1), -edge}:
+        columns: dict[str, Column] = {"i": int64_column([[number], [0, number]])}
+        assert encode_examples(columns).to_pylist() == [by_protobuf(columns, i) for i in range(2)]
+
+
 def test_a_negative_number_takes_ten_bytes() -> None:
     encoded = encode_examples({"i": int64_column([[-1], [-(2**63)], [2**63 - 1]])}).to_pylist()
     assert [data[-10:] for data in encoded[:2]] == [b"\xff" * 9 + b"\x01", b"\x80" * 9 + b"\x01"]

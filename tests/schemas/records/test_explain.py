@@ -21,7 +21,8 @@ NO_FIELD = "the record has no such field"
 
 
 def explained(line: bytes) -> tuple[str, str]:
-    return explain_line(line, FIELDS)
+    reason, rule = explain_line(line, FIELDS)
+    return reason, rule
 
 
 def explained_record(**changes: object) -> tuple[str, str]:

@@ -1,0 +1,72 @@
+import pytest
+from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
+
+from pipeline.options import beam_options, describe_runner
+from schemas.errors import UsageError
+
+
+def runner(*flags: str) -> str:
+    return str(beam_options(flags).view_as(StandardOptions).runner)
+
+
+def refusal(*flags: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        beam_options(flags)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["DirectRunner", "direct", "Direct", "directrunner", "FnApiRunner", "fnapi"])
+def test_any_local_runner_means_the_embedded_one(name: str) -> None:
+    assert runner(f"--runner={name}") == "FnApiRunner"
+    assert runner("--runner", name) == "FnApiRunner"
+
+
+def test_the_embedded_runner_is_the_default() -> None:
+    assert runner() == "FnApiRunner"
+    assert describe_runner(beam_options([])) == "FnApiRunner, in_memory, 1 worker(s)"
+
+
+def test_options_of_beam_reach_it() -> None:
+    flags = ["--direct_num_workers=2", "--direct_running_mode=multi_processing", "--runner=DirectRunner"]
+    options = beam_options(flags)
+    assert options.view_as(DirectOptions).direct_num_workers == 2
+    assert describe_runner(options) == "FnApiRunner, multi_processing, 2 worker(s)"
+
+
+@pytest.mark.parametrize("name", ["FlinkRunner", "flink", "DataflowRunner", "my.own.Runner"])
+def test_other_runners_are_left_as_they_are(name: str) -> None:
+    assert runner(f"--runner={name}") == name
+    assert describe_runner(beam_options([f"--runner={name}"])) == name
+
+
+def test_a_runner_that_does_not_exist() -> None:
+    assert refusal("--runner=FlinkRuner") == (
+        "--runner=FlinkRuner: is no runner of Beam (of one of your own say the full name of its class); "
+        "did you mean 'FlinkRunner'?"
+    )
+    assert "; valid: BundleBasedDirectRunner, " in refusal("--runner=Zzz")
+
+
+def test_an_unknown_flag_with_a_hint() -> None:
+    text = "is no option of this command or of Beam"
+    assert refusal("--runer=DirectRunner") == f"--runer=DirectRunner: {text}; did you mean '--runner'?"
+    assert refusal("--replase") == f"--replase: {text}; did you mean '--replace'?"
+    assert refusal("--direct_num_worker=2") == f"--direct_num_worker=2: {text}; did you mean '--direct_num_workers'?"
+
+
+def test_an_unknown_flag_without_a_hint() -> None:
+    text = "is no option of this command or of Beam; see `python -m pipeline run --help`"
+    assert refusal("--zzzz") == f"--zzzz: {text}"
+    assert refusal("stray") == f"stray: {text}"
+
+
+def test_a_flag_without_its_value() -> None:
+    assert refusal("--direct_num_workers=two") == (
+        "--direct_num_workers=two: Beam does not understand these options"
+    )
+
+
+def test_streaming_is_refused() -> None:
+    assert refusal("--streaming") == (
+        "--streaming: `run` reads files that are complete; leave it out, and run again for new files"
+    )
