@@ -223,8 +223,6 @@ def _resolve_split(spec: DatasetSpec) -> None:
         split.by = SplitBy.hash
     if not split.HasField("salt"):
         split.salt = 0
-    if split.fractions and not split.fractions.get(TRAIN):
-        raise DataError("split.fractions.train: is missing or 0; vocabulary and buckets come from the training split")
     for name, share in sorted(split.fractions.items()):
         check_split_name(name, f"split.fractions.{name}")
         if not 0 <= share <= 1:
@@ -232,6 +230,8 @@ def _resolve_split(spec: DatasetSpec) -> None:
     total = math.fsum(split.fractions.values())
     if split.fractions and not math.isclose(total, 1, abs_tol=1e-9):
         raise DataError(f"split.fractions: add up to {total:.6g}; they must add up to 1")
+    if split.fractions and not split.fractions.get(TRAIN):
+        raise DataError("split.fractions.train: is missing or 0; vocabulary and buckets come from the training split")
 
 
 def _resolve_buckets(spec: DatasetSpec) -> None:

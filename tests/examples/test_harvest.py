@@ -173,7 +173,9 @@ def test_declared_encodings_are_honoured(tmp_path: Path) -> None:
 
 def test_the_largest_packages_are_kept_and_ties_go_by_name(tmp_path: Path) -> None:
     sizes = {"delta": 2, "gamma": 3, "beta": 2, "alpha": 1}
-    library = _library(tmp_path / "lib", {f"{name}/__init__.py": _functions(name, size) for name, size in sizes.items()})
+    library = _library(
+        tmp_path / "lib", {f"{name}/__init__.py": _functions(name, size) for name, size in sizes.items()}
+    )
     kept = _run(library, tmp_path / "out", "--packages", "2")
     assert [record["id"] for record in kept] == ["beta:f0", "beta:f1", "gamma:f0", "gamma:f1", "gamma:f2"]
 

@@ -34,7 +34,9 @@ split: {fractions: {train: 1.0}}
 buckets: {count: 2}
 """
 words = st.text("abß\n ", max_size=2)
-frames = st.lists(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=2, max_size=2), max_size=5)
+frames = st.lists(
+    st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=2, max_size=2), max_size=5
+)
 record_lists = st.lists(
     st.fixed_dictionaries({"text": st.lists(words, max_size=5), "frames": frames, "tag": st.sampled_from("xyz")}),
     min_size=1,

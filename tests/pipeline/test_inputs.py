@@ -9,9 +9,7 @@ from schemas.records.blocks import BLOCK_BYTES
 from schemas.spec import DEFAULT_FRACTIONS, parse_spec
 
 SPEC = parse_spec("sequences: {text: {type: tokens}}")
-SHARED = parse_spec(
-    "sequences: {text: {type: tokens}}\nsplit: {fractions: {train: 0.8, validation: 0.1, test: 0.1}}"
-)
+SHARED = parse_spec("sequences: {text: {type: tokens}}\nsplit: {fractions: {train: 0.8, validation: 0.1, test: 0.1}}")
 
 
 def write(path: Path, content: str = "{}\n") -> str:

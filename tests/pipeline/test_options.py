@@ -61,9 +61,7 @@ def test_an_unknown_flag_without_a_hint() -> None:
 
 
 def test_a_flag_without_its_value() -> None:
-    assert refusal("--direct_num_workers=two") == (
-        "--direct_num_workers=two: Beam does not understand these options"
-    )
+    assert refusal("--direct_num_workers=two") == ("--direct_num_workers=two: Beam does not understand these options")
 
 
 def test_streaming_is_refused() -> None:

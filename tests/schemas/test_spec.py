@@ -202,6 +202,19 @@ def test_questions_about_a_spec() -> None:
             "split.fractions: add up to 0.9; they must add up to 1",
         ),
         (
+            {"sequences": {"t": TOKENS}, "split": {"fractions": {"validation": 0.5, "test": 0.5}}},
+            "split.fractions.train: is missing or 0; vocabulary and buckets come from the training split",
+        ),
+        (
+            {"sequences": {"t": TOKENS}, "split": {"fractions": {"train": 0.5, "Test": 0.5}}},
+            "split.fractions.Test: 'Test' is no name for a split; use lower case, and not failed, rejected, vocabulary",
+        ),
+        (
+            {"sequences": {"t": TOKENS}, "split": {"fractions": {"train": 0.5, "rejected": 0.5}}},
+            "split.fractions.rejected: 'rejected' is no name for a split; "
+            "use lower case, and not failed, rejected, vocabulary",
+        ),
+        (
             {"sequences": {"t": TOKENS}, "buckets": {"count": 0}},
             "buckets.count: 0 is out of range; it must lie in [1, 1000]",
         ),
@@ -221,7 +234,7 @@ def test_what_is_refused(values: dict[str, Any], error: str) -> None:
 
 
 def test_fractions_need_to_add_up_only_as_far_as_floats_do() -> None:
-    fractions = {f"part{i}": 0.1 for i in range(10)}
+    fractions = {f"part{i}": 0.1 for i in range(9)} | {"train": 0.1}
     parse_spec(yaml.safe_dump({"sequences": {"t": TOKENS}, "split": {"fractions": fractions}}))
 
 
