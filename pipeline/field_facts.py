@@ -79,9 +79,11 @@ def collect_facts(records: list[dict[str, Any]]) -> dict[str, FieldFacts]:
 def _leaves(record: dict[str, Any], prefix: str) -> list[tuple[str, Any]]:
     found = []
     for name, value in record.items():
+        if not name or "." in name:
+            continue  # no path in a spec can say it
         if isinstance(value, dict):
             found += _leaves(value, f"{prefix}{name}.")
-        elif value is not None and "." not in name:
+        elif value is not None:
             found.append((f"{prefix}{name}", value))
     return found
 

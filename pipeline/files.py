@@ -5,7 +5,7 @@ Nothing else in the package opens a path of the data set.
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -102,14 +102,11 @@ def delete(paths: list[str]) -> None:
         FileSystems.delete(present)
 
 
-def delete_empty_folders(folder: str) -> None:
-    """Deletes the folders within a local folder, and itself, as far as they hold no file."""
-    if not is_folder(folder):
-        return
-    inner = sorted((path for path in Path(folder).rglob("*") if path.is_dir()), reverse=True)
-    for path in [*inner, Path(folder)]:
-        with contextlib.suppress(OSError):  # holds a file
-            path.rmdir()
+def delete_empty_parents(paths: Iterable[str]) -> None:
+    """Deletes the local folders of paths that are gone, as far as they hold nothing else."""
+    for folder in {Path(path).parent for path in paths if is_local(path)}:
+        with contextlib.suppress(OSError):  # holds a file, or is gone already
+            folder.rmdir()
 
 
 def is_local(path: str) -> bool:

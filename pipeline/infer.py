@@ -4,7 +4,10 @@ The proposal is meant to run as it stands, or after one more line: where it is u
 is the label, it names the candidates and leaves the choice to a person.
 """
 
-from collections.abc import Sequence
+import itertools
+import json
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,9 +88,7 @@ def _sample(paths: list[tuple[str, int]]) -> tuple[list[dict[str, Any]], int]:
 
 
 def _draft(name: str, facts: dict[str, FieldFacts], records: int, named: bool) -> _Draft:
-    draft = _Draft(
-        {"name": "".join(c if c.isalnum() or c in "_-" else "_" for c in name).lstrip("_-0123456789") or "data"}
-    )
+    draft = _Draft({"name": _ascii(name).lstrip("_-0123456789") or "data"})
     identity = next((path for path in _by_name(facts, _ID_NAMES) if facts[path].identifies(records)), None)
     if identity:
         draft.values["id"] = identity
@@ -99,23 +100,20 @@ def _draft(name: str, facts: dict[str, FieldFacts], records: int, named: bool) -
         sequences = _longest_text(rest, label)
     if not sequences:
         raise DataError(f"no field holds a sequence (a text, a list of tokens or frames): {_describe(facts)}")
+    names = _feature_names(sequences)
     draft.values["sequences"] = {
-        _feature_name(path, sequences): _sequence(path, fact, sequences, records, draft)
-        for path, fact in sorted(sequences.items())
+        names[path]: _sequence(path, names[path], fact, records, draft) for path, fact in sorted(sequences.items())
     }
     if label:
         draft.values["label"] = {"from": label, "type": kind}
         if kind == "per_step_class" and len(sequences) > 1:
-            draft.values["label"]["of"] = _feature_name(_aligned_with(label, rest, sequences), sequences)
+            draft.values["label"]["of"] = names[_aligned_with(label, rest, sequences)]
     if not named:
         draft.values["split"] = {"by": "hash", "fractions": {"train": 0.8, "validation": 0.1, "test": 0.1}}
     return draft
 
 
-def _sequence(
-    path: str, fact: FieldFacts, sequences: dict[str, FieldFacts], records: int, draft: _Draft
-) -> dict[str, Any]:
-    name = _feature_name(path, sequences)
+def _sequence(path: str, name: str, fact: FieldFacts, records: int, draft: _Draft) -> dict[str, Any]:
     values: dict[str, Any] = {}
     if fact.dims:
         values |= {"type": "series", "dims": fact.dims}
@@ -152,7 +150,7 @@ def _find_label(
         shown = f"{len(fact.values)} different values" if fact.values else "numbers"
         draft.notes.append(f"label: {chosen} ({kinds[chosen]}, {shown})")
         return chosen, kinds[chosen]
-    draft.candidates = [f"{{from: {path}, type: {kinds[path]}}}" for path in candidates]
+    draft.candidates = [_in_one_line({"from": path, "type": kinds[path]}) for path in candidates]
     return "", ""
 
 
@@ -186,13 +184,21 @@ def _by_name(facts: dict[str, FieldFacts], names: Sequence[str]) -> list[str]:
     return sorted((path for path in facts if last[path] in names), key=lambda path: (names.index(last[path]), path))
 
 
-def _feature_name(path: str, sequences: dict[str, FieldFacts]) -> str:
-    """Returns the last name of a path where that is a name of its own, else the whole path."""
-    last = path.rsplit(".", 1)[-1]
-    alone = sum(other.rsplit(".", 1)[-1] == last for other in sequences) == 1 and last not in {"id", "label"}
-    name = last if alone else path.replace(".", "_")
-    clean = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in name)
-    return clean if clean[0].isalpha() and clean not in {"id", "label"} else f"field_{clean}"
+def _feature_names(sequences: Iterable[str]) -> dict[str, str]:
+    """Returns a name for each path: its last name where that is a name of its own, else the whole path."""
+    last = {path: path.rsplit(".", 1)[-1] for path in sequences}
+    names: dict[str, str] = {}
+    for path in sorted(last):
+        alone = list(last.values()).count(last[path]) == 1 and last[path] not in {"id", "label"}
+        clean = _ascii(last[path] if alone else path.replace(".", "_"))
+        name = clean if clean[0].isalpha() and clean not in {"id", "label"} else f"field_{clean}"
+        others = (f"{name}_{i}" for i in itertools.count(2))
+        names[path] = name if name not in names.values() else next(o for o in others if o not in names.values())
+    return names
+
+
+def _ascii(name: str) -> str:
+    return "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "_" for c in name)
 
 
 def _longest_text(facts: dict[str, FieldFacts], label: str) -> dict[str, FieldFacts]:
@@ -200,6 +206,12 @@ def _longest_text(facts: dict[str, FieldFacts], label: str) -> dict[str, FieldFa
     texts = {path: fact for path, fact in facts.items() if fact.kind == "string" and path != label}
     longest = max(texts, key=lambda path: (sum(texts[path].lengths), path), default=None)
     return {longest: texts[longest]} if longest else {}
+
+
+def _in_one_line(values: dict[str, Any]) -> str:
+    text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=True, width=math.inf)
+    line = str(text).strip()
+    return json.dumps(values) if "\n" in line else line  # a name may hold a newline; JSON is YAML, too
 
 
 def _describe(facts: dict[str, FieldFacts]) -> str:

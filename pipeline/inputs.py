@@ -13,7 +13,6 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.records.blocks import BLOCK_BYTES
 from schemas.records.fields import fields_of
 from schemas.records.formats import check_format
-from schemas.records.identity import split_order
 from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name
 
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
@@ -95,7 +94,7 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
       named: Splits of the input files; empty for those without.
 
     Raises:
-      UsageError: An input and the spec both decide on one split, or neither says what to train on.
+      UsageError: An input and the spec both decide on one split.
     """
     fractions = dict(spec.split.fractions)
     others = named - {"", TRAIN}
@@ -103,12 +102,6 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
     if both:
         name = min(both)
         raise UsageError(f"split '{name}' comes from --input {name}= and from split.fractions in the spec; remove one")
-    if fractions and TRAIN not in {*fractions, *named}:
-        given = ", ".join(split_order(fractions))
-        raise UsageError(
-            f"split.fractions: gives nothing to '{TRAIN}' ({given}); give it a share, or name its files by "
-            f"--input {TRAIN}="
-        )
     if fractions:
         return fractions
     return {TRAIN: 1.0} if VALIDATION in others else DEFAULT_FRACTIONS

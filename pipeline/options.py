@@ -1,8 +1,7 @@
 """Beam's own options: checked for misspellings, and the runner that they mean."""
 
-import argparse
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions
 from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
@@ -13,6 +12,13 @@ from schemas.messages import nearest
 LOCAL_RUNNER = "FnApiRunner"
 # As Beam itself reads them: in any case, with or without "runner".
 _LOCAL_NAMES = {"direct", "directrunner", "fnapi", "fnapirunner"}
+
+
+class _Parser(BeamArgumentParser):  # type: ignore[misc]  # Beam has no types
+    """Says what is wrong in one line, without the whole usage before it."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; correct the option, which Beam documents")
 
 
 def beam_options(flags: Sequence[str]) -> PipelineOptions:
@@ -53,13 +59,10 @@ def describe_runner(options: PipelineOptions) -> str:
 
 def _refuse_unknown(flags: Sequence[str]) -> None:
     """Beam itself passes over an option that it does not know."""
-    parser = BeamArgumentParser(allow_abbrev=False, add_help=False)
+    parser = _Parser(allow_abbrev=False, add_help=False)
     for kind in _all_kinds(PipelineOptions):
         kind._add_argparse_args(parser)  # the only way to ask for their names
-    try:
-        _, unknown = parser.parse_known_args(list(flags))
-    except (argparse.ArgumentError, SystemExit):
-        raise UsageError(f"{' '.join(flags)}: Beam does not understand these options") from None
+    _, unknown = parser.parse_known_args(list(flags))
     if unknown:
         names = [name for action in parser._actions for name in action.option_strings]
         own = ("--spec", "--input", "--output", "--replace", "--max_rejected")

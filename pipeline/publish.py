@@ -1,6 +1,7 @@
 """The last step: check every total, then make the data set visible with one atomic write."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -22,8 +23,10 @@ from schemas.records.blocks import file_digest
 from schemas.records.fields import LABEL
 from schemas.spec import dump_spec
 
-# What this package writes under names that hold a digest; only such files are ever swept.
+# What this package writes under names that hold a digest; only such files, and the plain copies of
+# vocabularies, are ever swept.
 _SWEPT = ("*/bucket-*-shard-*.tfrecord", "*/bucket-*-shard-*.index", "vocabulary/*-*.txt", "rejected/rejected-*.jsonl")
+_HAS_DIGEST = re.compile(rf"-[0-9a-f]{{{DIGEST_DIGITS}}}\.[a-z]+$")
 
 
 class PublishDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types
@@ -134,10 +137,13 @@ def check_totals(manifest: Manifest, facts: WrittenFacts, shard_bytes: int) -> N
 
 def sweep(output: str, manifest: Manifest | None) -> None:
     """Deletes the files of earlier runs that the manifest does not name (None: names nothing)."""
-    kept = {files.join(output, path) for path in named_files(manifest)} if manifest else set()
-    kept |= {files.join(output, "vocabulary", f"{name}.txt") for name in (manifest.vocabularies if manifest else ())}
-    found = [file.path for pattern in _SWEPT for file in files.match(files.join(output, pattern))]
-    files.delete([path for path in found if path not in kept])
+    kept = {*named_files(manifest), *_copies(manifest)} if manifest else set()
+    found = [str(file.path) for pattern in _SWEPT for file in files.match(files.join(output, pattern))]
+    found = [path for path in found if _HAS_DIGEST.search(path)]
+    found += [_HAS_DIGEST.sub(".txt", path) for path in found if path.endswith(".txt")]
+    gone = sorted(set(found) - {files.join(output, path) for path in kept})
+    files.delete(gone)
+    files.delete_empty_parents(gone)
 
 
 def _input_files(job: Job, analysis: Analysis) -> list[InputFile]:
@@ -175,7 +181,11 @@ def _write_copies(job: Job, manifest: Manifest) -> None:
     """Writes what people look for under plain names; readers go by the manifest."""
     spec = job.spec_text or dump_spec(manifest.spec)
     files.write(files.join(job.output, "spec.yaml"), spec.encode(), attempt=job.run)
+    for copy, path in _copies(manifest).items():
+        files.write(files.join(job.output, copy), files.read(files.join(job.output, path)), attempt=job.run)
+
+
+def _copies(manifest: Manifest) -> dict[str, str]:
+    """Returns the copy of each vocabulary under its plain name, and what it is a copy of."""
     entries = {**manifest.vocabularies, **({LABEL: manifest.classes} if manifest.HasField("classes") else {})}
-    for name, entry in entries.items():
-        content = files.read(files.join(job.output, entry.path))
-        files.write(files.join(job.output, "vocabulary", f"{name}.txt"), content, attempt=job.run)
+    return {f"vocabulary/{name}.txt": entry.path for name, entry in entries.items()}

@@ -50,7 +50,8 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
         raise
     finally:
         files.delete([job.staging])
-        files.delete_empty_folders(job.output)
+        files.delete_empty_parents([job.staging])
+        files.delete_empty_parents([files.join(job.output, MANIFEST_NAME)])
     seconds = time.monotonic() - started
     files.write(files.join(job.output, _RUN_RECORD), _run_record(job, options, seconds), attempt=job.run)
     console.print(summarise(manifest, job.output, seconds), highlight=False)

@@ -15,7 +15,6 @@ little-endian, with mask(crc) = ((crc >> 15) | (crc << 17)) + 0xA282EAD8.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import google_crc32c
 import numpy as np
@@ -23,10 +22,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.binary import Bytes, Offsets, binary_column, byte_sizes, fixed_column, join_columns
 from schemas.errors import DataError
 
-Bytes = npt.NDArray[np.uint8]
-Offsets = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 FRAME_HEADER = 12  # bytes before the data of a frame
@@ -82,20 +80,20 @@ def encode_examples(columns: Mapping[str, Column]) -> pa.BinaryArray:
     for name in sorted(columns):
         head, payload = _entry(name, columns[name])
         pieces += [head, payload]
-        size = _sizes(head) + _sizes(payload)
+        size = byte_sizes(head) + byte_sizes(payload)
         total = size if total is None else total + size
     if total is None:
         raise ValueError("an Example needs one feature or more")
-    return _join([_heads([b"\x0a", total]), *pieces])
+    return join_columns([_heads([b"\x0a", total]), *pieces])
 
 
 def frame(records: pa.BinaryArray) -> pa.BinaryArray:
     """Returns each serialised record as one TFRecord frame, as a binary array, (records,)."""
-    lengths = _sizes(records).astype("<u8")
+    lengths = byte_sizes(records).astype("<u8")
     heads = np.empty((len(records), FRAME_HEADER), np.uint8)
     heads[:, :8] = lengths.view(np.uint8).reshape(-1, 8)
     heads[:, 8:] = _masked_crcs([row.tobytes() for row in heads[:, :8]])
-    return _join([_fixed(heads), records, _fixed(_masked_crcs(records.to_pylist()))])
+    return join_columns([fixed_column(heads), records, fixed_column(_masked_crcs(records.to_pylist()))])
 
 
 def frame_offsets(content: bytes, path: str) -> Offsets:
@@ -131,7 +129,7 @@ def _entry(name: str, column: Column) -> tuple[pa.BinaryArray, pa.BinaryArray]:
     key = name.encode()
     named = b"\x0a" + _varint(len(key)) + key
     tag, payload = _payload(column)
-    sizes = _sizes(payload)
+    sizes = byte_sizes(payload)
     # An empty packed list is left out, an empty string of bytes is not.
     listed = np.ones_like(sizes, bool) if tag == _BYTES_LIST else sizes > 0
     list_size = np.where(listed, 1 + _varint_sizes(sizes) + sizes, 0)
@@ -145,10 +143,10 @@ def _payload(column: Column) -> tuple[int, pa.BinaryArray]:
     if isinstance(column, BytesColumn):
         return _BYTES_LIST, pc.cast(column.values, pa.binary())
     if isinstance(column, FloatColumn):
-        return _FLOAT_LIST, _binary(column.values.astype("<f4").view(np.uint8), column.offsets * 4)
+        return _FLOAT_LIST, binary_column(column.values.astype("<f4").view(np.uint8), column.offsets * 4)
     encoded, mask = _varints(column.values)
     ends = np.concatenate([[0], np.cumsum(_varint_sizes(column.values))])
-    return _INT64_LIST, _binary(encoded[mask], ends[column.offsets])
+    return _INT64_LIST, binary_column(encoded[mask], ends[column.offsets])
 
 
 def _heads(parts: list[bytes | Offsets], last: tuple[Offsets, Mask] | None = None) -> pa.BinaryArray:
@@ -168,7 +166,7 @@ def _heads(parts: list[bytes | Offsets], last: tuple[Offsets, Mask] | None = Non
             blocks.append((values, mask & listed[:, None]))
     values = np.concatenate([block for block, _ in blocks], axis=1)
     mask = np.concatenate([mask for _, mask in blocks], axis=1)
-    return _binary(values[mask], np.concatenate([[0], np.cumsum(mask.sum(axis=1))]))
+    return binary_column(values[mask], np.concatenate([[0], np.cumsum(mask.sum(axis=1))]))
 
 
 def _constant(part: bytes, rows: int) -> tuple[Bytes, Mask]:
@@ -217,24 +215,3 @@ def _masked_crcs(parts: list[bytes]) -> Bytes:
     crcs = np.fromiter((google_crc32c.value(part) for part in parts), np.uint32, len(parts))
     masked = ((crcs >> np.uint32(15)) | (crcs << np.uint32(17))) + np.uint32(_MASK_DELTA)
     return masked.astype("<u4").view(np.uint8).reshape(-1, 4)
-
-
-def _sizes(array: pa.BinaryArray) -> Offsets:
-    return cast("Offsets", pc.binary_length(array).to_numpy(zero_copy_only=False).astype(np.int64))
-
-
-def _fixed(rows: Bytes) -> pa.BinaryArray:
-    return _binary(rows.reshape(-1), np.arange(len(rows) + 1, dtype=np.int64) * rows.shape[1])
-
-
-def _binary(data: Bytes, offsets: Offsets) -> pa.BinaryArray:
-    if offsets[-1] >= 2**31:
-        raise DataError(
-            f"the records of one block encode to {offsets[-1]:,} bytes; 2 GiB is the most; use shorter records"
-        )
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(np.ascontiguousarray(data))]
-    return cast("pa.BinaryArray", pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers))
-
-
-def _join(pieces: list[pa.BinaryArray]) -> pa.BinaryArray:
-    return cast("pa.BinaryArray", pc.binary_join_element_wise(*pieces, pa.scalar(b"", pa.binary())))

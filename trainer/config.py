@@ -1,7 +1,6 @@
 """Settings of a training run: typed, bounded, read strictly from YAML and from `--set`."""
 
 import dataclasses
-import re
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,8 +9,9 @@ from typing import Any
 
 import yaml
 
-from schemas.errors import UsageError
+from schemas.errors import DataError, UsageError
 from schemas.messages import nearest
+from schemas.yaml_text import parse_yaml
 from trainer.batch_plan import BatchLimits
 
 POOLINGS = ("mean", "max", "last")
@@ -68,9 +68,9 @@ class TrainerConfig:
     bidirectional: bool = True
     pooling: tuple[str, ...] = ("mean", "max")
     input_dropout: float = 0.3
-    step_dropout: float = 0.0
+    step_dropout: float = 0.3
     dropout: float = 0.5
-    learning_rate: float = 0.001
+    learning_rate: float = 0.002
     clip_norm: float = 1.0
     epochs: int = 200
     patience: int = 3
@@ -112,25 +112,6 @@ _KINDS = {
     float: "a number",
     tuple[str, ...]: "a list of names, as in [mean, max]",
 }
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads 1e-3 as a number (PyYAML wants 1.0e-3) and refuses a key that is given twice."""
-
-
-def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    seen: set[str] = set()
-    for key, _ in node.value:
-        if key.value in seen:
-            raise UsageError(f"line {key.start_mark.line + 1}: '{key.value}' is given twice; remove one of them")
-        seen.add(key.value)
-    return loader.construct_mapping(node, deep=True)
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_mapping)
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
-)
 
 
 def load_config(path: str | Path | None, settings: Iterable[str] = ()) -> TrainerConfig:
@@ -186,15 +167,13 @@ def limits_of(config: TrainerConfig) -> BatchLimits:
 def _read_yaml(path: str | Path) -> dict[str, object]:
     try:
         text = Path(path).read_bytes().decode("utf-8")
-        values = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
+        values = parse_yaml(text)
     except FileNotFoundError:
         raise UsageError(f"config {path}: no such file; give the path of a YAML file of settings") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"config {path}: cannot be read: {error}") from None
-    except UsageError as error:
+    except DataError as error:
         raise UsageError(f"config {path}: {error}") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"config {path}: is no valid YAML: {' '.join(str(error).split())}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -208,8 +187,8 @@ def _parse_setting(setting: str) -> dict[str, object]:
         raise UsageError(f"--set {setting}: has no '='; write --set key=value")
     key = key.strip()
     try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506  # a SafeLoader
-    except yaml.YAMLError:
+        value = parse_yaml(text)
+    except DataError:
         value = text
     if _TYPES.get(key) == tuple[str, ...] and isinstance(value, str):
         value = [part.strip() for part in value.split(",")]

@@ -5,13 +5,14 @@ Every hash is BLAKE2b, which is the same in every process and on every machine.
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.binary import binary_column, byte_sizes, fixed_column, join_columns
 from schemas.records.ragged import Ragged, from_lists
 from schemas.spec import TEST, TRAIN, VALIDATION
 
@@ -32,20 +33,21 @@ class Places(NamedTuple):
     share: npt.NDArray[np.float64]
 
 
-def content_ids(content: Iterable[Ragged | pa.Array], label: pa.Array | Ragged | None) -> pa.StringArray:
-    """Returns an id made from all that the spec reads of each record: 32 hexadecimal digits.
+def content_ids(content: Iterable[Ragged | pa.Array]) -> pa.StringArray:
+    """Returns an id made from what the sequences of each record hold: 32 hexadecimal digits.
 
-    The same content has the same id, whichever file it stands in.
+    The same content has the same id, whichever file it stands in, and with or without a label: a
+    text that occurs twice is never in two splits.
 
     Args:
       content: What the sequences of the spec read, in the order of their names, without nulls:
         string or list<string>, (records,), or series.
-      label: As of an `ExampleBlock`.
     """
-    columns = [*content, *([] if label is None else [label])]
-    parts = [part for column in columns for part in _parts(column)]
-    count = len(columns[0].lengths if isinstance(columns[0], Ragged) else columns[0])
-    return pa.array([_digest([part.of(i) for part in parts]) for i in range(count)], pa.string())
+    parts = [part for column in content for part in _parts(column)]
+    sizes = [fixed_column(byte_sizes(part).astype("<u8").view(np.uint8).reshape(-1, 8)) for part in parts]
+    whole = join_columns(column for pair in zip(sizes, parts, strict=True) for column in pair)
+    ids = [hashlib.blake2b(item, digest_size=_ID_BYTES, person=_PERSON).hexdigest() for item in whole.to_pylist()]
+    return pa.array(ids, pa.string())
 
 
 def places(ids: pa.StringArray, salt: int) -> Places:
@@ -84,38 +86,21 @@ def assign_splits(share: npt.NDArray[np.float64], fractions: Mapping[str, float]
     return np.searchsorted(ends, share, side="right").astype(np.int64)
 
 
-class _Part:
-    """One buffer, of which every record has a slice."""
-
-    def __init__(self, data: Any, offsets: npt.NDArray[np.int64]) -> None:
-        self._data = memoryview(data).cast("B")
-        self._offsets = offsets.tolist()
-
-    def of(self, i: int) -> memoryview:
-        return self._data[self._offsets[i] : self._offsets[i + 1]]
-
-
-def _parts(column: Ragged | pa.Array) -> list[_Part]:
-    """Values of each record; of strings also their lengths, so that no two lists look alike."""
+def _parts(column: Ragged | pa.Array) -> list[pa.BinaryArray]:
+    """Values of each record; of lists of strings also the size of each, so that no two lists look alike."""
     if not isinstance(column, Ragged):
-        lists = pa.types.is_list(column.type)
-        column = from_lists(column) if lists else Ragged(column, np.arange(len(column) + 1))
+        if not pa.types.is_list(column.type):
+            return [pc.cast(column, pa.binary())]
+        column = from_lists(column)
     values = column.values
     if not pa.types.is_string(values.type):
         numbers = np.ascontiguousarray(values.to_numpy(zero_copy_only=False))
-        return [_Part(numbers, column.offsets * numbers.itemsize)]
-    ends = np.concatenate([[0], np.cumsum(pc.binary_length(values).to_numpy(zero_copy_only=False))]).astype(np.int64)
-    sizes = np.diff(ends).astype("<u4")
+        return [binary_column(numbers.view(np.uint8), column.offsets * numbers.itemsize)]
+    sizes = byte_sizes(values)
+    ends = np.concatenate([[0], np.cumsum(sizes)])
     text = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(values)], pa.int32()), values), "")
+    data = np.frombuffer(text.buffers()[2] or b"", np.uint8)
     return [
-        _Part(sizes, column.offsets * sizes.itemsize),
-        _Part(text.buffers()[2] or b"", ends[column.offsets]),
+        binary_column(sizes.astype("<u4").view(np.uint8), column.offsets * 4),
+        binary_column(data, ends[column.offsets]),
     ]
-
-
-def _digest(parts: list[memoryview]) -> str:
-    state = hashlib.blake2b(digest_size=_ID_BYTES, person=_PERSON)
-    for part in parts:
-        state.update(len(part).to_bytes(8, "little"))
-        state.update(part)
-    return state.hexdigest()

@@ -186,7 +186,7 @@ def _examples(
     mask = pa.array(keep)
     kept = {name: sequence.filter(keep) for name, sequence in sequences.items()}
     label = label.filter(keep) if isinstance(label, Ragged) else label.filter(mask) if label is not None else None
-    ids = block.columns[ID].filter(mask) if ID in block.columns else content_ids(_content(block, kept, mask), label)
+    ids = block.columns[ID].filter(mask) if ID in block.columns else content_ids(_content(block, kept, mask))
     cut = {name: _truncate(kept[name], spec.sequences[name]) for name in kept}
     if isinstance(label, Ragged):
         label = _truncate(label, spec.sequences[spec.label.of])

@@ -1,6 +1,7 @@
 """What tests of the pipeline share: small inputs, runs on the embedded runner, records read back."""
 
 import io
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -98,7 +99,7 @@ def prepare(spec: str, inputs: str | Sequence[str], output: Path, *flags: str, *
 def read_examples(content: bytes) -> list[dict[str, list[Any]]]:
     """The records of a TFRecord file, parsed by protobuf."""
     offsets = frame_offsets(content, "shard")
-    return [example_values(content[a + FRAME_HEADER : b - 4]) for a, b in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [example_values(content[a + FRAME_HEADER : b - 4]) for a, b in itertools.pairwise(offsets)]
 
 
 def example_values(serialised: bytes) -> dict[str, list[Any]]:

@@ -132,17 +132,6 @@ def test_a_split_of_its_own_beside_fractions() -> None:
     assert split_fractions(SHARED, {"", "holdout"}) == {"train": 0.8, "validation": 0.1, "test": 0.1}
 
 
-def test_fractions_without_a_training_split() -> None:
-    spec = parse_spec("sequences: {text: {type: tokens}}\nsplit: {fractions: {validation: 0.5, test: 0.5}}")
-    assert split_fractions(spec, {"train"}) == {"validation": 0.5, "test": 0.5}
-    with pytest.raises(UsageError) as caught:
-        split_fractions(spec, {""})
-    assert str(caught.value) == (
-        "split.fractions: gives nothing to 'train' (validation, test); give it a share, or name its files by "
-        "--input train="
-    )
-
-
 def test_the_output_must_be_free(tmp_path: Path) -> None:
     check_output(str(tmp_path / "new"), replace=False)
     check_output(str(tmp_path), replace=False)

@@ -61,7 +61,7 @@ def test_any_split_and_any_order_give_the_same(parts: list[list[float]], draw: o
         left.merge(right)
         accumulators.append(left)
     assert facts(accumulators[0]) == facts(whole)
-    assert message_values(accumulators[0]) == message_bytes(whole)
+    assert message_values(accumulators[0]) == message_values(whole)
 
 
 def message_values(of: ExactMoments) -> tuple[float, ...]:

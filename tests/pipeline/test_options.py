@@ -60,8 +60,13 @@ def test_an_unknown_flag_without_a_hint() -> None:
     assert refusal("stray") == f"stray: {text}"
 
 
-def test_a_flag_without_its_value() -> None:
-    assert refusal("--direct_num_workers=two") == ("--direct_num_workers=two: Beam does not understand these options")
+def test_a_flag_with_a_value_that_it_does_not_take(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refusal("--direct_num_workers=two") == (
+        "argument --direct_num_workers: invalid int value: 'two'; correct the option, which Beam documents"
+    )
+    assert refusal("--direct_running_mode=fast").startswith("argument --direct_running_mode: invalid choice: 'fast'")
+    assert refusal("--runner").startswith("argument --runner: expected one argument;")
+    assert capsys.readouterr() == ("", "")
 
 
 def test_streaming_is_refused() -> None:

@@ -167,8 +167,8 @@ sequences: {text: {type: tokens, tokenizer: words}}
 split: {fractions: {train: 1.0}}
 buckets: {count: 1}
 """
-GOLDEN_SHARD = "?"
-GOLDEN_VOCABULARY = "?"
+GOLDEN_SHARD = "5d6d123bc28fc50f887dcd7aa21cc63216704ae95aa6187190b6e3cbf8afdf33"
+GOLDEN_VOCABULARY = "f9d5d3683c4ce5c0bf42f608b3185dd31ef933f844be84f5a512c6e0818f22aa"
 
 
 def test_the_bytes_of_a_small_data_set_stay_the_same(tmp_path: Path) -> None:

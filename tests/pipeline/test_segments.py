@@ -1,3 +1,4 @@
+import itertools
 import tempfile
 from pathlib import Path
 from random import Random
@@ -52,7 +53,7 @@ def test_every_record_is_in_one_range_of_its_group(block: list[Record], cuts: li
                 wanted = [record for record in block if (record.split, record.bucket) == (split, bucket)]
                 in_order = [(r.order, r.data) for r in sorted(wanted, key=lambda record: record.order)]
                 assert read(segment, SPLITS[split], bucket, 0, 1 << 64) == in_order
-                pieces = [read(segment, SPLITS[split], bucket, a, b) for a, b in zip(ends, ends[1:], strict=False)]
+                pieces = [read(segment, SPLITS[split], bucket, a, b) for a, b in itertools.pairwise(ends)]
                 assert [row for piece in pieces for row in piece] == in_order
                 for piece, a, b in zip(pieces, ends, ends[1:], strict=False):
                     assert all(a <= order < b for order, _ in piece)

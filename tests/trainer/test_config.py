@@ -93,3 +93,10 @@ def test_what_is_dumped_reads_back() -> None:
 def test_limits() -> None:
     limits = limits_of(TrainerConfig(batch_padded_steps=5, max_batch_size=4, min_batch_size=3, min_epoch_steps=2))
     assert (limits.padded_steps, limits.max_examples, limits.min_examples, limits.min_steps) == (5, 4, 3, 2)
+
+
+def test_the_documentation_lists_every_setting_with_its_default() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "training.md").read_text()
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| `")]
+    listed = {row[0].strip("| `"): yaml.safe_load(row[1]) for row in rows if len(row) == 3}
+    assert listed == to_plain(TrainerConfig())

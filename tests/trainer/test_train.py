@@ -110,7 +110,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         train(tmp_path / "data", tmp_path / "model", TrainerConfig(lstm_units=8, epochs=3))
     assert str(error.value) == (
-        "the loss on split 'train' is nan in epoch 1; nothing was written: lower learning_rate (now 0.001), "
+        "the loss on split 'train' is nan in epoch 1; nothing was written: lower learning_rate (now 0.002), "
         "or set normalize: zscore for series with large values"
     )
     assert not (tmp_path / "model").exists()

@@ -1,0 +1,81 @@
+from pathlib import Path
+
+import pytest
+
+from pipeline import files
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    path = files.join(str(tmp_path), "a", "b", "file.gz")
+    files.write(path, b"0123456789", attempt="one")
+    assert files.read(path) == b"0123456789"  # as it is, whatever the suffix
+    assert files.read_range(path, 3, 4) == b"3456"
+    assert files.read_range(path, 8, 4) == b"89"
+    assert files.read_range(path, 0, 0) == b""
+    with files.reading(path) as stream:
+        stream.seek(9)
+        assert stream.read() == b"9"
+    assert [p.name for p in (tmp_path / "a" / "b").iterdir()] == ["file.gz"]
+
+
+def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
+    path = str(tmp_path / "file")
+    for content in (b"a long content", b"short", b""):
+        files.write(path, content, attempt="one")
+        assert files.read(path) == content
+
+
+def test_a_match_is_sorted(tmp_path: Path) -> None:
+    for name in ("b", "a", "ab"):
+        (tmp_path / name).write_bytes(b"x" * len(name))
+    found = files.match(str(tmp_path / "*"))
+    assert [(Path(file.path).name, file.size_in_bytes) for file in found] == [("a", 1), ("ab", 2), ("b", 1)]
+    assert files.match(str(tmp_path / "c*")) == []
+    assert files.match(str(tmp_path / "none" / "*")) == []
+
+
+def test_what_a_path_is(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    assert (files.is_folder(str(tmp_path)), files.is_file(str(tmp_path))) == (True, False)
+    assert (files.is_folder(str(path)), files.is_file(str(path))) == (False, True)
+    assert (files.exists(str(path)), files.exists(str(tmp_path / "none"))) == (True, False)
+
+
+@pytest.mark.parametrize("path", ["gs://bucket/a.jsonl", "s3://bucket/a", "hdfs://host/a"])
+def test_a_path_of_another_filesystem_is_not_local(path: str) -> None:
+    assert not files.is_local(path)
+    assert not files.is_folder(path)
+    assert not files.is_file(path)
+    assert files.identity(path) == path
+
+
+def test_all_names_of_a_file_have_one_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    (tmp_path / "link").symlink_to("file")
+    monkeypatch.chdir(tmp_path)
+    names = ["file", "./file", "link", str(tmp_path / "sub" / ".." / "file")]
+    assert {files.identity(name) for name in names} == {str((tmp_path / "file").resolve())}
+
+
+def test_deleting(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "inner").mkdir(parents=True)
+    (tmp_path / "folder" / "inner" / "file").write_bytes(b"")
+    (tmp_path / "other").write_bytes(b"")
+    files.delete([str(tmp_path / "folder"), str(tmp_path / "none"), str(tmp_path / "other")])
+    assert list(tmp_path.iterdir()) == []
+    files.delete([])
+
+
+def test_only_folders_that_hold_nothing_are_deleted(tmp_path: Path) -> None:
+    for name in ("empty", "full"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full" / "file").write_bytes(b"")
+    files.delete_empty_parents([str(tmp_path / name / "gone") for name in ("empty", "full", "none")])
+    files.delete_empty_parents(["gs://bucket/folder/gone"])
+    assert [path.name for path in tmp_path.iterdir()] == ["full"]
+
+
+def test_a_stem_has_no_folder_and_no_suffix() -> None:
+    assert files.stem("a/b/reviews.jsonl") == "reviews"
+    assert files.stem("gs://bucket/part.1.jsonl") == "part.1"

@@ -1,0 +1,100 @@
+import io
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from pipeline import progress
+from pipeline.job import InputFile, Job
+from pipeline.progress import ShowProgress
+from tests.pipeline.helpers import quiet
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    """Two blocks of 100 bytes."""
+    inputs = (InputFile("a", 100, ""), InputFile("b", 100, ""))
+    return Job(b"", inputs, {"train": 1.0}, output=str(tmp_path), run="run", block_bytes=100)
+
+
+@pytest.fixture
+def small_blocks(tmp_path: Path) -> Job:
+    """Blocks of 40, 40 and 20 bytes."""
+    return Job(b"", (InputFile("a", 100, ""),), {"train": 1.0}, output=str(tmp_path), run="run", block_bytes=40)
+
+
+def leave(path: str) -> None:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_bytes(b"x")
+
+
+def test_the_share_rises_with_the_bytes_of_the_blocks_that_are_through(small_blocks: Job) -> None:
+    job = small_blocks
+    watch = ShowProgress(job, quiet())
+    assert watch.share_done() == (0.0, "reading")
+    leave(job.staged_path(1))
+    leave(job.staged_path(0) + ".stage.tmp")  # not finished
+    share, step = watch.share_done()
+    assert (share, step) == (pytest.approx(0.55 * 0.4), "reading")
+    leave(job.staged_path(0))
+    leave(job.staged_path(2))
+    assert watch.share_done() == (pytest.approx(0.55), "encoding and writing")
+    leave(job.segment_path(2))  # without its index it is not finished
+    assert watch.share_done()[0] == pytest.approx(0.55)
+    leave(job.segment_path(2) + ".index")
+    assert watch.share_done()[0] == pytest.approx(0.55 + 0.45 * 0.2)
+    leave(job.segment_path(0) + ".index")
+    leave(job.segment_path(1) + ".index")
+    assert watch.share_done() == (pytest.approx(1.0), "encoding and writing")
+
+
+def test_lines_where_there_is_no_terminal(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.02)
+    said = io.StringIO()
+    with ShowProgress(job, Console(file=said, soft_wrap=True)):
+        wait_for(said, "reading: 0% of 200 bytes, time left unknown\n")
+        leave(job.staged_path(0))
+        wait_for(said, "reading: 28% of 200 bytes, about 0:00 left\n")
+        leave(job.staged_path(1))
+        wait_for(said, "encoding and writing: 55% of 200 bytes, about 0:00 left\n")
+    lines = said.getvalue().splitlines()
+    time.sleep(0.05)
+    assert said.getvalue().splitlines() == lines  # nobody speaks after the end
+
+
+def wait_for(said: io.StringIO, text: str) -> None:
+    end = time.monotonic() + 10
+    while text not in said.getvalue():
+        assert time.monotonic() < end, f"{text!r} never came; said: {said.getvalue()!r}"
+        time.sleep(0.01)
+
+
+def test_the_time_left_follows_from_the_time_so_far(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = ShowProgress(job, quiet())
+    started = watch._started
+    monkeypatch.setattr(time, "monotonic", lambda: started + 90)
+    assert watch._remaining(0) == "time left unknown"
+    assert watch._remaining(0.25) == "about 4:30 left"
+    assert watch._remaining(0.75) == "about 0:30 left"
+    assert watch._remaining(1) == "about 0:00 left"
+
+
+def test_a_bar_on_a_terminal(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "_POLL_SECONDS", 0.02)
+    said = io.StringIO()
+    leave(job.staged_path(0))
+    with ShowProgress(job, Console(file=said, force_terminal=True, width=80)):
+        wait_for(said, "28%")
+
+
+def test_short_runs_say_nothing(job: Job) -> None:
+    said = io.StringIO()
+    with ShowProgress(job, Console(file=said)):
+        pass
+    assert said.getvalue() == ""
+
+
+def test_an_error_passes_through(job: Job) -> None:
+    with pytest.raises(ZeroDivisionError), ShowProgress(job, quiet()):
+        raise ZeroDivisionError
