@@ -82,7 +82,7 @@ class _EncodeBlock(beam.DoFn):  # type: ignore[misc]
         known = _known_labels(batch, vocabularies.get(LABEL))
         if not known.all():
             rejected = [_reject_label(batch, int(i), staged.source) for i in np.flatnonzero(~known)]
-            files.write(job.rejected_path(staged.index, "encode"), dump_rejected(rejected), attempt="encode")
+            files.write(job.rejected_path(staged.index, "encode"), dump_rejected(rejected))
             facts.rejected = Counter(item.reason for item in rejected)
             facts.offenders = {UNKNOWN_LABEL: first_offenders([(staged.index, item) for item in rejected])}
             batch = batch.filter(pa.array(known))

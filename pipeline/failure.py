@@ -33,7 +33,7 @@ def reporting(process: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[A
 def leave_message(folder: str, error: LengthwiseError) -> None:
     """Writes an error into a run's folder of failures."""
     content = canonical_json({"message": str(error), "details": list(error.details), "exit_code": error.exit_code})
-    files.write(files.join(folder, _NAME), content, attempt="error")
+    files.write(files.join(folder, _NAME), content)
 
 
 def find_message(folder: str) -> LengthwiseError | None:

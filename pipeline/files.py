@@ -5,6 +5,8 @@ Nothing else in the package opens a path of the data set.
 
 import contextlib
 import re
+import secrets
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -27,7 +29,12 @@ def stem(path: str) -> str:
 
 
 def match(pattern: str) -> list[FileMetadata]:
-    """Returns the files that a pattern matches, sorted by path; none is no error."""
+    """Returns the files that a pattern matches, sorted by path; none is no error.
+
+    The path of a local file means this file, whatever characters it holds.
+    """
+    if is_file(pattern):
+        return [FileMetadata(pattern, Path(pattern).stat().st_size)]
     try:
         found = FileSystems.match([pattern])[0].metadata_list
     except BeamIOError as error:
@@ -36,6 +43,16 @@ def match(pattern: str) -> list[FileMetadata]:
             return []
         raise
     return sorted(found, key=lambda file: str(file.path))
+
+
+def match_within(folder: str, pattern: str) -> list[str]:
+    """Returns the paths of the files in a folder that a pattern matches, sorted.
+
+    On the local disk the folder's own name is no pattern, whatever characters it holds.
+    """
+    if is_local(folder):
+        return sorted(join(folder, str(path.relative_to(folder))) for path in Path(folder).glob(pattern))
+    return [str(file.path) for file in match(join(folder, pattern))]
 
 
 def is_folder(path: str) -> bool:
@@ -81,23 +98,31 @@ def read_range(path: str, start: int, size: int) -> bytes:
         return stream.read(size)
 
 
-def write(path: str, content: bytes, attempt: str) -> None:
+def write(path: str, content: bytes) -> None:
     """Writes a file so that nobody ever sees a part of it under its name.
 
     Args:
       path: Of the file; its folder is made where it is missing.
       content: What it will hold.
-      attempt: Something that no other writer of the same file has at the same time.
     """
-    temporary = f"{path}.{attempt}.tmp"
+    # Runners may try one piece of work twice at the same time.
+    temporary = f"{path}.{secrets.token_hex(6)}.tmp"
     with FileSystems.create(temporary, compression_type=_RAW) as stream:
         stream.write(content)
     FileSystems.rename([temporary], [path])
 
 
-def delete(paths: list[str]) -> None:
+def delete(paths: Iterable[str]) -> None:
     """Deletes files and folders with all they hold; one that is not there is no error."""
-    present = [path for path in paths if FileSystems.exists(path)]
+    remote = []
+    for path in paths:
+        if not is_local(path):
+            remote.append(path)
+        elif Path(path).is_dir():
+            shutil.rmtree(path)
+        else:
+            Path(path).unlink(missing_ok=True)
+    present = [path for path in remote if FileSystems.exists(path)]
     if present:
         FileSystems.delete(present)
 

@@ -55,8 +55,8 @@ class ShowProgress:
         return share / self._total, step
 
     def _bytes_in(self, folder: str, suffix: str) -> int:
-        found = files.match(files.join(self._job.staging, folder, f"block-*{suffix}"))
-        indices = (int(str(file.path).rsplit("block-", 1)[1].split(".")[0]) for file in found)
+        found = files.match_within(files.join(self._job.staging, folder), f"block-*{suffix}")
+        indices = (int(path.rsplit("block-", 1)[1].split(".")[0]) for path in found)
         return sum(self._sizes[index] for index in indices)
 
     def _watch(self) -> None:

@@ -60,7 +60,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         for path in named_files(manifest):
             if not files.exists(files.join(job.output, path)):
                 raise DataError(f"{path}: was written and is gone; something else writes to {job.output}; run again")
-        files.write(files.join(job.output, MANIFEST_NAME), dump_manifest(manifest), attempt=job.run)
+        files.write(files.join(job.output, MANIFEST_NAME), dump_manifest(manifest))
         _write_copies(job, manifest)
         sweep(job.output, manifest)
         yield manifest
@@ -85,7 +85,7 @@ def judge_rejected(job: Job, analysis: Analysis) -> None:
     if problem is None:
         return
     path = files.join(job.failed, "rejected.jsonl")
-    files.write(path, gather_rejected(job, analysis), attempt=job.run)
+    files.write(path, gather_rejected(job, analysis))
     offenders = describe_offenders(job, analysis)
     raise DataError(f"{problem}; first: {offenders[0]}; all: {path}", details=offenders)
 
@@ -138,7 +138,7 @@ def check_totals(manifest: Manifest, facts: WrittenFacts, shard_bytes: int) -> N
 def sweep(output: str, manifest: Manifest | None) -> None:
     """Deletes the files of earlier runs that the manifest does not name (None: names nothing)."""
     kept = {*named_files(manifest), *_copies(manifest)} if manifest else set()
-    found = [str(file.path) for pattern in _SWEPT for file in files.match(files.join(output, pattern))]
+    found = [path for pattern in _SWEPT for path in files.match_within(output, pattern)]
     found = [path for path in found if _HAS_DIGEST.search(path)]
     found += [_HAS_DIGEST.sub(".txt", path) for path in found if path.endswith(".txt")]
     gone = sorted(set(found) - {files.join(output, path) for path in kept})
@@ -173,16 +173,16 @@ def _write_rejected(job: Job, analysis: Analysis, manifest: Manifest) -> None:
     content = gather_rejected(job, analysis)
     sha256 = hashlib.sha256(content).hexdigest()
     path = f"rejected/rejected-{sha256[:DIGEST_DIGITS]}.jsonl"
-    files.write(files.join(job.output, path), content, attempt=job.run)
+    files.write(files.join(job.output, path), content)
     manifest.rejected_files.append(RejectedFile(path=path, sha256=sha256, records=count))
 
 
 def _write_copies(job: Job, manifest: Manifest) -> None:
     """Writes what people look for under plain names; readers go by the manifest."""
     spec = job.spec_text or dump_spec(manifest.spec)
-    files.write(files.join(job.output, "spec.yaml"), spec.encode(), attempt=job.run)
+    files.write(files.join(job.output, "spec.yaml"), spec.encode())
     for copy, path in _copies(manifest).items():
-        files.write(files.join(job.output, copy), files.read(files.join(job.output, path)), attempt=job.run)
+        files.write(files.join(job.output, copy), files.read(files.join(job.output, path)))
 
 
 def _copies(manifest: Manifest) -> dict[str, str]:

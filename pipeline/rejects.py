@@ -15,9 +15,9 @@ def gather_rejected(job: Job, analysis: Analysis) -> bytes:
     """Returns the content of the file of all rejected records, sorted by file and position."""
     first_lines = _first_lines(job, analysis)
     rejected: list[Rejected] = []
-    for file in files.match(files.join(job.staging, "rejected", "*.jsonl")):
-        block = int(file.path.rsplit("block-", 1)[1].split("-")[0])
-        for line in files.read(file.path).splitlines():
+    for path in files.match_within(files.join(job.staging, "rejected"), "*.jsonl"):
+        block = int(path.rsplit("block-", 1)[1].split("-")[0])
+        for line in files.read(path).splitlines():
             values = json.loads(line)
             values["path"] = values.pop("file")
             rejected.append(Rejected(**values).placed(values["path"], first_lines[block] - 1))

@@ -53,7 +53,7 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
         files.delete_empty_parents([job.staging])
         files.delete_empty_parents([files.join(job.output, MANIFEST_NAME)])
     seconds = time.monotonic() - started
-    files.write(files.join(job.output, _RUN_RECORD), _run_record(job, options, seconds), attempt=job.run)
+    files.write(files.join(job.output, _RUN_RECORD), _run_record(job, options, seconds))
     console.print(summarise(manifest, job.output, seconds), highlight=False)
     return manifest
 
@@ -68,7 +68,7 @@ def _execute(job: Job, options: PipelineOptions) -> None:
         if found:
             raise found from None
         path = files.join(job.failed, "traceback.txt")
-        files.write(path, traceback.format_exc().encode(), attempt=job.run)
+        files.write(path, traceback.format_exc().encode())
         first = next(iter(str(error).splitlines()), type(error).__name__)
         raise DataError(
             f"the run failed: {type(error).__name__}: {first}; nothing was published; details: {path}"

@@ -58,9 +58,9 @@ def write_segment(
       split_names: All splits.
     """
     order = np.lexsort((index["order"], buckets, splits))
-    files.write(path, joined(frames.take(pa.array(order))), attempt="encode")
+    files.write(path, joined(frames.take(pa.array(order))))
     rows = index[order]
-    files.write(_index_path(path), npy(rows), attempt="encode")
+    files.write(_index_path(path), npy(rows))
     keys = np.stack([splits[order], buckets[order]])
     starts = np.flatnonzero(np.concatenate([[True], (np.diff(keys) != 0).any(axis=0)]))
     ends = np.concatenate([starts[1:], [len(order)]])

@@ -106,8 +106,8 @@ class _WriteShard(beam.DoFn):  # type: ignore[misc]
         positions["length"] = rows["length"]
         index = npy(positions)
         output = self._job.output
-        files.write(files.join(output, path), content, attempt=self._job.run)
-        files.write(files.join(output, index_path(path)), index, attempt=self._job.run)
+        files.write(files.join(output, path), content)
+        files.write(files.join(output, index_path(path)), index)
         yield Shard(
             split=task.split,
             bucket=task.bucket,

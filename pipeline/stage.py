@@ -75,10 +75,10 @@ class _StageBlock(beam.DoFn):  # type: ignore[misc]
         path = self._job.staged_path(block.index)
         columns = _columns(examples)
         columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(record_places.order)}
-        files.write(path, _arrow_file(columns), attempt="stage")
+        files.write(path, _arrow_file(columns))
         if examples.rejected:
             content = dump_rejected(item.placed(block.path, 0) for item in examples.rejected)
-            files.write(self._job.rejected_path(block.index, "stage"), content, attempt="stage")
+            files.write(self._job.rejected_path(block.index, "stage"), content)
         yield StagedBlock(block.index, path, block.path)
         analysis = _analyse(examples, spec, splits == self._job.splits.index(TRAIN), columns)
         analysis.blocks[block.index] = BlockSummary(examples.line_count, examples.read, lines.digest)

@@ -51,7 +51,7 @@ def _write_vocabulary(output: str, name: str, plan: TokenPlan) -> VocabularyFile
     content = dump_tokens(plan.vocabulary.tokens)
     sha256 = hashlib.sha256(content).hexdigest()
     path = vocabulary_path(name, sha256)
-    files.write(files.join(output, path), content, attempt="plan")
+    files.write(files.join(output, path), content)
     return VocabularyFile(
         path=path,
         sha256=sha256,

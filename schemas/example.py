@@ -1,7 +1,7 @@
 """Records on disk: columns of values become `tf.train.Example` messages in TFRecord frames.
 
-The encoder works on whole columns and makes the same bytes as protobuf's deterministic
-serialisation, one message at a time, would (features sorted by name):
+The encoder works on whole columns and makes, for each record, the bytes that protobuf makes of the
+features taken in the order of their names:
 
     Example    0A len { Features }
     Features   0A len { 0A len name 12 len { Feature } }   for each feature

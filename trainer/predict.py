@@ -44,7 +44,7 @@ class Predictor:
         self._saved = saved
         self._limits = limits
         self._spec = _rejecting(saved.manifest.spec)
-        self._fields = fields_of(self._spec, with_label=False)
+        self._fields = fields_of(self._spec, for_training=False)
         signature = {name: tf.TensorSpec(shape, dtype) for name, (shape, dtype) in self._inputs().items()}
         self._run = tf.function(lambda batch: saved.model(batch, training=False), input_signature=[signature])
 

@@ -57,6 +57,8 @@ def explain_field(record: dict[str, Any], field: Field) -> tuple[str, str] | Non
             path = ".".join(field.path[:i])
             return WRONG_TYPE, f"field '{path}' must be an object that holds '{name}'; it is {_shown(value)}"
         if value.get(name) is None:
+            if not field.required:
+                return None
             path = ".".join(field.path[: i + 1])
             hint = "it is null" if name in value else _similar(name, value)
             return MISSING_FIELD, f"field '{path}' must have a value; {hint}"

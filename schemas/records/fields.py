@@ -26,11 +26,13 @@ class Field:
       name: "id", "label" or the name of a sequence.
       path: Names from the outermost object inwards.
       types: Types that a value may have; strings, integers and booleans all become strings.
+      required: Whether a record without a value is rejected.
     """
 
     name: str
     path: tuple[str, ...]
     types: tuple[pa.DataType, ...]
+    required: bool = True
 
     @property
     def expected(self) -> str:
@@ -48,20 +50,20 @@ _WORDS = {
 }
 
 
-def fields_of(spec: DatasetSpec, with_label: bool = True) -> list[Field]:
+def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
     """Returns the fields that a resolved spec reads.
 
     Args:
       spec: A resolved spec.
-      with_label: False for records to predict on, which need no label.
+      for_training: False for records to predict on: their label is not read, and they need no id.
 
     Raises:
       UsageError: Two parts of the spec read one field as different types.
     """
     fields = [_field(name, source_path(feature), _sequence_types(feature)) for name, feature in spec.sequences.items()]
     if spec.HasField("id"):
-        fields.append(_field(ID, spec.id, _NAME_TYPES))
-    if with_label and spec.HasField("label"):
+        fields.append(_field(ID, spec.id, _NAME_TYPES, required=for_training))
+    if for_training and spec.HasField("label"):
         fields.append(_field(LABEL, source_path(spec.label), _label_types(spec)))
     fields.sort(key=lambda field: field.name)
     nested_types(fields, {field.name: field.types[0] for field in fields})
@@ -95,8 +97,8 @@ def _conflict(field: Field) -> str:
     )
 
 
-def _field(name: str, path: str, types: tuple[pa.DataType, ...]) -> Field:
-    return Field(name, tuple(path.split(".")), types)
+def _field(name: str, path: str, types: tuple[pa.DataType, ...], required: bool = True) -> Field:
+    return Field(name, tuple(path.split(".")), types, required)
 
 
 def _sequence_types(feature: SequenceFeature) -> tuple[pa.DataType, ...]:

@@ -98,8 +98,9 @@ def validate(block: RawBlock, spec: DatasetSpec) -> ExampleBlock:
       spec: A resolved spec.
     """
     verdicts = _Verdicts(len(block.offsets))
-    for name, column in block.columns.items():
-        verdicts.reject(_nulls(column), MISSING_FIELD, f"'{name}' must have a value")
+    for wanted in block.fields:
+        if wanted.required:
+            verdicts.reject(_nulls(block.columns[wanted.name]), MISSING_FIELD, f"'{wanted.name}' must have a value")
     sequences = {
         name: _sequence(name, block.columns[name], spec.sequences[name], verdicts) for name in sorted(spec.sequences)
     }
@@ -186,7 +187,7 @@ def _examples(
     mask = pa.array(keep)
     kept = {name: sequence.filter(keep) for name, sequence in sequences.items()}
     label = label.filter(keep) if isinstance(label, Ragged) else label.filter(mask) if label is not None else None
-    ids = block.columns[ID].filter(mask) if ID in block.columns else content_ids(_content(block, kept, mask))
+    ids = _ids(block, kept, mask)
     cut = {name: _truncate(kept[name], spec.sequences[name]) for name in kept}
     if isinstance(label, Ragged):
         label = _truncate(label, spec.sequences[spec.label.of])
@@ -201,6 +202,14 @@ def _examples(
         dropped=Counter(verdicts.policies[i] for i in verdicts.policy_of if i >= 0),
         line_count=block.line_count,
     )
+
+
+def _ids(block: RawBlock, sequences: dict[str, Ragged], mask: pa.Array) -> pa.StringArray:
+    given = block.columns[ID].filter(mask) if ID in block.columns else None
+    if given is not None and not given.null_count:
+        return given
+    ids = content_ids(_content(block, sequences, mask))
+    return ids if given is None else pc.coalesce(given, ids)
 
 
 def _content(block: RawBlock, sequences: dict[str, Ragged], mask: pa.Array) -> list[Ragged | pa.Array]:

@@ -7,7 +7,7 @@ from pipeline import files
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     path = files.join(str(tmp_path), "a", "b", "file.gz")
-    files.write(path, b"0123456789", attempt="one")
+    files.write(path, b"0123456789")
     assert files.read(path) == b"0123456789"  # as it is, whatever the suffix
     assert files.read_range(path, 3, 4) == b"3456"
     assert files.read_range(path, 8, 4) == b"89"
@@ -21,7 +21,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     path = str(tmp_path / "file")
     for content in (b"a long content", b"short", b""):
-        files.write(path, content, attempt="one")
+        files.write(path, content)
         assert files.read(path) == content
 
 
@@ -32,6 +32,26 @@ def test_a_match_is_sorted(tmp_path: Path) -> None:
     assert [(Path(file.path).name, file.size_in_bytes) for file in found] == [("a", 1), ("ab", 2), ("b", 1)]
     assert files.match(str(tmp_path / "c*")) == []
     assert files.match(str(tmp_path / "none" / "*")) == []
+
+
+def test_the_path_of_a_file_is_no_pattern(tmp_path: Path) -> None:
+    for name in ("[a].jsonl", "a.jsonl", "*.jsonl"):
+        (tmp_path / name).write_bytes(b"12")
+    for name in ("[a].jsonl", "*.jsonl"):
+        [found] = files.match(str(tmp_path / name))
+        assert (found.path, found.size_in_bytes) == (str(tmp_path / name), 2)
+    assert len(files.match(str(tmp_path / "*l"))) == 3
+
+
+def test_a_match_within_a_folder_of_any_name(tmp_path: Path) -> None:
+    folder = tmp_path / "[x]*"
+    for name in ("sub/b.txt", "sub/a.txt", "c.txt"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+    assert files.match_within(str(folder), "*/*.txt") == [f"{folder}/sub/a.txt", f"{folder}/sub/b.txt"]
+    assert files.match_within(f"{folder}/.", "*.txt") == [f"{folder}/./c.txt"]
+    assert files.match_within(str(folder), "none/*") == []
+    assert files.match_within(str(tmp_path / "none"), "*") == []
 
 
 def test_what_a_path_is(tmp_path: Path) -> None:
@@ -65,6 +85,13 @@ def test_deleting(tmp_path: Path) -> None:
     files.delete([str(tmp_path / "folder"), str(tmp_path / "none"), str(tmp_path / "other")])
     assert list(tmp_path.iterdir()) == []
     files.delete([])
+
+
+def test_deleting_means_this_path_alone(tmp_path: Path) -> None:
+    for name in ("a*", "ab", "[a]", "a"):
+        (tmp_path / name / "inner").mkdir(parents=True)
+    files.delete([str(tmp_path / "a*"), str(tmp_path / "[a]")])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "ab"]
 
 
 def test_only_folders_that_hold_nothing_are_deleted(tmp_path: Path) -> None:

@@ -149,6 +149,7 @@ RUNNERS = {
     "again": [],
     "direct runner": ["--runner=DirectRunner"],
     "every bundle twice": ["--direct_runner_bundle_repeat=2"],
+    "two threads": ["--direct_running_mode=multi_threading", "--direct_num_workers=2"],
     "two processes": ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
 }
 

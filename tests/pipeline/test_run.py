@@ -267,6 +267,30 @@ def test_nothing_of_other_people_is_deleted(reviews: Written, tmp_path: Path) ->
     assert {*mine, "empty/folder"} < tree(output)
 
 
+def test_names_of_files_and_folders_are_no_patterns(reviews: Written, tmp_path: Path) -> None:
+    source = with_bad_lines(tmp_path / "in [1]", "a*[2]?.jsonl")
+    output = tmp_path / "out [a-z]*"
+    job = make_job(REVIEW_SPEC, source, output)
+    refused(job)
+    check_offenders(Path(job.failed, "rejected.jsonl"), source)
+    prepare(REVIEW_SPEC, source, output, max_rejected=6)
+    manifest = prepare(REVIEW_SPEC, reviews.source, output, replace=True)
+    failed = {f"failed/{job.run}/rejected.jsonl", f"failed/{job.run}/error.json"}
+    assert tree(output) == published_tree(manifest) | failed
+
+
+@pytest.mark.parametrize("name", ["data/", "./data", "a/../data", "data//"])
+def test_any_way_to_write_the_output(
+    reviews: Written, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a").mkdir()
+    prepare(REVIEW_SPEC, write_jsonl(tmp_path / "old.jsonl", review_records(20)), Path(name))
+    manifest = run_job(plan_job(parse_spec(REVIEW_SPEC), [reviews.source], name, replace=True))
+    assert tree(tmp_path / "data") == published_tree(manifest)
+    assert verify(name)["problems"] == []
+
+
 def test_all_records_rejected(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", [b"1", b"2"])
     error = refused(make_job(REVIEW_SPEC, source, tmp_path / "data", max_rejected=1.0))

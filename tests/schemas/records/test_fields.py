@@ -30,7 +30,7 @@ label: {type: class, from: meta.stars}
         ("ready", ("ready",), NAME_LISTS, "a list of strings, of integers or of booleans"),
         ("words", ("review", "text"), (pa.string(),), "a string"),
     ]
-    assert [field.name for field in fields_of(spec, with_label=False)] == ["flat", "frames", "id", "ready", "words"]
+    assert [field.name for field in fields_of(spec, for_training=False)] == ["flat", "frames", "id", "ready", "words"]
     assert nested_types(fields, {field.name: field.types[0] for field in fields}) == {
         "review": {"x": pa.list_(pa.float64()), "text": pa.string()},
         "frames": pa.list_(pa.list_(pa.float64())),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.records.fields import fields_of
+from schemas.records.identity import content_ids
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
 from schemas.records.validate import ExampleBlock, validate
@@ -24,10 +25,10 @@ KEEP = ", empty: keep"
 NULL, NAN, INF = None, float("nan"), float("inf")
 
 
-def examples(spec: DatasetSpec | str, records: list[dict[str, Any]], with_label: bool = True) -> ExampleBlock:
+def examples(spec: DatasetSpec | str, records: list[dict[str, Any]], for_training: bool = True) -> ExampleBlock:
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     data = b"".join(json.dumps(record).encode() + b"\n" for record in records)
-    return validate(parse_jsonl(data, fields_of(spec, with_label)), spec)
+    return validate(parse_jsonl(data, fields_of(spec, for_training)), spec)
 
 
 def steps(sequence: Ragged | pa.Array | None) -> list[Any]:
@@ -238,7 +239,12 @@ def test_a_label_of_the_cut_length_is_still_of_the_wrong_length() -> None:
 
 def test_prediction_needs_no_label() -> None:
     spec = parse_spec(PER_STEP % "")
-    block = examples(spec, [{"id": "a", "t": ["x"]}], with_label=False)
+    block = examples(spec, [{"id": "a", "t": ["x"]}, {"t": ["x"]}, {"id": None, "t": "x"}], for_training=False)
+    assert block.ids.to_pylist() == ["a", content_ids([pa.array([["x"]])]).to_pylist()[0]]
+    assert [(item.reason, item.rule) for item in block.rejected] == [
+        ("wrong_type", "field 't' must be a list of strings, of integers or of booleans; it is \"x\"")
+    ]
+    block = examples(spec, [{"id": "a", "t": ["x"]}], for_training=False)
     assert block.label is None
     assert len(block) == 1
 

@@ -1,0 +1,93 @@
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.analysis import Analysis
+from pipeline.job import Job
+from pipeline.stage import StagedBlock, _StageBlock, bucket_lengths
+from schemas.spec import parse_spec
+from tests.pipeline.helpers import make_job, staged_files, write_jsonl
+
+SPEC = """
+id: id
+sequences:
+  text: {type: tokens, tokenizer: whitespace, max_length: 3}
+  frames: {type: series, dims: 2, empty: keep}
+label: {from: tag, type: class}
+"""
+RECORDS: list[Any] = [
+    {"id": "a", "text": "x y x y", "frames": [[1, 2]], "tag": True},
+    b"",
+    b"oops",
+    {"id": "b", "text": "y", "frames": [], "tag": "true"},
+]
+
+
+def stage(job: Job, index: int = 0) -> tuple[StagedBlock, Analysis]:
+    staged, tagged = _StageBlock(job).process(job.blocks()[index])
+    return staged, tagged.value
+
+
+def batch(staged: StagedBlock) -> pa.RecordBatch:
+    return pa.ipc.open_file(pa.py_buffer(Path(staged.path).read_bytes())).get_batch(0)
+
+
+def test_a_block_is_staged_by_columns(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", RECORDS)
+    job = make_job(SPEC, f"train={source}", tmp_path / "out", block_bytes=1 << 20)
+    staged, _ = stage(job)
+    assert staged == StagedBlock(0, job.staged_path(0), source)
+    columns = batch(staged).to_pydict()
+    lines = Path(source).read_bytes().split(b"\n")
+    assert columns["id"] == ["a", "b"]
+    assert columns["offset"] == [0, sum(len(line) + 1 for line in lines[:3])]
+    assert columns["line"] == [0, 3]
+    assert columns["sequence:text"] == [["x", "y", "x"], ["y"]]
+    assert columns["cut:text"] == [1, 0]
+    assert columns["sequence:frames"] == [[1, 2], []]
+    assert columns["label"] == ["true", "true"]
+    assert set(columns["split"]) <= {0, 1}
+    assert staged_files(job) == {"blocks/block-0000000.arrow", "rejected/block-0000000-stage.jsonl"}
+
+
+def test_what_is_found_out_about_a_block(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", RECORDS)
+    job = make_job(SPEC + "split: {fractions: {train: 1.0}}", source, tmp_path / "out", block_bytes=1 << 20)
+    _, analysis = stage(job)
+    assert (analysis.read, analysis.examples, analysis.train_records) == (3, 2, 2)
+    assert analysis.blocks[0].line_count == 4
+    assert analysis.rejected == Counter(invalid_json=1)
+    [(block, offender)] = analysis.offenders["invalid_json"]
+    assert (block, offender.path, offender.line) == (0, source, 3)
+    assert analysis.bucket_lengths == Counter({3: 1, 1: 1})
+    tokens, counts = analysis.tokens["text"].to_arrays()
+    assert dict(zip(tokens.to_pylist(), counts.to_pylist(), strict=True)) == {"x": 2, "y": 2}
+    assert [float(moment.mean()) for moment in analysis.moments["frames"]] == [1, 2]
+
+
+def test_of_a_file_for_testing_only_totals_are_kept(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", RECORDS)
+    job = make_job(SPEC, f"test={source}", tmp_path / "out", block_bytes=1 << 20)
+    staged, analysis = stage(job)
+    assert set(batch(staged).to_pydict()["split"]) == {job.splits.index("test")}
+    assert (analysis.read, analysis.train_records, analysis.bucket_lengths) == (3, 0, Counter())
+    assert len(analysis.tokens["text"].to_arrays()[0]) == 0
+    assert analysis.moments["frames"][0].count == 0
+
+
+def test_a_block_in_which_no_line_begins(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", RECORDS)
+    job = make_job(SPEC, source, tmp_path / "out", block_bytes=8)
+    staged, analysis = stage(job, 1)
+    assert batch(staged).num_rows == 0
+    assert (analysis.read, analysis.blocks[1].line_count, analysis.train_records) == (0, 0, 0)
+
+
+def test_the_length_that_buckets_go_by() -> None:
+    lengths = {"a": np.array([1, 5, 0]), "b": np.array([2, 3, 0])}
+    sequences = "sequences: {a: {type: tokens}, b: {type: tokens}}\n"
+    assert bucket_lengths(lengths, parse_spec(sequences)).tolist() == [2, 5, 0]
+    assert bucket_lengths(lengths, parse_spec(sequences + "buckets: {by: b}")).tolist() == [2, 3, 0]

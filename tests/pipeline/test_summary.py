@@ -1,0 +1,76 @@
+import pytest
+
+from pipeline.summary import describe, padding, summarise
+from schemas.manifest_pb2 import (
+    Bucket,
+    Counts,
+    LengthStatistics,
+    Manifest,
+    RejectedFile,
+    Shard,
+    SplitStatistics,
+    Vocabulary,
+)
+from schemas.spec import parse_spec
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    lengths = LengthStatistics(lengths=[1, 2, 10], counts=[2, 1, 1], steps=14)
+    text = LengthStatistics(
+        lengths=[1, 2, 10], counts=[2, 1, 1], steps=14, truncated_records=1, truncated_steps=6, oov_steps=7
+    )
+    return Manifest(
+        fingerprint="f" * 64,
+        data_fingerprint="d" * 64,
+        spec=parse_spec("sequences: {text: {type: tokens, max_length: 10}}"),
+        counts=Counts(read=1207, kept=5, rejected={"wrong_type": 1200, "invalid_json": 1}, dropped={"empty text": 1}),
+        vocabularies={"text": Vocabulary(size=3, distinct=1500)},
+        statistics={
+            "train": SplitStatistics(records=4, lengths={"text": text}, bucket_length=lengths),
+            "test": SplitStatistics(records=1),
+        },
+        buckets=[Bucket(min_length=0, max_length=2), Bucket(min_length=3)],
+        shards=[Shard(bytes=1_250_000), Shard(bytes=50_000)],
+        rejected_files=[RejectedFile(path="rejected/r.jsonl", records=1201)],
+    )
+
+
+def test_padding_three_ways(manifest: Manifest) -> None:
+    efficiency = padding(manifest)
+    assert efficiency["bucketed"] == 14 / (3 * 2 + 10)
+    assert efficiency["longest"] == 14 / 40
+    longest = 1 * 0.5**64 + 2 * (0.75**64 - 0.5**64) + 10 * (1 - 0.75**64)
+    assert efficiency["random_batches"] == pytest.approx(14 / 4 / longest)
+
+
+def test_the_end_of_a_run_for_people(manifest: Manifest) -> None:
+    assert summarise(manifest, "out", 2.0).splitlines() == [
+        "1,207 records read, 5 kept (test 1, train 4), 1,201 rejected (invalid_json 1, wrong_type 1,200), "
+        "1 dropped (empty text 1)",
+        "lengths (train): 1 to 10, median 1, 99 % up to 10, 14 steps",
+        "text: vocabulary of 3 of 1,500 different tokens, 50.00% of the steps out of vocabulary",
+        "text: max_length 10 cut 1 records and 30.00% of the steps",
+        "padding efficiency (train): 0.875 in 2 buckets; 0.350 in random batches of 64; 0.350 padded to the longest",
+        "rejected records: out/rejected/r.jsonl",
+        "2 shards, 1.3 MB → out/manifest.json (2.0 s, 604 records/s)",
+    ]
+
+
+def test_the_end_of_a_run_for_machines(manifest: Manifest) -> None:
+    result = describe(manifest, "out")
+    assert result.pop("padding_efficiency") == padding(manifest)
+    assert result == {
+        "output": "out",
+        "fingerprint": "f" * 64,
+        "data_fingerprint": "d" * 64,
+        "counts": {
+            "read": 1207,
+            "kept": 5,
+            "rejected": {"wrong_type": 1200, "invalid_json": 1},
+            "dropped": {"empty text": 1},
+        },
+        "splits": {"test": 1, "train": 4},
+        "buckets": 2,
+        "shards": 2,
+    }
