@@ -1,7 +1,7 @@
 """The command line of the pipeline: `run`, `infer` and `verify`.
 
 Standard output carries one JSON document (or the proposed spec), everything else goes to standard
-error. Exit codes: 0 done; 1 the data or a check failed; 2 wrong usage.
+error. Exit codes: 0 done; 1 the data or a check failed; 2 wrong usage; 130 interrupted.
 """
 
 import argparse
@@ -15,6 +15,8 @@ from typing import NoReturn
 from rich.console import Console
 
 from schemas.errors import LengthwiseError, UsageError
+
+_INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Beam warns about Google libraries that nobody asked for as soon as it is imported.
     logging.getLogger().setLevel(logging.ERROR)
     # What a worker raises is told in one line, or kept whole in the run's folder of failures.
-    logging.getLogger("apache_beam.runners.common").setLevel(logging.CRITICAL)
+    logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
         options, rest = _parser().parse_known_args(arguments)
         if rest and options.command != "run":
@@ -42,8 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         console.print(f"error: {error}", highlight=False)
         return error.exit_code
     except KeyboardInterrupt:
-        console.print("error: interrupted; nothing was published", highlight=False)
-        return 1
+        console.print("error: interrupted", highlight=False)
+        return _INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,7 +1,7 @@
 """Staged examples become records on disk: ids for tokens, a bucket for a length, bytes for a record."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -21,7 +21,16 @@ from pipeline.stage import StagedBlock, bucket_lengths, cut_column, sequence_col
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.example import BytesColumn, Column, FloatColumn, Int64Column, encode_examples, frame, one_each
+from schemas.example import (
+    BytesColumn,
+    Column,
+    FloatColumn,
+    Int64Column,
+    encode_examples,
+    frame,
+    one_each,
+    records_digest,
+)
 from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Bucket
 from schemas.messages import canonical_json
@@ -81,7 +90,8 @@ class _EncodeBlock(beam.DoFn):  # type: ignore[misc]
         facts = WrittenFacts()
         known = _known_labels(batch, vocabularies.get(LABEL))
         if not known.all():
-            rejected = [_reject_label(batch, int(i), staged.source) for i in np.flatnonzero(~known)]
+            classes = set(vocabularies[LABEL].tokens.to_pylist())
+            rejected = [_reject_label(batch, int(i), staged.source, classes) for i in np.flatnonzero(~known)]
             files.write(job.rejected_path(staged.index, "encode"), dump_rejected(rejected))
             facts.rejected = Counter(item.reason for item in rejected)
             facts.offenders = {UNKNOWN_LABEL: first_offenders([(staged.index, item) for item in rejected])}
@@ -120,13 +130,18 @@ def encode_block(
       split_names: What the column "split" is an index into.
     """
     columns = _EncodedColumns(batch, spec, vocabularies)
-    frames = frame(encode_examples(columns.features(batch["id"])))
+    records = encode_examples(columns.features(batch["id"]))
+    frames = frame(records)
     index = np.empty(batch.num_rows, INDEX_TYPE)
     index["order"] = batch["order"].to_numpy()
     index["length"] = columns.bucket_length
     index["size"] = pc.binary_length(frames).to_numpy(zero_copy_only=False)
     splits = batch["split"].to_numpy().astype(np.int64)
-    facts = {split_names[i]: columns.facts(splits == i) for i in np.unique(splits)}
+    facts = {}
+    for i in np.unique(splits):
+        inside = splits == i
+        facts[split_names[i]] = columns.facts(inside)
+        facts[split_names[i]].digest = records_digest(records.filter(pa.array(inside)).to_pylist())
     return EncodedBlock(frames, splits, bucket_index(columns.bucket_length, buckets), index, facts)
 
 
@@ -184,9 +199,14 @@ def _known_labels(batch: pa.RecordBatch, classes: Vocabulary | None) -> Mask:
     return cast("Mask", np.diff(unknown[label.offsets]) == 0)
 
 
-def _reject_label(batch: pa.RecordBatch, i: int, path: str) -> Rejected:
-    rule = "a label outside the training split must occur in it, too; the model could never answer it"
-    received = canonical_json(batch[LABEL][i].as_py())
+def _reject_label(batch: pa.RecordBatch, i: int, path: str, known: Collection[str]) -> Rejected:
+    label = batch[LABEL][i].as_py()
+    unknown = sorted({name for name in (label if isinstance(label, list) else [label]) if name not in known})
+    rule = (
+        f"a label must occur in the training split, and {excerpt(canonical_json(unknown))} does not; "
+        "give more training records, or allow it with --max_rejected"
+    )
+    received = canonical_json(label)
     offset, line = batch["offset"][i].as_py(), batch["line"][i].as_py()
     return Rejected(path, offset, line, UNKNOWN_LABEL, rule, excerpt(received)).placed(path, 0)
 

@@ -4,6 +4,7 @@ Nothing else in the package opens a path of the data set.
 """
 
 import contextlib
+import glob
 import re
 import secrets
 import shutil
@@ -13,6 +14,8 @@ from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
+
+from schemas.errors import DataError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _RAW = CompressionTypes.UNCOMPRESSED
@@ -33,15 +36,18 @@ def match(pattern: str) -> list[FileMetadata]:
 
     The path of a local file means this file, whatever characters it holds.
     """
-    if is_file(pattern):
-        return [FileMetadata(pattern, Path(pattern).stat().st_size)]
-    try:
-        found = FileSystems.match([pattern])[0].metadata_list
-    except BeamIOError as error:
-        # Some filesystems report a path that does not exist as an error.
-        if all(isinstance(cause, FileNotFoundError) for cause in (error.exception_details or {}).values()):
-            return []
-        raise
+    if is_local(pattern):
+        # As a shell would: Beam finds nothing without a folder in the pattern, and hidden files with one.
+        paths = [pattern] if is_file(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH207
+        return [FileMetadata(path, Path(path).stat().st_size) for path in sorted(paths) if is_file(path)]
+    with _in_words(pattern, "cannot be listed"):
+        try:
+            found = FileSystems.match([pattern])[0].metadata_list
+        except BeamIOError as error:
+            # Some filesystems report a path that does not exist as an error.
+            if all(isinstance(cause, FileNotFoundError) for cause in (error.exception_details or {}).values()):
+                return []
+            raise
     return sorted(found, key=lambda file: str(file.path))
 
 
@@ -67,17 +73,33 @@ def is_file(path: str) -> bool:
 
 def exists(path: str) -> bool:
     """Returns whether there is a file of this path."""
-    return bool(FileSystems.exists(path))
+    with _in_words(path, "cannot be looked up"):
+        return bool(FileSystems.exists(path))
+
+
+def size(path: str) -> int:
+    """Returns the size of a file in bytes.
+
+    Raises:
+      DataError: It cannot be looked up.
+    """
+    with _in_words(path, "cannot be looked up"):
+        return int(FileSystems.get_filesystem(path).size(path))
 
 
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[BinaryIO]:
-    """Opens a file to read bytes as they are, whatever its suffix says."""
-    stream = FileSystems.open(path, compression_type=_RAW)
-    try:
-        yield stream
-    finally:
-        stream.close()
+    """Opens a file to read bytes as they are, whatever its suffix says.
+
+    Raises:
+      DataError: It cannot be read.
+    """
+    with _in_words(path, "cannot be read"):
+        stream = FileSystems.open(path, compression_type=_RAW)
+        try:
+            yield stream
+        finally:
+            stream.close()
 
 
 def identity(path: str) -> str:
@@ -104,12 +126,21 @@ def write(path: str, content: bytes) -> None:
     Args:
       path: Of the file; its folder is made where it is missing.
       content: What it will hold.
+
+    Raises:
+      DataError: It cannot be written.
     """
     # Runners may try one piece of work twice at the same time.
     temporary = f"{path}.{secrets.token_hex(6)}.tmp"
-    with FileSystems.create(temporary, compression_type=_RAW) as stream:
-        stream.write(content)
-    FileSystems.rename([temporary], [path])
+    with _in_words(path, "cannot be written"):
+        try:
+            with FileSystems.create(temporary, compression_type=_RAW) as stream:
+                stream.write(content)
+            FileSystems.rename([temporary], [path])
+        except BaseException:
+            with contextlib.suppress(OSError):
+                delete([temporary])
+            raise
 
 
 def delete(paths: Iterable[str]) -> None:
@@ -132,6 +163,19 @@ def delete_empty_parents(paths: Iterable[str]) -> None:
     for folder in {Path(path).parent for path in paths if is_local(path)}:
         with contextlib.suppress(OSError):  # holds a file, or is gone already
             folder.rmdir()
+
+
+@contextlib.contextmanager
+def _in_words(path: str, problem: str) -> Iterator[None]:
+    """Turns what a filesystem raises into one line."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        cause = error
+        if isinstance(error, BeamIOError) and error.exception_details:
+            cause = next(iter(error.exception_details.values()))
+        said = getattr(cause, "strerror", None) or " ".join(str(cause).split())
+        raise DataError(f"{path}: {problem}: {said}") from error
 
 
 def is_local(path: str) -> bool:

@@ -10,7 +10,6 @@ from schemas.records.jsonl import parse_jsonl
 from schemas.records.validate import validate
 
 _SAMPLE_BYTES = 1 << 20  # 1 MiB: a moment's work
-_SHOWN = 3
 
 
 def check_fit(job: Job) -> None:
@@ -32,5 +31,6 @@ def check_fit(job: Job) -> None:
         return
     count = f"all of the first {len(rejected):,} records are" if len(rejected) > 1 else "the first record is"
     raise DataError(
-        f"{count} rejected; the spec does not fit the data; first: {rejected[0]}", map(str, rejected[:_SHOWN])
+        f"{count} rejected: the spec does not fit the data; correct it, or propose one with `python -m pipeline infer "
+        f"{file.path}`; first: {rejected[0]}"
     )

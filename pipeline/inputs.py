@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from pipeline import files
-from pipeline.job import SHARD_BYTES, InputFile, Job
+from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, InputFile, Job
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.records.blocks import BLOCK_BYTES
 from schemas.records.fields import fields_of
 from schemas.records.formats import check_format
-from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name
+from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name, resolve
 
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 
@@ -32,7 +32,7 @@ def plan_job(
     """Returns the run that these settings mean; reads nothing but the list of files.
 
     Args:
-      spec: A resolved spec.
+      spec: A spec; what it does not say is filled in.
       inputs: Patterns, each `PATTERN` or `SPLIT=PATTERN`.
       output: Folder of the data set.
       replace: Whether a data set that is there may be replaced.
@@ -45,6 +45,7 @@ def plan_job(
       UsageError: A setting that cannot mean anything.
       DataError: The input is empty.
     """
+    spec = resolve(spec)
     fields_of(spec)
     check_output(output, replace)
     found = match_inputs(inputs)
@@ -57,6 +58,7 @@ def plan_job(
         block_bytes=block_bytes,
         shard_bytes=shard_bytes,
         max_rejected=max_rejected,
+        replace=replace,
         spec_text=spec_text,
     )
 
@@ -115,10 +117,14 @@ def check_output(output: str, replace: bool) -> None:
     """
     if not output:
         raise UsageError("--output: is empty; name the folder to write the data set to")
-    if files.exists(files.join(output, MANIFEST_NAME)) and not replace:
+    published = files.exists(files.join(output, MANIFEST_NAME))
+    if published and not replace:
         raise UsageError(f"{output}: holds a data set already; say --replace to replace it, or name another folder")
     if files.is_file(output):
         raise UsageError(f"{output}: is a file; --output must name a folder")
+    for name in (SPEC_NAME, RUN_NAME):
+        if not published and files.exists(files.join(output, name)):
+            raise UsageError(f"{output}: holds a {name} that belongs to no data set there; name another folder")
 
 
 def _match(text: str) -> list[InputFile]:
@@ -137,8 +143,9 @@ def _match(text: str) -> list[InputFile]:
     if not found:
         raise UsageError(f"--input {pattern}: matches no file; check the path, and quote a pattern for the shell")
     for file in found:
-        check_format(file.path)
-    return [InputFile(str(file.path), int(file.size_in_bytes), split) for file in found]
+        if not file.path.isprintable():
+            raise UsageError(f"--input {file.path!r}: the name holds unprintable characters; rename the file")
+    return [InputFile(file.path, int(file.size_in_bytes), split, check_format(file.path)) for file in found]
 
 
 def _run_name() -> str:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pipeline import files
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.records.blocks import byte_ranges
+from schemas.records.formats import JSONL
 from schemas.records.identity import split_order
 
+SPEC_NAME = "spec.yaml"  # as the person wrote it
+RUN_NAME = "run.json"  # what differs from run to run, and so is not in the manifest
 SHARD_BYTES = 128 << 20  # 128 MiB: the upper end of what tf.data reads well, and fits in memory whole
 
 
@@ -19,11 +22,13 @@ class InputFile:
       path: As matched.
       bytes: Its size.
       split: The split of all its records; empty where the fractions decide.
+      format: As `schemas.records.formats` names it.
     """
 
     path: str
     bytes: int
     split: str
+    format: str = JSONL
 
 
 @dataclass(frozen=True)
@@ -56,8 +61,9 @@ class Job:
       output: The data set's folder.
       run: Name of this run, different from that of any other.
       block_bytes: Size of a block.
-      shard_bytes: A shard is not larger, but for its last record.
+      shard_bytes: Most bytes of a shard, on average over those of a split and bucket.
       max_rejected: Rejected records allowed: a count, or as a float a share of the records read.
+      replace: Whether a data set that is there may be replaced.
       spec_text: The spec as the person wrote it; empty where there is no such text.
     """
 
@@ -69,6 +75,7 @@ class Job:
     block_bytes: int
     shard_bytes: int = SHARD_BYTES
     max_rejected: int | float = 0
+    replace: bool = False
     spec_text: str = ""
 
     @property

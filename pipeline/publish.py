@@ -10,7 +10,7 @@ import apache_beam as beam
 from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.failure import reporting
-from pipeline.job import Job
+from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
 from pipeline.shards import shard_tasks
@@ -57,9 +57,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         check_totals(manifest, facts, job.shard_bytes)
         _write_rejected(job, analysis, manifest)
         seal(manifest)
-        for path in named_files(manifest):
-            if not files.exists(files.join(job.output, path)):
-                raise DataError(f"{path}: was written and is gone; something else writes to {job.output}; run again")
+        check_surroundings(job, manifest)
         files.write(files.join(job.output, MANIFEST_NAME), dump_manifest(manifest))
         _write_copies(job, manifest)
         sweep(job.output, manifest)
@@ -135,6 +133,24 @@ def check_totals(manifest: Manifest, facts: WrittenFacts, shard_bytes: int) -> N
             raise DataError(f"split {split}: {statistics.records} records were encoded, {records} are in its shards")
 
 
+def check_surroundings(job: Job, manifest: Manifest) -> None:
+    """Checks that nobody else has written to the input or the output since the run began.
+
+    Raises:
+      DataError: Somebody has; names the file.
+    """
+    for file in job.inputs:
+        if files.size(file.path) != file.bytes:
+            raise DataError(f"{file.path}: changed its size while it was read; run again when nobody writes to it")
+    path = files.join(job.output, MANIFEST_NAME)
+    # The very same one is what a step that is tried again has written.
+    if not job.replace and files.exists(path) and files.read(path) != dump_manifest(manifest):
+        raise DataError(f"{job.output}: another run has published a data set there; say --replace to replace it")
+    for path in named_files(manifest):
+        if not files.exists(files.join(job.output, path)):
+            raise DataError(f"{path}: was written and is gone; something else writes to {job.output}; run again")
+
+
 def sweep(output: str, manifest: Manifest | None) -> None:
     """Deletes the files of earlier runs that the manifest does not name (None: names nothing)."""
     kept = {*named_files(manifest), *_copies(manifest)} if manifest else set()
@@ -156,7 +172,7 @@ def _input_files(job: Job, analysis: Analysis) -> list[InputFile]:
     return [
         InputFile(
             path=file.path,
-            format="jsonl",
+            format=file.format,
             split=file.split,
             bytes=file.bytes,
             digest=file_digest(digests[file.path]),
@@ -171,6 +187,8 @@ def _write_rejected(job: Job, analysis: Analysis, manifest: Manifest) -> None:
     if not count:
         return
     content = gather_rejected(job, analysis)
+    if content.count(b"\n") != count:
+        raise DataError(f"{count} records were rejected, {content.count(bytes([10]))} of them are on disk; run again")
     sha256 = hashlib.sha256(content).hexdigest()
     path = f"rejected/rejected-{sha256[:DIGEST_DIGITS]}.jsonl"
     files.write(files.join(job.output, path), content)
@@ -180,7 +198,7 @@ def _write_rejected(job: Job, analysis: Analysis, manifest: Manifest) -> None:
 def _write_copies(job: Job, manifest: Manifest) -> None:
     """Writes what people look for under plain names; readers go by the manifest."""
     spec = job.spec_text or dump_spec(manifest.spec)
-    files.write(files.join(job.output, "spec.yaml"), spec.encode())
+    files.write(files.join(job.output, SPEC_NAME), spec.encode())
     for copy, path in _copies(manifest).items():
         files.write(files.join(job.output, copy), files.read(files.join(job.output, path)))
 

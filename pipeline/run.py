@@ -1,10 +1,13 @@
 """One run of the pipeline as a command: plan, execute, clean up, tell."""
 
+import contextlib
 import importlib.metadata
+import io
 import platform
+import threading
 import time
 import traceback
-from typing import Any
+from typing import IO, Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -13,18 +16,17 @@ from rich.console import Console
 from pipeline import files
 from pipeline.failure import find_message
 from pipeline.fit import check_fit
-from pipeline.job import Job
+from pipeline.job import RUN_NAME, Job
 from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset
 from pipeline.progress import ShowProgress
 from pipeline.publish import sweep
 from pipeline.summary import summarise
-from schemas.errors import DataError, LengthwiseError
+from pipeline.terminal import interruptible, quiet_workers
+from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import canonical_json
-
-_RUN_RECORD = "run.json"  # what differs from run to run, and so is not in the manifest
 
 
 def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
@@ -39,40 +41,70 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
       LengthwiseError: The input or its records are not what the spec says; nothing is published.
     """
     check_fit(job)
+    _check_writable(job)
     console.print(_opening(job, options), highlight=False)
     started = time.monotonic()
     try:
-        with ShowProgress(job, console):
-            _execute(job, options)
+        with interruptible() as interrupted:
+            _execute(job, options, console, interrupted)
         manifest = _published(job)
     except BaseException:
-        _sweep_failed(job)
+        with contextlib.suppress(OSError, LengthwiseError):  # the error itself is what has to be told
+            _sweep_failed(job)
         raise
     finally:
-        files.delete([job.staging])
-        files.delete_empty_parents([job.staging])
-        files.delete_empty_parents([files.join(job.output, MANIFEST_NAME)])
+        with contextlib.suppress(OSError, LengthwiseError):
+            _delete_staging(job)
     seconds = time.monotonic() - started
-    files.write(files.join(job.output, _RUN_RECORD), _run_record(job, options, seconds))
+    files.write(files.join(job.output, RUN_NAME), _run_record(job, options, seconds))
     console.print(summarise(manifest, job.output, seconds), highlight=False)
     return manifest
 
 
-def _execute(job: Job, options: PipelineOptions) -> None:
+def _execute(job: Job, options: PipelineOptions, console: Console, interrupted: threading.Event) -> None:
     try:
-        with beam.Pipeline(options=options) as pipeline:
-            _ = pipeline | "Prepare" >> PrepareDataset(job=job)
+        with quiet_workers(options) as terminal:
+            shown = _console_on(terminal, console) if terminal else console
+            with ShowProgress(job, shown), beam.Pipeline(options=options) as pipeline:
+                _ = pipeline | "Prepare" >> PrepareDataset(job=job)
     except Exception as error:
+        if interrupted.is_set():
+            raise KeyboardInterrupt from None
         known = error if isinstance(error, LengthwiseError) else None
         found = find_message(job.failed) or known
         if found:
             raise found from None
-        path = files.join(job.failed, "traceback.txt")
-        files.write(path, traceback.format_exc().encode())
         first = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DataError(
-            f"the run failed: {type(error).__name__}: {first}; nothing was published; details: {path}"
-        ) from error
+        where = _keep_traceback(job)
+        raise DataError(f"the run failed: {type(error).__name__}: {first}; nothing was published; {where}") from error
+
+
+def _console_on(terminal: IO[bytes], console: Console) -> Console:
+    file = io.TextIOWrapper(terminal, encoding="utf-8", write_through=True)
+    return Console(file=file, soft_wrap=True, markup=False, force_terminal=console.is_terminal)
+
+
+def _keep_traceback(job: Job) -> str:
+    path = files.join(job.failed, "traceback.txt")
+    try:
+        files.write(path, traceback.format_exc().encode())
+    except LengthwiseError as error:  # most likely for the same reason as the run
+        return str(error)
+    return f"details: {path}"
+
+
+def _check_writable(job: Job) -> None:
+    """Finds out before the work whether its results can be written."""
+    try:
+        files.write(files.join(job.staging, "probe"), b"")
+    except LengthwiseError as error:
+        raise UsageError(f"--output: {error}; name another folder") from None
+
+
+def _delete_staging(job: Job) -> None:
+    files.delete([job.staging])
+    files.delete_empty_parents([job.staging])
+    files.delete_empty_parents([files.join(job.output, MANIFEST_NAME)])
 
 
 def _published(job: Job) -> Manifest:

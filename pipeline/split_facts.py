@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.analysis import first_offenders
 from schemas.buckets import Int64s
+from schemas.example import DIGEST_MODULUS
 from schemas.manifest_pb2 import LengthStatistics, SplitStatistics
 from schemas.records.rejected import Rejected
 
@@ -51,18 +52,21 @@ class SplitFacts:
       sequences: By name.
       bucket_length: Of the length that the buckets go by.
       classes: Records or steps, by id of the class.
+      digest: As of `schemas.example.records_digest`.
     """
 
     records: int = 0
     sequences: dict[str, SequenceFacts] = field(default_factory=dict)
     bucket_length: SequenceFacts = field(default_factory=SequenceFacts)
     classes: Counter[int] = field(default_factory=Counter)
+    digest: int = 0
 
     def merge(self, other: "SplitFacts") -> None:
         """Adds the facts of other records."""
         self.records += other.records
         self.bucket_length.merge(other.bucket_length)
         self.classes += other.classes
+        self.digest = (self.digest + other.digest) % DIGEST_MODULUS
         for name, facts in other.sequences.items():
             self.sequences.setdefault(name, SequenceFacts()).merge(facts)
 
@@ -73,6 +77,7 @@ class SplitFacts:
             lengths={name: facts.to_message() for name, facts in self.sequences.items()},
             bucket_length=self.bucket_length.to_message(),
             classes=[self.classes[i] for i in range(class_count)],
+            records_digest=f"{self.digest:064x}",
         )
 
 

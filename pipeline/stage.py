@@ -21,6 +21,7 @@ from pipeline.moments import moments_of
 from pipeline.token_counts import count_indices
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.errors import DataError
 from schemas.records.blocks import read_whole_lines
 from schemas.records.fields import LABEL, fields_of
 from schemas.records.identity import assign_splits, places
@@ -68,6 +69,8 @@ class _StageBlock(beam.DoFn):  # type: ignore[misc]
     def process(self, block: Block) -> Iterator[Any]:
         with files.reading(block.path) as stream:
             lines = read_whole_lines(stream, block.start, block.end)
+        if lines.range_bytes < block.end - block.start:
+            raise DataError(f"{block.path}: became shorter while it was read; run again when nobody writes to it")
         spec = self._job.spec
         examples = validate(parse_jsonl(lines.data, fields_of(spec), lines.offset), spec)
         record_places = places(examples.ids, spec.split.salt)

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -9,10 +11,18 @@ import numpy as np
 from pipeline import files
 from schemas.buckets import bucket_index
 from schemas.errors import DataError
-from schemas.example import frame_offsets
-from schemas.manifest import MANIFEST_NAME, named_files, parse_manifest
-from schemas.manifest_pb2 import Manifest, Shard
+from schemas.example import DIGEST_MODULUS, frame_contents, frame_offsets, records_digest
+from schemas.manifest import MANIFEST_NAME, data_fingerprint, named_files, parse_manifest
+from schemas.manifest_pb2 import Manifest, Shard, SplitStatistics
 from schemas.vocabulary import parse_tokens
+
+
+@dataclass
+class _SplitContent:
+    """What the shards of a split hold together."""
+
+    lengths: Counter[int] = field(default_factory=Counter)
+    digest: int = 0
 
 
 def verify(folder: str) -> dict[str, Any]:
@@ -55,34 +65,68 @@ def _check_file(folder: str, name: str, sha256: str) -> list[str]:
 
 
 def _check_contents(folder: str, manifest: Manifest) -> list[str]:
-    """What digests cannot show: that the manifest itself was right."""
+    """What digests cannot show: that the manifest itself is right."""
     problems = []
+    found: dict[str, _SplitContent] = {name: _SplitContent() for name in sorted(manifest.statistics)}
     for shard in manifest.shards:
         try:
-            problems += _check_shard(folder, shard, manifest)
+            problems += _check_shard(folder, shard, manifest, found[shard.split])
         except DataError as error:
             problems.append(str(error))
-    for name, statistics in manifest.statistics.items():
-        records = sum(shard.records for shard in manifest.shards if shard.split == name)
-        if records != statistics.records:
-            problems.append(f"split {name}: {records} records in shards, the manifest says {statistics.records}")
+    for name, content in found.items():
+        problems += _check_split(name, content, manifest.statistics[name])
+    problems += _check_counts(manifest)
     for entry in [*manifest.vocabularies.values(), *([manifest.classes] if manifest.classes.path else [])]:
         size = len(parse_tokens(files.read(files.join(folder, entry.path)), entry.path))
-        if size != entry.size:
-            problems.append(f"{entry.path}: has {size} entries, the manifest says {entry.size}")
+        problems += _differs(f"{entry.path}: entries", size, entry.size)
+    for file in manifest.rejected_files:
+        lines = files.read(files.join(folder, file.path)).count(b"\n")
+        problems += _differs(f"{file.path}: records", lines, file.records)
     return problems
 
 
-def _check_shard(folder: str, shard: Shard, manifest: Manifest) -> list[str]:
-    offsets = frame_offsets(files.read(files.join(folder, shard.path)), shard.path)
+def _check_counts(manifest: Manifest) -> list[str]:
+    counts = manifest.counts
+    rejected = sum(counts.rejected.values())
+    accounted = counts.kept + rejected + sum(counts.dropped.values())
+    return [
+        *_differs("data_fingerprint", data_fingerprint(manifest), manifest.data_fingerprint),
+        *_differs("records kept, rejected and dropped", accounted, counts.read),
+        *_differs("records kept", sum(split.records for split in manifest.statistics.values()), counts.kept),
+        *_differs("records rejected", sum(file.records for file in manifest.rejected_files), rejected),
+        *_differs("records of all inputs", sum(file.records for file in manifest.inputs), counts.read),
+    ]
+
+
+def _check_split(name: str, content: _SplitContent, statistics: SplitStatistics) -> list[str]:
+    histogram = statistics.bucket_length
+    stated = dict(zip(histogram.lengths, histogram.counts, strict=False))
+    return [
+        *_differs(f"split {name}: records", content.lengths.total(), statistics.records),
+        *_differs(f"split {name}: lengths and their counts", dict(content.lengths), stated),
+        *_differs(f"split {name}: digest of the records", f"{content.digest:064x}", statistics.records_digest),
+    ]
+
+
+def _check_shard(folder: str, shard: Shard, manifest: Manifest, content: _SplitContent) -> list[str]:
+    data = files.read(files.join(folder, shard.path))
+    offsets = frame_offsets(data, shard.path)
     index = np.load(io.BytesIO(files.read(files.join(folder, shard.index_path))), allow_pickle=False)
-    problems = []
-    if len(offsets) - 1 != shard.records:
-        problems.append(f"{shard.path}: holds {len(offsets) - 1} records, the manifest says {shard.records}")
-    elif len(index) != shard.records or not np.array_equal(index["offset"], offsets[:-1]):
-        problems.append(f"{shard.index_path}: does not point at the records of its shard")
-    elif (bucket_index(index["length"], manifest.buckets) != shard.bucket).any():
-        problems.append(f"{shard.path}: holds a record of a length that is not of bucket {shard.bucket}")
-    elif int(index["length"].sum(dtype=np.int64)) != shard.steps:
-        problems.append(f"{shard.path}: holds {index['length'].sum()} steps, the manifest says {shard.steps}")
-    return problems
+    if len(index) != len(offsets) - 1 or not np.array_equal(index["offset"], offsets[:-1]):
+        return [f"{shard.index_path}: does not point at the records of its shard; write the data set again"]
+    lengths = index["length"]
+    content.lengths.update(lengths.tolist())
+    content.digest = (content.digest + records_digest(frame_contents(data, offsets))) % DIGEST_MODULUS
+    if (bucket_index(lengths, manifest.buckets) != shard.bucket).any():
+        return [f"{shard.path}: holds a record of a length that is not of bucket {shard.bucket}"]
+    return [
+        *_differs(f"{shard.path}: bytes", len(data), shard.bytes),
+        *_differs(f"{shard.path}: records", len(lengths), shard.records),
+        *_differs(f"{shard.path}: steps", int(lengths.sum(dtype=np.int64)), shard.steps),
+        *_differs(f"{shard.path}: shortest", int(lengths.min(initial=2**31 - 1)), shard.min_length),
+        *_differs(f"{shard.path}: longest", int(lengths.max(initial=0)), shard.max_length),
+    ]
+
+
+def _differs(what: str, found: object, stated: object) -> list[str]:
+    return [] if found == stated else [f"{what}: {found} found, the manifest says {stated}; write the data set again"]

@@ -13,8 +13,10 @@ A TFRecord frame is: length (uint64), its masked CRC-32C, the data, their masked
 little-endian, with mask(crc) = ((crc >> 15) | (crc << 17)) + 0xA282EAD8.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import google_crc32c
 import numpy as np
@@ -29,6 +31,7 @@ Mask = npt.NDArray[np.bool_]
 
 FRAME_HEADER = 12  # bytes before the data of a frame
 FRAME_BYTES = FRAME_HEADER + 4  # bytes of a frame beside its data
+DIGEST_MODULUS = 1 << 256
 _MASK_DELTA = 0xA282EAD8
 _BYTES_LIST, _FLOAT_LIST, _INT64_LIST = 0x0A, 0x12, 0x1A  # tag bytes within Feature
 
@@ -96,6 +99,15 @@ def frame(records: pa.BinaryArray) -> pa.BinaryArray:
     return join_columns([fixed_column(heads), records, fixed_column(_masked_crcs(records.to_pylist()))])
 
 
+def records_digest(records: Iterable[bytes]) -> int:
+    """Returns the sum of the SHA-256 of each serialised record, modulo 2^256.
+
+    It does not depend on their order, and those of two sets of records add up to that of both.
+    """
+    total = sum(int.from_bytes(hashlib.sha256(record).digest(), "big") for record in records)
+    return total % DIGEST_MODULUS
+
+
 def frame_offsets(content: bytes, path: str) -> Offsets:
     """Checks every frame of a TFRecord file.
 
@@ -122,6 +134,12 @@ def frame_offsets(content: bytes, path: str) -> Offsets:
             raise DataError(f"{path}, byte {at}: the record does not fit its checksum; write the file again")
         offsets.append(end)
     return np.array(offsets, np.int64)
+
+
+def frame_contents(content: bytes, offsets: Offsets) -> Iterator[bytes]:
+    """Yields the record in each frame of a TFRecord file; offsets as of `frame_offsets`."""
+    for start, end in pairwise(offsets.tolist()):
+        yield content[start + FRAME_HEADER : end - 4]
 
 
 def _entry(name: str, column: Column) -> tuple[pa.BinaryArray, pa.BinaryArray]:

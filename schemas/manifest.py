@@ -17,7 +17,7 @@ MANIFEST_NAME = "manifest.json"
 # different content (2^48), short enough to read.
 DIGEST_DIGITS = 12
 # What the data fingerprint covers: the records and what was computed from them.
-_DATA_FIELDS = ("features", "vocabularies", "classes", "statistics", "moments", "buckets", "shards")
+_DATA_FIELDS = ("features", "vocabularies", "classes", "statistics", "moments", "buckets")
 
 
 def load_manifest(folder: str | Path) -> Manifest:

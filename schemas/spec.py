@@ -88,8 +88,8 @@ def resolve(spec: DatasetSpec) -> DatasetSpec:
     if not resolved.name:
         resolved.name = "dataset"
     _check_name(resolved.name, "name")
-    if resolved.HasField("id") and not resolved.id:
-        raise DataError("id: is empty; name the field that holds the id or remove the line")
+    if resolved.HasField("id"):
+        _check_path(resolved.id, "id")
     if not resolved.sequences:
         raise DataError("sequences: names no sequence; a data set needs one or more")
     for name in sorted(resolved.sequences):
@@ -120,6 +120,11 @@ def steps_of(feature: SequenceFeature) -> int:
     return feature.dims if feature.type == SequenceType.series else 1
 
 
+def _check_path(text: str, path: str) -> None:
+    if not all(text.split(".")):
+        raise DataError(f"{path}: '{text}' is no field path; write names joined by '.', as in review.text")
+
+
 def check_split_name(name: str, path: str) -> None:
     """Checks the name of a split, which is also that of a folder of the data set.
 
@@ -145,6 +150,7 @@ def _resolve_sequence(name: str, feature: SequenceFeature) -> None:
         )
     if not source_path(feature):
         setattr(feature, "from", name)
+    _check_path(source_path(feature), f"{path}.from")
     if not feature.HasField("type"):
         raise DataError(f"{path}.type: is missing; say tokens or series")
     foreign = _SERIES_ONLY if feature.type == SequenceType.tokens else _TOKENS_ONLY
@@ -204,6 +210,7 @@ def _resolve_label(spec: DatasetSpec) -> None:
     label = spec.label
     if not source_path(label):
         setattr(label, "from", "label")
+    _check_path(source_path(label), "label.from")
     if not label.HasField("type"):
         raise DataError("label.type: is missing; say class, number or per_step_class")
     if label.type != PER_STEP_CLASS:

@@ -19,11 +19,13 @@ class WholeLines(NamedTuple):
       offset: Position of the first one.
       data: The lines.
       digest: SHA-256 over the range itself, without what its last line has beyond it.
+      range_bytes: Size of the range as it was read; less than asked for where the file has shrunk.
     """
 
     offset: int
     data: bytes
     digest: bytes
+    range_bytes: int
 
 
 def byte_ranges(size: int, block_bytes: int = BLOCK_BYTES) -> list[tuple[int, int]]:
@@ -48,7 +50,7 @@ def read_whole_lines(stream: BinaryIO, start: int, end: int) -> WholeLines:
         if stream.read(1) != b"\n":
             skipped = inside.find(b"\n") + 1 or len(inside)
     if skipped >= len(inside):
-        return WholeLines(end, b"", digest)
+        return WholeLines(end, b"", digest, len(inside))
     pieces = [inside[skipped:]]
     stream.seek(end)
     while not pieces[-1].endswith(b"\n"):
@@ -56,7 +58,7 @@ def read_whole_lines(stream: BinaryIO, start: int, end: int) -> WholeLines:
         if not tail:
             break
         pieces.append(tail[: tail.find(b"\n") + 1 or None])
-    return WholeLines(start + skipped, b"".join(pieces), digest)
+    return WholeLines(start + skipped, b"".join(pieces), digest, len(inside))
 
 
 def file_digest(block_digests: Iterable[bytes]) -> str:

@@ -41,8 +41,8 @@ class Field:
 
 
 _WORDS = {
-    _NAME_TYPES: "a string, an integer or a boolean",
-    _NAME_LIST_TYPES: "a list of strings, of integers or of booleans",
+    _NAME_TYPES: "a string, an integer of 64 bits or a boolean",
+    _NAME_LIST_TYPES: "a list of strings, of integers of 64 bits or of booleans",
     (pa.string(),): "a string",
     (pa.float64(),): "a number",
     (pa.list_(pa.float64()),): "a list of numbers",

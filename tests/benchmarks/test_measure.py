@@ -1,8 +1,11 @@
 """What a command costs, and how its failure is told."""
 
+import re
+import subprocess
 import sys
 from pathlib import Path
 
+import measure
 import pytest
 from environments import prepare_environment
 from measure import CommandFailedError, Cost, last_error, median_cost, run
@@ -11,7 +14,14 @@ from measure import CommandFailedError, Cost, last_error, median_cost, run
 def test_time_and_memory_of_a_command_and_its_children(tmp_path: Path) -> None:
     child = "import time; block = bytearray(b'1' * 80_000_000); time.sleep(1)"
     code = f"import subprocess, sys; print('done'); subprocess.run([sys.executable, '-c', {child!r}], check=True)"
-    cost = run([sys.executable, "-c", code], tmp_path / "log", timeout=60)
+    # From a small process: a child counts what its parent held before it became a program of its own.
+    outer = f"import measure, pathlib; print(measure.run({[sys.executable, '-c', code]!r}, pathlib.Path('log'), 60))"
+    environment = {"PYTHONPATH": str(Path(measure.__file__).parent)}
+    done = subprocess.run(
+        [sys.executable, "-c", outer], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    seconds, cpu_seconds, peak_bytes = re.findall(r"=([0-9.]+)", done.stdout)
+    cost = Cost(float(seconds), float(cpu_seconds), int(peak_bytes))
     assert 1 <= cost.seconds < 30
     assert 0 < cost.cpu_seconds < 30
     assert 80_000_000 <= cost.peak_bytes < 400_000_000

@@ -105,8 +105,8 @@ def test_an_interrupt(given: Files, capsys: pytest.CaptureFixture[str], monkeypa
 
     monkeypatch.setattr("pipeline.run._execute", interrupt)
     code, out, err = say(capsys, given.run())
-    assert (code, out) == (1, "")
-    assert err[-1] == "error: interrupted; nothing was published"
+    assert (code, out) == (130, "")
+    assert err[-1] == "error: interrupted"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from pipeline.cli import main
 from pipeline.verify import verify
 from schemas.errors import DataError
-from schemas.manifest import dump_manifest, load_manifest, named_files, seal
+from schemas.manifest import dump_manifest, fingerprint, load_manifest, named_files, seal
 from schemas.manifest_pb2 import Manifest
 from tests.pipeline.conftest import Written
 from tests.pipeline.helpers import REVIEW_SPEC, prepare, review_records, write_jsonl
@@ -128,13 +128,15 @@ def more_records(manifest: Manifest) -> str:
     manifest.shards[0].records += 1
     manifest.statistics[manifest.shards[0].split].records += 1
     shard = manifest.shards[0]
-    return f"{shard.path}: holds {shard.records - 1} records, the manifest says {shard.records}"
+    return (
+        f"{shard.path}: records: {shard.records - 1} found, the manifest says {shard.records}; write the data set again"
+    )
 
 
 def more_steps(manifest: Manifest) -> str:
     manifest.shards[0].steps += 1
     shard = manifest.shards[0]
-    return f"{shard.path}: holds {shard.steps - 1} steps, the manifest says {shard.steps}"
+    return f"{shard.path}: steps: {shard.steps - 1} found, the manifest says {shard.steps}; write the data set again"
 
 
 def other_bucket(manifest: Manifest) -> str:
@@ -145,28 +147,80 @@ def other_bucket(manifest: Manifest) -> str:
 def other_statistics(manifest: Manifest) -> str:
     manifest.statistics["train"].records += 1
     records = manifest.statistics["train"].records
-    return f"split train: {records - 1} records in shards, the manifest says {records}"
+    return f"split train: records: {records - 1} found, the manifest says {records}; write the data set again"
 
 
 def more_entries(manifest: Manifest) -> str:
     entry = manifest.vocabularies["text"]
     entry.size += 1
-    return f"{entry.path}: has {entry.size - 1} entries, the manifest says {entry.size}"
+    return f"{entry.path}: entries: {entry.size - 1} found, the manifest says {entry.size}; write the data set again"
 
 
 def other_index(manifest: Manifest) -> str:
     shards = [shard for shard in manifest.shards if shard.split == "train"]
     first, second = shards[0], shards[1]
     first.index_path, first.index_sha256 = second.index_path, second.index_sha256
-    return f"{first.index_path}: does not point at the records of its shard"
+    return f"{first.index_path}: does not point at the records of its shard; write the data set again"
 
 
-@pytest.mark.parametrize("forge", [more_records, more_steps, other_bucket, other_statistics, more_entries, other_index])
+def longer_shard(manifest: Manifest) -> str:
+    manifest.shards[0].max_length += 7
+    shard = manifest.shards[0]
+    return (
+        f"{shard.path}: longest: {shard.max_length - 7} found, the manifest says {shard.max_length}; "
+        "write the data set again"
+    )
+
+
+def more_kept(manifest: Manifest) -> str:
+    manifest.counts.kept += 1
+    kept = manifest.counts.kept
+    return f"records kept: {kept - 1} found, the manifest says {kept}; write the data set again"
+
+
+def other_records(manifest: Manifest) -> str:
+    found = manifest.statistics["test"].records_digest
+    manifest.statistics["test"].records_digest = "0" * 64
+    return f"split test: digest of the records: {found} found, the manifest says {'0' * 64}; write the data set again"
+
+
+FORGERIES = [
+    more_records,
+    more_steps,
+    other_bucket,
+    other_statistics,
+    more_entries,
+    other_index,
+    longer_shard,
+    more_kept,
+    other_records,
+]
+
+
+@pytest.mark.parametrize("forge", FORGERIES)
 def test_a_manifest_that_was_wrong_when_it_was_sealed(copied: Path, forge: Callable[[Manifest], str]) -> None:
     manifest = load_manifest(copied)
     problem = forge(manifest)
     (copied / "manifest.json").write_bytes(dump_manifest(seal(manifest)))
-    assert verify(str(copied))["problems"] == [problem]
+    assert problem in verify(str(copied))["problems"]
+
+
+def test_a_histogram_of_lengths_that_is_not_that_of_the_records(copied: Path) -> None:
+    manifest = load_manifest(copied)
+    manifest.statistics["train"].bucket_length.counts[0] += 5
+    (copied / "manifest.json").write_bytes(dump_manifest(seal(manifest)))
+    (problem,) = verify(str(copied))["problems"]
+    assert problem.startswith("split train: lengths and their counts: {")
+
+
+def test_a_data_fingerprint_of_other_data(copied: Path) -> None:
+    manifest = load_manifest(copied)
+    found, manifest.data_fingerprint = manifest.data_fingerprint, "0" * 64
+    manifest.fingerprint = fingerprint(manifest)
+    (copied / "manifest.json").write_bytes(dump_manifest(manifest))
+    assert verify(str(copied))["problems"] == [
+        f"data_fingerprint: {found} found, the manifest says {'0' * 64}; write the data set again"
+    ]
 
 
 def test_files_that_no_manifest_names_are_no_problem(copied: Path) -> None:

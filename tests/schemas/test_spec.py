@@ -171,7 +171,11 @@ def test_questions_about_a_spec() -> None:
         ),
         (
             {"id": "", "sequences": {"t": TOKENS}},
-            "id: is empty; name the field that holds the id or remove the line",
+            "id: '' is no field path; write names joined by '.', as in review.text",
+        ),
+        (
+            {"sequences": {"t": TOKENS | {"from": "a..b"}}},
+            "sequences.t.from: 'a..b' is no field path; write names joined by '.', as in review.text",
         ),
         (
             {"sequences": {"t": TOKENS}, "label": {}},

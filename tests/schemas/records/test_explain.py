@@ -44,7 +44,7 @@ def explained_record(**changes: object) -> tuple[str, str]:
         (
             {"meta": {"user": {"id": {}}}},
             "wrong_type",
-            "field 'meta.user.id' must be a string, an integer or a boolean; it is {}",
+            "field 'meta.user.id' must be a string, an integer of 64 bits or a boolean; it is {}",
         ),
         ({"label": "2"}, "wrong_type", "field 'label' must be a number; it is \"2\""),
         ({"label": True}, "wrong_type", "field 'label' must be a number; it is true"),

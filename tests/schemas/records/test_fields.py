@@ -25,9 +25,9 @@ label: {type: class, from: meta.stars}
     assert [(field.name, field.path, field.types, field.expected) for field in fields] == [
         ("flat", ("review", "x"), (pa.list_(pa.float64()),), "a list of numbers"),
         ("frames", ("frames",), (pa.list_(pa.list_(pa.float64())),), "a list of frames, each a list of numbers"),
-        ("id", ("meta", "id"), NAMES, "a string, an integer or a boolean"),
-        ("label", ("meta", "stars"), NAMES, "a string, an integer or a boolean"),
-        ("ready", ("ready",), NAME_LISTS, "a list of strings, of integers or of booleans"),
+        ("id", ("meta", "id"), NAMES, "a string, an integer of 64 bits or a boolean"),
+        ("label", ("meta", "stars"), NAMES, "a string, an integer of 64 bits or a boolean"),
+        ("ready", ("ready",), NAME_LISTS, "a list of strings, of integers of 64 bits or of booleans"),
         ("words", ("review", "text"), (pa.string(),), "a string"),
     ]
     assert [field.name for field in fields_of(spec, for_training=False)] == ["flat", "frames", "id", "ready", "words"]
@@ -42,9 +42,9 @@ label: {type: class, from: meta.stars}
 @pytest.mark.parametrize(
     ("kind", "types", "expected"),
     [
-        ("class", NAMES, "a string, an integer or a boolean"),
+        ("class", NAMES, "a string, an integer of 64 bits or a boolean"),
         ("number", (pa.float64(),), "a number"),
-        ("per_step_class", NAME_LISTS, "a list of strings, of integers or of booleans"),
+        ("per_step_class", NAME_LISTS, "a list of strings, of integers of 64 bits or of booleans"),
     ],
 )
 def test_the_field_of_a_label(kind: str, types: tuple[pa.DataType, ...], expected: str) -> None:
@@ -64,8 +64,8 @@ def test_the_field_of_a_label(kind: str, types: tuple[pa.DataType, ...], expecte
         ),
         (
             "sequences: {a: {type: tokens, from: x}, b: {type: tokens, from: x.y}}",
-            "'x.y' is read as a list of strings, of integers or of booleans for 'b' and as something else elsewhere "
-            "in the spec; correct one `from`",
+            "'x.y' is read as a list of strings, of integers of 64 bits or of booleans for 'b' and as something else "
+            "elsewhere in the spec; correct one `from`",
         ),
         (
             "sequences: {a: {type: tokens, from: x.y}, b: {type: tokens, tokenizer: words, from: x}}",
@@ -73,8 +73,8 @@ def test_the_field_of_a_label(kind: str, types: tuple[pa.DataType, ...], expecte
         ),
         (
             "id: t\nsequences: {t: {type: tokens}}",
-            "'t' is read as a list of strings, of integers or of booleans for 't' and as something else elsewhere "
-            "in the spec; correct one `from`",
+            "'t' is read as a list of strings, of integers of 64 bits or of booleans for 't' and as something else "
+            "elsewhere in the spec; correct one `from`",
         ),
     ],
 )

@@ -198,22 +198,22 @@ def test_one_block_of_everything() -> None:
             "a line must hold one JSON object of valid strings and numbers, each name once",
         ),
         (b'"a"', "not_an_object", "a line must hold one JSON object with named fields"),
-        (line([1]), "wrong_type", "field 'id' must be a string, an integer or a boolean; it is [1]"),
-        (line(1.0), "wrong_type", "field 'id' must be a string, an integer or a boolean; it is 1.0"),
+        (line([1]), "wrong_type", "field 'id' must be a string, an integer of 64 bits or a boolean; it is [1]"),
+        (line(1.0), "wrong_type", "field 'id' must be a string, an integer of 64 bits or a boolean; it is 1.0"),
         (
             line(2**63),
             "wrong_type",
-            "field 'id' must be a string, an integer or a boolean; it is 9223372036854775808",
+            "field 'id' must be a string, an integer of 64 bits or a boolean; it is 9223372036854775808",
         ),
         (
             line("a", ["x", 1]),
             "wrong_type",
-            "field 'text' must be a list of strings, of integers or of booleans; it is [\"x\", 1]",
+            "field 'text' must be a list of strings, of integers of 64 bits or of booleans; it is [\"x\", 1]",
         ),
         (
             line("a", "x"),
             "wrong_type",
-            "field 'text' must be a list of strings, of integers or of booleans; it is \"x\"",
+            "field 'text' must be a list of strings, of integers of 64 bits or of booleans; it is \"x\"",
         ),
     ],
 )
