@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _COMMANDS[options.command](options, rest, console)
     except LengthwiseError as error:
         for line in error.details:
-            console.print(line, highlight=False)
+            if line not in str(error):
+                console.print(line, highlight=False)
         console.print(f"error: {error}", highlight=False)
         return error.exit_code
     except KeyboardInterrupt:

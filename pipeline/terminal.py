@@ -40,15 +40,15 @@ def interruptible() -> Iterator[threading.Event]:
 
 @contextlib.contextmanager
 def quiet_workers(options: PipelineOptions) -> Iterator[IO[bytes] | None]:
-    """Context in which local worker processes print into a file; yields what is said to a person instead.
+    """Context in which what several local workers print is thrown away.
 
-    Each of Beam's worker processes logs its whole life to the standard error that it inherits, whatever
-    its options say.
+    Each of them writes its whole life, or every error with its traceback, to the standard error that
+    it shares, whatever its options say. What matters of it is kept in the run's folder of failures.
 
     Yields:
-      Standard error as it was, or None where there are no such processes.
+      Standard error as it was, or None where there is one worker in this process.
     """
-    if options.view_as(DirectOptions).direct_running_mode != "multi_processing":
+    if options.view_as(DirectOptions).direct_running_mode == "in_memory":
         yield None
         return
     sys.stderr.flush()

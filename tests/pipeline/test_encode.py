@@ -187,7 +187,7 @@ def test_unknown_labels_are_rejected_with_their_lines(strange_labels: Job) -> No
         assert row["offset"] == sum(len(line) + 1 for line in lines[: number - 1])
         assert row["reason"] == "unknown_label"
         assert row["rule"] == (
-            'a label must occur in the training split, and ["ünknown"] does not; '
+            f"a label must occur in the training split, and [{row['excerpt']}] does not; "
             "give more training records, or allow it with --max_rejected"
         )
     assert facts.splits["test"].records == 2
