@@ -9,8 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import apache_beam as beam
-
+from pipeline.merging import Merging
 from pipeline.moments import ExactMoments
 from pipeline.token_counts import TokenCounts
 from schemas.records.rejected import Rejected
@@ -117,28 +116,7 @@ def first_offenders(offenders: list[tuple[int, Rejected]]) -> list[tuple[int, Re
     return sorted(offenders, key=lambda item: (item[0], item[1].offset))[:_EXAMPLES_KEPT]
 
 
-class MergeAnalyses(beam.CombineFn):  # type: ignore[misc]  # Beam has no types
+class MergeAnalyses(Merging):
     """Merges the analyses of blocks into one of all."""
 
-    def create_accumulator(self) -> Analysis:
-        """Returns an analysis of nothing."""
-        return Analysis()
-
-    def add_input(self, accumulator: Analysis, element: Analysis) -> Analysis:
-        """Returns the accumulator with one more block."""
-        return accumulator.merge(element)
-
-    def merge_accumulators(self, accumulators: Iterable[Analysis]) -> Analysis:
-        """Returns one accumulator of all."""
-        merged = Analysis()
-        for accumulator in accumulators:
-            merged.merge(accumulator)
-        return merged
-
-    def compact(self, accumulator: Analysis) -> Analysis:
-        """Returns the accumulator as small as it can be before it travels."""
-        return accumulator.compact()
-
-    def extract_output(self, accumulator: Analysis) -> Analysis:
-        """Returns the analysis."""
-        return accumulator.compact()
+    kind = Analysis

@@ -1,13 +1,12 @@
 """What was written to each split, counted while it is encoded; whole numbers, merged in any order."""
 
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import apache_beam as beam
 import numpy as np
 
 from pipeline.analysis import first_offenders
+from pipeline.merging import Merging
 from schemas.buckets import Int64s
 from schemas.example import DIGEST_MODULUS
 from schemas.manifest_pb2 import LengthStatistics, SplitStatistics
@@ -113,25 +112,12 @@ class WrittenFacts:
             self.offenders[reason] = first_offenders([*self.offenders.get(reason, []), *offenders])
         return self
 
+    def compact(self) -> "WrittenFacts":
+        """Returns itself; it is small as it is."""
+        return self
 
-class MergeWrittenFacts(beam.CombineFn):  # type: ignore[misc]  # Beam has no types
+
+class MergeWrittenFacts(Merging):
     """Merges the facts of blocks into those of all."""
 
-    def create_accumulator(self) -> WrittenFacts:
-        """Returns facts about nothing."""
-        return WrittenFacts()
-
-    def add_input(self, accumulator: WrittenFacts, element: WrittenFacts) -> WrittenFacts:
-        """Returns the accumulator with one more block."""
-        return accumulator.merge(element)
-
-    def merge_accumulators(self, accumulators: Iterable[WrittenFacts]) -> WrittenFacts:
-        """Returns one accumulator of all."""
-        merged = WrittenFacts()
-        for accumulator in accumulators:
-            merged.merge(accumulator)
-        return merged
-
-    def extract_output(self, accumulator: WrittenFacts) -> WrittenFacts:
-        """Returns the facts."""
-        return accumulator
+    kind = WrittenFacts

@@ -6,11 +6,12 @@ references to such files, which keeps memory flat whatever the size of the input
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import files
@@ -32,6 +33,7 @@ from schemas.records.validate import ExampleBlock, validate
 from schemas.spec import TRAIN
 
 ANALYSES = "analyses"
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -136,10 +138,9 @@ def _columns(examples: ExampleBlock) -> dict[str, pa.Array]:
 
 
 def _with_dictionary(sequence: Ragged) -> pa.ListArray:
-    values = sequence.values
-    if pa.types.is_string(values.type):
-        values = values.dictionary_encode()
-    return pa.ListArray.from_arrays(pa.array(sequence.offsets.astype(np.int32)), values)
+    if pa.types.is_string(sequence.values.type):
+        sequence = replace(sequence, values=sequence.values.dictionary_encode())
+    return sequence.to_arrow()
 
 
 def _arrow_file(columns: dict[str, pa.Array]) -> bytes:
@@ -150,25 +151,25 @@ def _arrow_file(columns: dict[str, pa.Array]) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _analyse(examples: ExampleBlock, spec: DatasetSpec, train: Any, columns: dict[str, pa.Array]) -> Analysis:
+def _analyse(examples: ExampleBlock, spec: DatasetSpec, train: Mask, columns: dict[str, pa.Array]) -> Analysis:
     """Returns the facts of a block; `train` tells the records of the training split."""
     analysis = Analysis(dropped=examples.dropped, train_records=int(train.sum()))
     lengths = {name: sequence.lengths for name, sequence in examples.sequences.items()}
     values, counts = np.unique(bucket_lengths(lengths, spec)[train], return_counts=True)
     analysis.bucket_lengths.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-    mask = pa.array(train)
     counted = {sequence_column(name): name for name in spec.sequences} | {LABEL: LABEL}
     for column, name in counted.items():
         if column in columns:
-            _analyse_column(analysis, name, columns[column].filter(mask), spec)
+            _analyse_column(analysis, name, columns[column], train, spec)
     return analysis
 
 
-def _analyse_column(analysis: Analysis, name: str, column: pa.Array, spec: DatasetSpec) -> None:
-    values = column.flatten() if pa.types.is_list(column.type) else column
+def _analyse_column(analysis: Analysis, name: str, column: pa.Array, train: Mask, spec: DatasetSpec) -> None:
+    values, inside = column, train
+    if pa.types.is_list(column.type):
+        values, inside = column.values, np.repeat(train, np.diff(column.offsets.to_numpy()))
     if pa.types.is_dictionary(values.type):
-        analysis.tokens[name] = count_indices(values)
+        analysis.tokens[name] = count_indices(values.dictionary, values.indices.to_numpy()[inside])
     else:
         dims = spec.sequences[name].dims if name in spec.sequences else 1
-        numbers = values.to_numpy(zero_copy_only=False)
-        analysis.moments[name] = moments_of(numbers.reshape(-1, dims))
+        analysis.moments[name] = moments_of(values.to_numpy(zero_copy_only=False)[inside].reshape(-1, dims))

@@ -57,11 +57,10 @@ class TokenCounts:
             self.compact()
 
 
-def count_indices(dictionary: pa.DictionaryArray) -> TokenCounts:
-    """Returns the counts of the values of a dictionary array without nulls."""
-    indices = dictionary.indices.to_numpy()
-    counts = np.bincount(indices, minlength=len(dictionary.dictionary)).astype(np.int64)
+def count_indices(dictionary: pa.Array, indices: npt.NDArray[np.integer]) -> TokenCounts:
+    """Returns how often each entry of a dictionary, string, (n,), occurs among indices into it."""
+    counts = np.bincount(indices, minlength=len(dictionary)).astype(np.int64)
     seen = counts > 0
     bag = TokenCounts()
-    bag.add(dictionary.dictionary.filter(pa.array(seen)), counts[seen])
+    bag.add(dictionary.filter(pa.array(seen)), counts[seen])
     return bag

@@ -1,6 +1,7 @@
 """Why one line is no record of the spec, in words. Only ever asked about lines that are bad."""
 
 import json
+import math
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ INVALID_JSON = "invalid_json"
 NOT_AN_OBJECT = "not_an_object"
 MISSING_FIELD = "missing_field"
 WRONG_TYPE = "wrong_type"
+NOT_FINITE = "not_finite"
 _SHOWN_CHARACTERS = 80
 
 
@@ -64,8 +66,17 @@ def explain_field(record: dict[str, Any], field: Field) -> tuple[str, str] | Non
             return MISSING_FIELD, f"field '{path}' must have a value; {hint}"
         value = value[name]
     if any(_fits(value, kind) for kind in field.types):
+        if _is_infinite(value):
+            return NOT_FINITE, f"field '{'.'.join(field.path)}' must be finite; it is {_shown(value)}"
         return None
     return WRONG_TYPE, f"field '{'.'.join(field.path)}' must be {field.expected}; it is {_shown(value)}"
+
+
+def _is_infinite(value: Any) -> bool:
+    """Whether a number, or one within a list, is too large for a double, as 1e999."""
+    if isinstance(value, list):
+        return any(_is_infinite(item) for item in value)
+    return isinstance(value, float) and math.isinf(value)
 
 
 def _fits(value: Any, kind: pa.DataType) -> bool:

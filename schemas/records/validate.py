@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, Empty, Layout, SequenceFeature, SequenceType, Tokenizer, TooLong
-from schemas.records.explain import MISSING_FIELD, explain_line
+from schemas.records.explain import MISSING_FIELD, NOT_FINITE, explain_line
 from schemas.records.fields import ID, LABEL
 from schemas.records.identity import content_ids
 from schemas.records.jsonl import RawBlock
@@ -19,7 +19,6 @@ from schemas.records.text import lower, tokenize
 from schemas.spec import NUMBER, PER_STEP_CLASS
 
 NULL_VALUE = "null_value"
-NOT_FINITE = "not_finite"
 WRONG_DIMS = "wrong_dims"
 EMPTY_SEQUENCE = "empty_sequence"
 TOO_LONG = "too_long"

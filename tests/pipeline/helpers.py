@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from rich.console import Console
 
 from pipeline import files
@@ -15,6 +16,7 @@ from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.options import beam_options
 from pipeline.run import run
+from pipeline.token_counts import TokenCounts, count_indices
 from schemas.example import FRAME_HEADER, frame_offsets
 from schemas.example_pb2 import Example
 from schemas.manifest import load_manifest, named_files
@@ -147,3 +149,9 @@ def failures(output: Path) -> list[Path]:
 
 def staged_files(job: Job) -> set[str]:
     return tree(Path(job.staging)) if files.is_folder(job.staging) else set()
+
+
+def bag_of(words: list[str]) -> TokenCounts:
+    """How often each word occurs."""
+    encoded = pa.array(words, pa.string()).dictionary_encode()
+    return count_indices(encoded.dictionary, encoded.indices.to_numpy())

@@ -4,14 +4,13 @@ from random import Random
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.analysis import Analysis, BlockSummary, MergeAnalyses, first_offenders
 from pipeline.moments import moments_of
-from pipeline.token_counts import count_indices
 from schemas.records.rejected import Rejected
+from tests.pipeline.helpers import bag_of
 
 REASONS = ("invalid_json", "wrong_type")
 
@@ -38,7 +37,7 @@ def analysis_of(index: int, block: dict[str, Any]) -> Analysis:
         blocks={index: BlockSummary(records + 1, records, bytes([index]) * 32)},
         dropped=Counter({"empty text": block["dropped"]}),
         bucket_lengths=Counter(len(text) for text in block["tokens"]),
-        tokens={"text": count_indices(pa.array(block["tokens"], pa.string()).dictionary_encode())},
+        tokens={"text": bag_of(block["tokens"])},
         moments={"frames": moments_of(np.array(block["numbers"], np.float32).reshape(-1, 1))},
         train_records=len(block["tokens"]),
     )

@@ -2,7 +2,6 @@ from collections import Counter
 from fractions import Fraction
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,9 +10,9 @@ from pipeline.analysis import Analysis, BlockSummary
 from pipeline.cli import parse_limit
 from pipeline.moments import moments_of
 from pipeline.plan import check_rejected, plan_dataset, plan_shards, shard_starts
-from pipeline.token_counts import count_indices
 from schemas.errors import DataError
 from schemas.spec import parse_spec
+from tests.pipeline.helpers import bag_of
 
 SPEC = """
 sequences: {text: {type: tokens, vocabulary: {top_k: 3, min_frequency: 2}}}
@@ -32,7 +31,7 @@ def analysed(read: int, rejected: dict[str, int] | None = None, dropped: int = 0
 
 
 def bag(text: str) -> object:
-    return count_indices(pa.array(text.split(), pa.string()).dictionary_encode())
+    return bag_of(text.split())
 
 
 @pytest.mark.parametrize(("rejected", "allowed"), [(0, 0), (3, 3), (0, 0.0), (30, 0.3), (100, 1.0), (29, 0.29)])

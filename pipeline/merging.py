@@ -1,0 +1,35 @@
+"""Facts about blocks become facts about all of them."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import apache_beam as beam
+
+
+class Merging(beam.CombineFn):  # type: ignore[misc]  # Beam has no types
+    """Merges accumulators that know how: `kind()`, `merge(other)`, `compact()`, the latter two returning themselves."""
+
+    kind: ClassVar[type[Any]]
+
+    def create_accumulator(self) -> Any:
+        """Returns facts about nothing."""
+        return self.kind()
+
+    def add_input(self, accumulator: Any, element: Any) -> Any:
+        """Returns the accumulator with one more block."""
+        return accumulator.merge(element)
+
+    def merge_accumulators(self, accumulators: Iterable[Any]) -> Any:
+        """Returns one accumulator of all."""
+        merged = self.kind()
+        for accumulator in accumulators:
+            merged.merge(accumulator)
+        return merged
+
+    def compact(self, accumulator: Any) -> Any:
+        """Returns the accumulator as small as it can be before it travels."""
+        return accumulator.compact()
+
+    def extract_output(self, accumulator: Any) -> Any:
+        """Returns the facts about all blocks."""
+        return accumulator.compact()
