@@ -89,7 +89,7 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
 def _run(options: argparse.Namespace, rest: list[str], console: Console) -> int:
     # Beam takes 2 s to import, which --help and a misspelt option need not wait for.
     from pipeline.inputs import plan_job
-    from pipeline.options import beam_options
+    from pipeline.options import beam_options, local_threads
     from pipeline.run import run
     from pipeline.summary import describe
     from schemas.spec import load_spec
@@ -102,6 +102,7 @@ def _run(options: argparse.Namespace, rest: list[str], console: Console) -> int:
         options.output,
         replace=options.replace,
         max_rejected=parse_limit(options.max_rejected),
+        threads=local_threads(beam),
         spec_text=Path(options.spec).read_text(encoding="utf-8"),
     )
     manifest = run(job, beam, console)

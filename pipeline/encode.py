@@ -18,6 +18,7 @@ from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
 from pipeline.stage import StagedBlock, bucket_lengths, cut_column, sequence_column
+from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
 from schemas.dataset_pb2 import DatasetSpec
@@ -78,12 +79,13 @@ class EncodeBlocks(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         return staged | "Encode" >> beam.ParDo(_EncodeBlock(self._job), self._plan).with_outputs(FACTS, main="segments")
 
 
-class _EncodeBlock(beam.DoFn):  # type: ignore[misc]
+class _EncodeBlock(ThreadedDoFn):
     def __init__(self, job: Job) -> None:
+        super().__init__(job.threads)
         self._job = job
 
     @reporting
-    def process(self, staged: StagedBlock, plan: PlanFiles) -> Iterator[Any]:
+    def work(self, staged: StagedBlock, plan: PlanFiles) -> Iterator[Any]:
         job = self._job
         batch = _load(files.read(staged.path))
         vocabularies = {name: load_vocabulary(*where) for name, where in plan.locations(job.output).items()}

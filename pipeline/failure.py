@@ -17,7 +17,7 @@ _NAME = "error.json"
 
 
 def reporting(process: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """Wraps the `process` of a DoFn that has its `Job` as `_job`."""
+    """Wraps the `process` or `work` of a DoFn that has its `Job` as `_job`."""
 
     @functools.wraps(process)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:

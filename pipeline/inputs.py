@@ -25,6 +25,7 @@ def plan_job(
     *,
     replace: bool = False,
     max_rejected: int | float = 0,
+    threads: int = 1,
     spec_text: str = "",
     block_bytes: int = BLOCK_BYTES,
     shard_bytes: int = SHARD_BYTES,
@@ -37,6 +38,7 @@ def plan_job(
       output: Folder of the data set.
       replace: Whether a data set that is there may be replaced.
       max_rejected: Rejected records allowed: a count, or as a float a share.
+      threads: Threads of a worker; more than 1 where the runner has only one.
       spec_text: The spec as the person wrote it, kept beside the data set.
       block_bytes: Size of a block.
       shard_bytes: Size that a shard aims at.
@@ -59,6 +61,7 @@ def plan_job(
         shard_bytes=shard_bytes,
         max_rejected=max_rejected,
         replace=replace,
+        threads=threads,
         spec_text=spec_text,
     )
 

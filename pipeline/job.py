@@ -63,6 +63,7 @@ class Job:
       block_bytes: Size of a block.
       shard_bytes: Most bytes of a shard, on average over those of a split and bucket.
       max_rejected: Rejected records allowed: a count, or as a float a share of the records read.
+      threads: Threads of a worker; more than 1 where the runner has only one.
       replace: Whether a data set that is there may be replaced.
       spec_text: The spec as the person wrote it; empty where there is no such text.
     """
@@ -75,6 +76,7 @@ class Job:
     block_bytes: int
     shard_bytes: int = SHARD_BYTES
     max_rejected: int | float = 0
+    threads: int = 1
     replace: bool = False
     spec_text: str = ""
 

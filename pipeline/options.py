@@ -1,5 +1,6 @@
 """Beam's own options: checked for misspellings, and the runner that they mean."""
 
+import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -48,13 +49,22 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     return options
 
 
+def local_threads(options: PipelineOptions) -> int:
+    """Returns how many threads a worker should use: all processors where it is the only one, else 1."""
+    runner = options.view_as(StandardOptions).runner
+    alone = runner == LOCAL_RUNNER and options.view_as(DirectOptions).direct_running_mode == "in_memory"
+    return len(os.sched_getaffinity(0)) if alone else 1
+
+
 def describe_runner(options: PipelineOptions) -> str:
     """Returns the runner in words."""
     runner = options.view_as(StandardOptions).runner
     if runner != LOCAL_RUNNER:
         return str(runner)
     direct = options.view_as(DirectOptions)
-    return f"{runner}, {direct.direct_running_mode}, {direct.direct_num_workers} worker(s)"
+    threads = local_threads(options)
+    workers = f"{threads} threads" if threads > 1 else f"{direct.direct_num_workers} worker(s)"
+    return f"{runner}, {direct.direct_running_mode}, {workers}"
 
 
 def _refuse_unknown(flags: Sequence[str]) -> None:

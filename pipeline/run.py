@@ -23,6 +23,7 @@ from pipeline.progress import ShowProgress
 from pipeline.publish import sweep
 from pipeline.summary import summarise
 from pipeline.terminal import interruptible, quiet_workers
+from pipeline.threads import stop_threads
 from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 from schemas.manifest_pb2 import Manifest
@@ -102,6 +103,7 @@ def _check_writable(job: Job) -> None:
 
 
 def _delete_staging(job: Job) -> None:
+    stop_threads()
     files.delete([job.staging])
     files.delete_empty_parents([job.staging])
     files.delete_empty_parents([files.join(job.output, MANIFEST_NAME)])

@@ -19,6 +19,7 @@ from pipeline.analysis import Analysis, BlockSummary
 from pipeline.failure import reporting
 from pipeline.job import Block, Job
 from pipeline.moments import moments_of
+from pipeline.threads import ThreadedDoFn
 from pipeline.token_counts import count_indices
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
@@ -63,12 +64,13 @@ class StageBlocks(beam.PTransform):  # type: ignore[misc]
         return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(ANALYSES, main="staged")
 
 
-class _StageBlock(beam.DoFn):  # type: ignore[misc]
+class _StageBlock(ThreadedDoFn):
     def __init__(self, job: Job) -> None:
+        super().__init__(job.threads)
         self._job = job
 
     @reporting
-    def process(self, block: Block) -> Iterator[Any]:
+    def work(self, block: Block) -> Iterator[Any]:
         with files.reading(block.path) as stream:
             lines = read_whole_lines(stream, block.start, block.end)
         if lines.range_bytes < block.end - block.start:

@@ -54,7 +54,7 @@ class Encoded(NamedTuple):
 
 
 def stage(job: Job, index: int = 0) -> tuple[StagedBlock, Analysis]:
-    staged, tagged = _StageBlock(job).process(job.blocks()[index])
+    staged, tagged = _StageBlock(job).work(job.blocks()[index])
     return staged, tagged.value
 
 
@@ -166,7 +166,7 @@ def encode_second(job: Job) -> tuple[Segment, WrittenFacts]:
     _, analysis = stage(job, 0)
     staged, _ = stage(job, 1)
     plan = write_plan(plan_dataset(analysis, job.spec), job.output)
-    outputs = list(_EncodeBlock(job).process(staged, plan))
+    outputs = list(_EncodeBlock(job).work(staged, plan))
     [facts] = [output.value for output in outputs if isinstance(output, TaggedOutput)]
     [segment] = [output for output in outputs if isinstance(output, Segment)]
     return segment, facts
@@ -206,7 +206,7 @@ def test_a_block_of_which_nothing_is_left_has_no_segment(tmp_path: Path) -> None
     job = make_job(spec, [f"train={train}", f"test={test}"], tmp_path / "out")
     _, analysis = stage(job, 0)
     staged, _ = stage(job, 1)
-    outputs = list(_EncodeBlock(job).process(staged, write_plan(plan_dataset(analysis, job.spec), job.output)))
+    outputs = list(_EncodeBlock(job).work(staged, write_plan(plan_dataset(analysis, job.spec), job.output)))
     assert [type(output) for output in outputs] == [TaggedOutput]
     assert outputs[0].value.rejected == Counter(unknown_label=1)
     assert outputs[0].value.splits == {}

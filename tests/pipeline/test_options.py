@@ -1,7 +1,7 @@
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
-from pipeline.options import beam_options, describe_runner
+from pipeline.options import beam_options, describe_runner, local_threads
 from schemas.errors import UsageError
 
 
@@ -21,9 +21,21 @@ def test_any_local_runner_means_the_embedded_one(name: str) -> None:
     assert runner("--runner", name) == "FnApiRunner"
 
 
-def test_the_embedded_runner_is_the_default() -> None:
+@pytest.mark.parametrize(("processors", "said"), [({0}, "1 worker(s)"), ({0, 2, 3}, "3 threads")])
+def test_the_embedded_runner_is_the_default(processors: set[int], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: processors)
     assert runner() == "FnApiRunner"
-    assert describe_runner(beam_options([])) == "FnApiRunner, in_memory, 1 worker(s)"
+    options = beam_options([])
+    assert describe_runner(options) == f"FnApiRunner, in_memory, {said}"
+    assert local_threads(options) == len(processors)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [["--direct_running_mode=multi_processing"], ["--runner=FlinkRunner"], ["--direct_running_mode=multi_threading"]],
+)
+def test_a_runner_with_workers_of_its_own_gets_one_thread(flags: list[str]) -> None:
+    assert local_threads(beam_options(flags)) == 1
 
 
 def test_options_of_beam_reach_it() -> None:

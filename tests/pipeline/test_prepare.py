@@ -154,6 +154,15 @@ RUNNERS = {
 }
 
 
+@pytest.mark.parametrize("threads", [2, 5])
+def test_any_number_of_threads_writes_the_same(reviews: Written, tmp_path: Path, threads: int) -> None:
+    settings = {"shard_bytes": SHARD_BYTES, "threads": threads}
+    manifest = prepare(REVIEW_SPEC, reviews.source, tmp_path / "whole", **settings)
+    assert manifest.fingerprint == reviews.manifest.fingerprint
+    many_blocks = prepare(REVIEW_SPEC, reviews.source, tmp_path / "blocks", block_bytes=300, **settings)
+    assert many_blocks.data_fingerprint == reviews.manifest.data_fingerprint
+
+
 @pytest.mark.parametrize("name", RUNNERS)
 def test_any_runner_writes_the_same(reviews: Written, tmp_path: Path, name: str) -> None:
     manifest = prepare(REVIEW_SPEC, reviews.source, tmp_path / "data", *RUNNERS[name], shard_bytes=SHARD_BYTES)

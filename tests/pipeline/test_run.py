@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from pipeline.inputs import plan_job
-from pipeline.options import beam_options
+from pipeline.options import beam_options, describe_runner
 from pipeline.run import run
 from pipeline.verify import verify
 from schemas.errors import DataError, UsageError
@@ -313,13 +313,13 @@ def test_what_a_run_says(reviews: Written, tmp_path: Path) -> None:
     run(job, beam_options([]), Console(file=said, soft_wrap=True, markup=False))
     lines = said.getvalue().splitlines()
     assert lines[0] == (
-        f"2 file(s) (1 of them empty), 0.0 MB → {tmp_path}/data; runner: FnApiRunner, in_memory, 1 worker(s)"
+        f"2 file(s) (1 of them empty), 0.0 MB → {tmp_path}/data; runner: {describe_runner(beam_options([]))}"
     )
     splits = ", ".join(f"{name} {entry.records}" for name, entry in sorted(reviews.manifest.statistics.items()))
     assert lines[1] == f"150 records read, 150 kept ({splits})"
     record = json.loads((tmp_path / "data" / "run.json").read_text())
     assert record["run"] == job.run
-    assert record["runner"] == "FnApiRunner, in_memory, 1 worker(s)"
+    assert record["runner"] == describe_runner(beam_options([]))
     assert set(record["packages"]) == {"apache-beam", "pyarrow", "numpy", "protobuf"}
 
 

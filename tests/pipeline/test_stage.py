@@ -27,7 +27,7 @@ RECORDS: list[Any] = [
 
 
 def stage(job: Job, index: int = 0) -> tuple[StagedBlock, Analysis]:
-    staged, tagged = _StageBlock(job).process(job.blocks()[index])
+    staged, tagged = _StageBlock(job).work(job.blocks()[index])
     return staged, tagged.value
 
 
