@@ -86,6 +86,7 @@ def test_a_bar_on_a_terminal(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     leave(job.staged_path(0))
     with ShowProgress(job, Console(file=said, force_terminal=True, width=80)):
         wait_for(said, "28%")
+    assert "reading" in said.getvalue()
 
 
 def test_short_runs_say_nothing(job: Job) -> None:

@@ -239,7 +239,8 @@ def test_what_is_refused(values: dict[str, Any], error: str) -> None:
 
 def test_fractions_need_to_add_up_only_as_far_as_floats_do() -> None:
     fractions = {f"part{i}": 0.1 for i in range(9)} | {"train": 0.1}
-    parse_spec(yaml.safe_dump({"sequences": {"t": TOKENS}, "split": {"fractions": fractions}}))
+    spec = parse_spec(yaml.safe_dump({"sequences": {"t": TOKENS}, "split": {"fractions": fractions}}))
+    assert dict(spec.split.fractions) == fractions
 
 
 def test_the_first_fault_by_name_is_the_one_that_is_told() -> None:
