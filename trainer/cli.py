@@ -10,7 +10,7 @@ from schemas.errors import LengthwiseError, UsageError
 from schemas.manifest import load_manifest
 from trainer.config import load_config
 from trainer.model_folder import check_model_folder, check_output
-from trainer.raw_records import check_raw_file
+from trainer.raw_records import check_predictions_file, check_raw_file
 from trainer.tensorflow_setup import import_tensorflow
 
 # What needs TensorFlow is imported by the command that needs it: help and wrong usage answer at once.
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("error: interrupted; nothing was written", file=sys.stderr)
         return 130
-    print(json.dumps(result, ensure_ascii=False))
+    print(json.dumps(result, ensure_ascii=False, allow_nan=False))
     return 0
 
 
@@ -116,6 +116,7 @@ def _evaluate(asked: argparse.Namespace) -> dict[str, Any]:
 def _predict(asked: argparse.Namespace) -> dict[str, Any]:
     check_model_folder(asked.model)
     check_raw_file(asked.input)
+    check_predictions_file(asked.output, asked.input)
     import_tensorflow()
     from trainer.predict import predict_file
 

@@ -46,7 +46,8 @@ class TrainerConfig:
       lstm_layers: Layers of (bidirectional) LSTM.
       bidirectional: Whether a second LSTM reads each sequence from its end.
       pooling: What is taken from the outputs of all real steps: mean, max, last.
-      input_dropout: Share of the inputs' dimensions that is dropped for a whole sequence.
+      input_dropout: Share of the inputs' dimensions that is dropped for a whole sequence; of fewer than
+        8 dimensions none is.
       step_dropout: Share of the steps of a sequence that read as zeros.
       dropout: Share of the pooled outputs that is dropped.
       learning_rate: Of Adam.

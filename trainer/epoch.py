@@ -29,6 +29,7 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
       DataError: The data set cannot be used.
     """
     manifest = load_manifest(data)
+    tf.random.set_seed(config.seed)  # the order depends on it; training sets the same
     source = SplitSource(data, manifest, split)
     plan = source.plan(limits_of(config))
     order = Order(config.seed, 0, config.shuffle_window) if split == TRAIN else None

@@ -1,5 +1,6 @@
 """Exact metrics of a model over a split, in all and by bucket."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -79,20 +80,25 @@ def evaluate(model_folder: str | Path, data: str | Path, split: str = TEST) -> d
     manifest = load_manifest(data)
     _check_fit(saved.manifest, manifest, f"{data}")
     totals = Evaluator(saved.model, SplitSource(data, manifest, split)).run()
-    return {"split": split, "examples": totals.examples, "metrics": totals.metrics(), "buckets": totals.by_bucket()}
+    metrics = totals.metrics()
+    if not math.isfinite(metrics["loss"]):
+        raise DataError(
+            f"{data}: the loss on split '{split}' is {metrics['loss']}; look for numbers far beyond the usual"
+        )
+    return {"split": split, "examples": totals.examples, "metrics": metrics, "buckets": totals.by_bucket()}
 
 
 def _check_fit(trained: Manifest, given: Manifest, data: str) -> None:
     """The ids of tokens and classes must mean the same."""
     for part, ours, theirs in (
-        ("sequences", _sequences(trained), _sequences(given)),
+        ("form of sequences", _sequences(trained), _sequences(given)),
         ("label", to_plain(trained.spec.label), to_plain(given.spec.label)),
-        ("vocabularies", _digests(trained), _digests(given)),
-        ("classes", trained.classes.sha256, given.classes.sha256),
+        ("set of vocabularies", _digests(trained), _digests(given)),
+        ("set of classes", trained.classes.sha256, given.classes.sha256),
     ):
         if ours != theirs:
             raise DataError(
-                f"{data}: its {part} differ from those of the data set that the model was trained on; "
+                f"{data}: its {part} is not that of the data set that the model was trained on; "
                 "evaluate on that data set, or train on this one"
             )
 
@@ -101,5 +107,5 @@ def _sequences(manifest: Manifest) -> dict[str, tuple[int, int]]:
     return {name: (feature.type, feature.dims) for name, feature in manifest.spec.sequences.items()}
 
 
-def _digests(manifest: Manifest) -> dict[str, str]:
-    return {name: vocabulary.sha256 for name, vocabulary in manifest.vocabularies.items()}
+def _digests(manifest: Manifest) -> dict[str, tuple[str, int]]:
+    return {name: (entry.sha256, entry.oov_buckets) for name, entry in manifest.vocabularies.items()}

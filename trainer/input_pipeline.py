@@ -70,11 +70,18 @@ class SplitSource:
     def loads(self) -> list[BucketLoad]:
         """Returns what each bucket of this split holds."""
         loads = []
+        # Where the buckets go by one sequence, another may be longer; how long is known of the split.
+        others = self._longest_beside_buckets()
         for i in range(len(self.manifest.buckets)):
             inside = [shard for shard in self.shards if shard.bucket == i]
-            longest = max((shard.max_length for shard in inside), default=0)
+            longest = max([others, *(shard.max_length for shard in inside)]) if inside else 0
             loads.append(BucketLoad(sum(shard.records for shard in inside), longest))
         return loads
+
+    def _longest_beside_buckets(self) -> int:
+        by = self.manifest.spec.buckets.by
+        lengths = self.manifest.statistics[self.split].lengths
+        return max((max(lengths[name].lengths, default=0) for name in lengths if by and name != by), default=0)
 
     def plan(self, limits: BatchLimits) -> BatchPlan:
         """Returns the batches of an epoch over this split."""

@@ -13,6 +13,8 @@ import numpy as np
 from keras import ops
 
 PACKAGE = "lengthwise"
+_FARTHEST = 1e6  # standard deviations: no data, and few enough for products of float32
+_LEAST_DROPPED = 8  # dimensions; of fewer, dropping whole ones would leave too little of a sequence
 
 
 def sequence_mask(lengths: Any, steps: Any) -> Any:
@@ -52,11 +54,11 @@ class _Moments(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class Standardize(_Moments):
-    """(x - mean) / standard deviation of each dimension, float32 (..., dims)."""
+    """(x - mean) / standard deviation of each dimension, float32 (..., dims), within [-1e6, 1e6]."""
 
     def call(self, inputs: Any) -> Any:
         """Returns the standardised values."""
-        return (inputs - self._mean) / self._scale
+        return ops.clip((inputs - self._mean) / self._scale, -_FARTHEST, _FARTHEST)
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -142,7 +144,8 @@ class SequenceBranch(keras.layers.Layer):
         self.source = dict(source)
         self.settings = dict(settings)
         self.entry = self._entry()
-        self.input_dropout = keras.layers.SpatialDropout1D(settings["input_dropout"])
+        size = settings["embedding_size"] if "ids" in self.source else self.source["dims"]
+        self.input_dropout = keras.layers.SpatialDropout1D(settings["input_dropout"] if size >= _LEAST_DROPPED else 0.0)
         self.step_dropout = keras.layers.Dropout(settings["step_dropout"], noise_shape=(None, None, 1))
         self.stack = [self._lstm() for _ in range(settings["lstm_layers"])]
         self.pooling = MaskedPooling(settings["pooling"], settings["bidirectional"])

@@ -138,11 +138,6 @@ def build_model(manifest: Manifest, config: TrainerConfig | None = None) -> Sequ
     return model
 
 
-def check_trainable(manifest: Manifest) -> None:
-    """Refuses a data set whose label the model cannot learn; see `build_model`."""
-    _target(manifest)
-
-
 def without_optimizer(model: SequenceModel) -> SequenceModel:
     """Returns a copy for prediction: the weights, without what only training needs."""
     copy = SequenceModel.from_config(model.get_config())

@@ -8,6 +8,7 @@ MODEL_DIR/
   training.json     history, metrics, versions
 """
 
+import tempfile
 from pathlib import Path
 
 from schemas.errors import DataError, UsageError
@@ -22,15 +23,28 @@ def check_output(folder: str | Path, replace: bool) -> None:
     """Refuses a folder that a model must not be written to.
 
     Raises:
-      UsageError: It exists and is not to be replaced, or is something else than a model folder.
+      UsageError: It exists and is not to be replaced, is something else than a model folder, or
+        cannot be written.
     """
     folder = Path(folder)
+    _check_writable(folder)
     if not folder.exists():
         return
     if not replace:
         raise UsageError(f"{folder}: exists already; choose another --output, or say --replace to write it again")
     if not (folder / TRAINING_NAME).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
         raise UsageError(f"{folder}: is no model folder, so --replace does not remove it; choose another --output")
+
+
+def _check_writable(folder: Path) -> None:
+    """Finds out before hours of training whether their result can be kept."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent):
+            pass
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{str(folder)!r}: cannot be written: {reason}; choose another --output") from None
 
 
 def check_model_folder(folder: str | Path) -> None:

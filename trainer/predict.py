@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,8 @@ class Predictor:
         Raises:
           DataError: The file is missing or holds no record.
         """
+        if isinstance(records, Mapping):
+            raise TypeError("predict takes records, not one record; give a list")
         if isinstance(records, str | Path):
             return list(self.predict_lines(blocks_of_file(records)))
         return list(self.predict_lines(blocks_of_objects(records)))
@@ -92,20 +94,30 @@ class Predictor:
 
     def _in_order(self, block: ExampleBlock, first_line: int) -> list[Prediction]:
         entries = dict(zip(block.lines.tolist(), self._predictions(block), strict=True))
+        for line, entry in entries.items():
+            if "error" in entry:
+                entry["line"] = first_line + line + 1
         entries |= {item.line: _refused(item, first_line) for item in block.rejected}
         return [entries[line] for line in sorted(entries)]
 
     def _predictions(self, block: ExampleBlock) -> list[Prediction]:
-        ids = block.ids.to_pylist()
         outputs = _shortest(self._outputs(block))
-        if not self._saved.classes:
-            return [{"id": i, "prediction": value} for i, value in zip(ids, outputs.tolist(), strict=True)]
+        answers = zip(block.ids.to_pylist(), outputs.tolist(), strict=True)
+        return [self._prediction(record_id, answer) for record_id, answer in answers]
+
+    def _prediction(self, record_id: str, answer: Any) -> Prediction:
+        """Returns the entry of one record; `answer` is a number, or the probability of each class."""
         names = self._saved.classes
-        best = outputs.argmax(axis=1).tolist() if len(ids) else []
-        return [
-            {"id": i, "prediction": names[k], "probabilities": dict(zip(names, row, strict=True))}
-            for i, k, row in zip(ids, best, outputs.tolist(), strict=True)
-        ]
+        if not np.isfinite(answer).all():
+            return {"id": record_id, "error": "the model's answer is no finite number", "reason": "not_finite"}
+        if not names:
+            return {"id": record_id, "prediction": answer}
+        probabilities = dict(zip(names, answer, strict=True))
+        return {
+            "id": record_id,
+            "prediction": max(names, key=probabilities.__getitem__),
+            "probabilities": probabilities,
+        }
 
     def _outputs(self, block: ExampleBlock) -> npt.NDArray[np.float32]:
         """Returns what the model says, float32 (records,) or (records, classes)."""
@@ -164,7 +176,7 @@ def predict_file(model_folder: str | Path, source: str | Path, output: str | Pat
     with whole_file(output) as file:
         for entry in predictor.predict_lines(blocks):
             records += 1
-            file.write(json.dumps(entry, ensure_ascii=False) + "\n")
+            file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n")
             if "error" in entry:
                 reasons[entry["reason"]] += 1
                 _show_bad(source, entry, reasons.total())

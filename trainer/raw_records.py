@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 import numpy as np
 
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 from schemas.records.blocks import byte_ranges, read_whole_lines
 
 _RECORDS_AT_A_TIME = 10_000
@@ -30,12 +30,36 @@ def whole_file(path: Path) -> Iterator[TextIO]:
         unfinished.unlink(missing_ok=True)
 
 
+def check_predictions_file(path: str | Path, source: str | Path) -> None:
+    """Refuses a path that predictions must not be written to.
+
+    Args:
+      path: Of the predictions.
+      source: Of the raw records.
+
+    Raises:
+      UsageError: It is no name for a file in a folder that exists, something else stands there, or
+        it is the raw records themselves.
+    """
+    path = Path(path)
+    if not path.name or path.is_dir():
+        raise UsageError(f"--output {str(path)!r}: is a folder; name a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"--output {path}: there is no folder {path.parent}; make it, or name another file")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"--output {path}: is no regular file; name another one")
+    if path.exists() and path.samefile(source):
+        raise UsageError(f"--output {path}: is the input; name another file, or the raw records would be lost")
+
+
 def check_raw_file(path: str | Path) -> None:
     """Refuses a file that cannot hold raw records.
 
     Raises:
-      DataError: It cannot be read or is empty.
+      DataError: It cannot be read, is no regular file, or is empty.
     """
+    if Path(path).exists() and not Path(path).is_file():
+        raise DataError(f"{path}: is no regular file; write the records to a file and give its path")
     try:
         with Path(path).open("rb") as file:
             first = file.read(1)

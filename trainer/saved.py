@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 import keras
 
 from schemas.errors import DataError
-from schemas.manifest import MANIFEST_NAME, load_manifest
+from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
 from schemas.vocabulary import Vocabulary, parse_tokens
@@ -43,8 +42,7 @@ class SavedModel:
 def write_model(
     folder: Path,
     model: SequenceModel,
-    data: Path,
-    manifest: Manifest,
+    contract: Mapping[str, bytes],
     config: TrainerConfig,
     training: Mapping[str, Any],
 ) -> None:
@@ -53,13 +51,12 @@ def write_model(
     Args:
       folder: Where to; what stands there already is replaced.
       model: The trained model.
-      data: Folder of the data set.
-      manifest: Of the data set.
+      contract: As `read_contract` returned it before training.
       config: Settings of the training run.
       training: What training.json is to say.
 
     Raises:
-      DataError: A vocabulary of the data set is missing, or the folder cannot be written.
+      DataError: The folder cannot be written.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -67,13 +64,27 @@ def write_model(
             unfinished = Path(parent) / "new"
             unfinished.mkdir()
             without_optimizer(model).save(unfinished / MODEL_NAME)
-            _copy_contract(data, manifest, unfinished)
+            for path, content in contract.items():
+                (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
+                (unfinished / path).write_bytes(content)
             (unfinished / CONFIG_NAME).write_text(dump_config(config), encoding="utf-8")
-            text = json.dumps(training, indent=2, ensure_ascii=False) + "\n"
+            text = json.dumps(training, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
             (unfinished / TRAINING_NAME).write_text(text, encoding="utf-8")
             _swap(unfinished, folder, Path(parent) / "old")
     except OSError as error:
         raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
+def read_contract(data: Path, manifest: Manifest) -> dict[str, bytes]:
+    """Returns what a model keeps of its data set, by path: the manifest and the vocabularies.
+
+    Read before training, so that a model never keeps what a later data set in the same place says.
+
+    Raises:
+      DataError: A vocabulary is missing or damaged.
+    """
+    files = [file for file in (*manifest.vocabularies.values(), manifest.classes) if file.path]
+    return {MANIFEST_NAME: dump_manifest(manifest)} | {file.path: _verified(data, file) for file in files}
 
 
 def load_saved(folder: str | Path) -> SavedModel:
@@ -114,18 +125,9 @@ def _swap(new: Path, place: Path, old: Path) -> None:
     place.replace(old)
     try:
         new.replace(place)
-    except OSError:
+    except BaseException:  # an interrupt, too, must not cost the old one
         old.replace(place)
         raise
-
-
-def _copy_contract(data: Path, manifest: Manifest, folder: Path) -> None:
-    shutil.copyfile(data / MANIFEST_NAME, folder / MANIFEST_NAME)
-    for file in (*manifest.vocabularies.values(), manifest.classes):
-        if file.path:
-            target = folder / file.path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(_verified(data, file))
 
 
 def _verified(folder: Path, file: VocabularyFile) -> bytes:

@@ -18,7 +18,9 @@ def import_tensorflow() -> None:
       UsageError: TensorFlow or Keras is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
+        backend = os.environ["KERAS_BACKEND"]
+        raise UsageError(f"KERAS_BACKEND={backend}: the trainer works with tensorflow; unset the variable")
     try:
         _import_quietly()
     except ModuleNotFoundError as error:
@@ -44,7 +46,7 @@ def _import_quietly() -> None:
             tf.config.list_logical_devices()
         except ModuleNotFoundError:
             raise
-        except BaseException:
+        except Exception:
             aside.seek(0)
             os.write(kept, aside.read())
             raise

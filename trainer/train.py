@@ -21,7 +21,7 @@ from trainer.input_pipeline import Order, SplitSource
 from trainer.model import SequenceModel, build_model
 from trainer.model_folder import check_output
 from trainer.progress import say, tracked
-from trainer.saved import write_model
+from trainer.saved import read_contract, write_model
 
 TrainStep = Callable[[Any, Any, Any], tf.Tensor]
 
@@ -45,6 +45,7 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
     data, output = Path(data), Path(output)
     check_output(output, replace)
     manifest = load_manifest(data)
+    contract = read_contract(data, manifest)
     model = build_model(manifest, config)
     source = SplitSource(data, manifest, TRAIN)
     plan = source.plan(limits_of(config))
@@ -70,7 +71,7 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
         "config": to_plain(config),
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
     }
-    write_model(output, model, data, manifest, config, summary)
+    write_model(output, model, contract, config, summary)
     return summary
 
 

@@ -80,7 +80,7 @@ def _report(
     middle = _quantile(train["lengths"], counts, 0.5)
     return f"""
 in       {_short(raw)}: {lengths["read"]:,} functions of {len(classes)} packages, {raw.stat().st_size / 1e6:.1f} MB
-         lengths {train["lengths"][0]} to {train["lengths"][-1]} tokens, median {middle}: heavy-tailed, as real data is
+         training lengths {train["lengths"][0]} to {train["lengths"][-1]:,} tokens, median {middle}: heavy-tailed
 out      {_short(run["output"])}: {run["shards"]} shards in {run["buckets"]} length buckets; {_splits(run)}
          read {lengths["read"]:,} = kept {lengths["kept"]:,} + rejected {sum(lengths["rejected"].values())} \
 + dropped {sum(lengths["dropped"].values())}
@@ -89,7 +89,7 @@ padding  of 100 steps computed, data are: {100 * padding["longest"]:.0f} if all 
          {100 * batches["padding_efficiency"]:.0f} in the bucketed batches that the model was trained on
 model    {_short(OUT / "model")}: test accuracy {accuracy:.3f}; always saying '{classes[0]}' gives {majority:.3f}
 predict  {_short(HERE / "snippet.jsonl")} is from: {_answer(answer)}
-files    {_short(OUT)}/: dataset/manifest.json, dataset/spec.yaml, model/, predictions.jsonl, *.log
+files    {_short(OUT)}/: dataset/manifest.json, dataset/spec.yaml, model/, predictions.jsonl
 took     {seconds:.0f} s"""
 
 

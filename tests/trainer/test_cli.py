@@ -143,3 +143,33 @@ def test_the_public_names() -> None:
         assert getattr(trainer, name).__name__ == name
     with pytest.raises(AttributeError, match="module 'trainer' has no attribute 'tarin'"):
         _ = trainer.tarin
+
+
+def test_outputs_that_must_not_be_written(token_data: Path, token_model: Path, tmp_path: Path, capsys: Any) -> None:
+    raw = tmp_path / "raw.jsonl"
+    raw.write_text('{"id": "a", "text": "good"}\n')
+    predict = ("predict", "--model", token_model, "--input", raw, "--output")
+    lost = "is the input; name another file, or the raw records would be lost"
+    assert failure(capsys, *predict, raw) == (2, f"error: --output {raw}: {lost}")
+    assert failure(capsys, *predict, tmp_path) == (2, f"error: --output '{tmp_path}': is a folder; name a file")
+    assert failure(capsys, *predict, "") == (2, "error: --output '.': is a folder; name a file")
+    missing = f"there is no folder {tmp_path}/no; make it, or name another file"
+    assert failure(capsys, *predict, tmp_path / "no" / "out") == (2, f"error: --output {tmp_path}/no/out: {missing}")
+    assert failure(capsys, *predict, "/dev/null") == (
+        2,
+        "error: --output /dev/null: is no regular file; name another one",
+    )
+    assert raw.read_text() == '{"id": "a", "text": "good"}\n'
+    train = ("train", "--data", token_data, "--output", raw / "model")
+    assert failure(capsys, *train) == (
+        2,
+        f"error: '{raw}/model': cannot be written: File exists; choose another --output",
+    )
+
+
+def test_another_backend_is_refused(token_data: Path, capsys: Any, monkeypatch: Any) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert failure(capsys, "batches", "--data", token_data) == (
+        2,
+        "error: KERAS_BACKEND=jax: the trainer works with tensorflow; unset the variable",
+    )

@@ -51,7 +51,7 @@ def test_another_vocabulary_is_refused(token_model: Path, tmp_path: Path) -> Non
     with pytest.raises(DataError) as error:
         evaluate(token_model, folder)
     assert str(error.value) == (
-        f"{folder}: its vocabularies differ from those of the data set that the model was trained on; "
+        f"{folder}: its set of vocabularies is not that of the data set that the model was trained on; "
         "evaluate on that data set, or train on this one"
     )
 
@@ -60,5 +60,5 @@ def test_another_label_is_refused(token_model: Path, tmp_path: Path) -> None:
     folder = tmp_path / "other"
     records = [{**record, "mood": 1.0} for record in token_records("other", [3, 4])]
     build_dataset(folder, TOKEN_SPEC.replace("class", "number"), {"train": records, "test": records})
-    with pytest.raises(DataError, match="its label differ from those of the data set"):
+    with pytest.raises(DataError, match="its label is not that of the data set"):
         evaluate(token_model, folder)

@@ -237,3 +237,13 @@ def test_an_unknown_split(token_data: Path) -> None:
     with pytest.raises(DataError) as error:
         open_dataset(token_data, "tset")
     assert str(error.value) == "split 'tset': is not in this data set; did you mean 'test'?"
+
+
+def test_the_budget_counts_every_sequence(tmp_path: Path) -> None:
+    """Buckets go by a short text, and a long series beside it is what fills the memory."""
+    spec = "id: id\nsequences: {text: {type: tokens}, waves: {type: series, dims: 1}}\nbuckets: {by: text}"
+    records = [{"id": f"r{i}", "text": ["a"] * (1 + i % 3), "waves": [[0.5]] * 200} for i in range(40)]
+    build_dataset(tmp_path / "data", spec, {"train": records})
+    batches = list(open_dataset(tmp_path / "data", limits=BatchLimits(1_000, 100)))
+    assert sum(features["waves"].shape[0] for features in batches) == 40
+    assert {features["waves"].shape[0] * features["waves"].shape[1] <= 1_000 for features in batches} == {True}

@@ -100,3 +100,14 @@ def test_the_gradient_does_not_see_padding() -> None:
 
     for plain, padded in zip(gradients(x), gradients(poisoned), strict=True):
         np.testing.assert_allclose(padded, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize(("dims", "dropped"), [(1, False), (7, False), (8, True)])
+def test_whole_dimensions_are_dropped_only_where_there_are_many(dims: int, dropped: bool) -> None:
+    branch = SequenceBranch({"dims": dims}, {**SETTINGS, "input_dropout": 0.3})
+    assert branch.input_dropout.rate == (0.3 if dropped else 0.0)
+
+
+def test_what_is_far_beyond_the_usual_stays_finite() -> None:
+    layer = Standardize([0.0], [1e-30])
+    assert np.asarray(layer(np.array([[3e38], [-3e38], [0.0]], np.float32))).ravel().tolist() == [1e6, -1e6, 0.0]

@@ -140,3 +140,18 @@ def test_an_output_that_cannot_be_written(token_model: Path, tmp_path: Path) -> 
 
 def test_no_records_no_predictions(token_model: Path) -> None:
     assert load(token_model).predict([]) == []
+
+
+def test_an_answer_that_is_no_number_is_an_error_in_its_place(token_model: Path, monkeypatch: Any) -> None:
+    predictor = load(token_model)
+    answers = np.array([[0.25, 0.75], [np.nan, np.nan]], np.float32)
+    monkeypatch.setattr(predictor, "_outputs", lambda _: answers)
+    assert predictor.predict(records_of(["a", "b"])) == [
+        {"id": "r0", "prediction": "dark", "probabilities": {"bright": 0.25, "dark": 0.75}},
+        {"id": "r1", "error": "the model's answer is no finite number", "reason": "not_finite", "line": 2},
+    ]
+
+
+def test_one_record_is_no_list_of_records(token_model: Path) -> None:
+    with pytest.raises(TypeError, match="give a list"):
+        load(token_model).predict({"id": "a", "text": "good"})
