@@ -145,6 +145,13 @@ def test_the_order_and_the_names_of_files_change_nothing(reviews: Written, tmp_p
     assert manifest.fingerprint != reviews.manifest.fingerprint
 
 
+@pytest.mark.parametrize("shard_bytes", [200, 1 << 27])
+def test_the_data_fingerprint_knows_nothing_of_shards(reviews: Written, tmp_path: Path, shard_bytes: int) -> None:
+    manifest = prepare(REVIEW_SPEC, reviews.source, tmp_path / "data", shard_bytes=shard_bytes)
+    assert len(manifest.shards) != len(reviews.manifest.shards)
+    assert manifest.data_fingerprint == reviews.manifest.data_fingerprint
+
+
 RUNNERS = {
     "again": [],
     "direct runner": ["--runner=DirectRunner"],
