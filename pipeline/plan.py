@@ -12,7 +12,7 @@ from schemas.errors import DataError
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.records.fields import LABEL
 from schemas.spec import NUMBER, token_sequences
-from schemas.vocabulary import Vocabulary, rank
+from schemas.vocabulary import Vocabulary, first_token_id, rank
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,11 @@ def plan_dataset(analysis: Analysis, spec: DatasetSpec) -> DatasetPlan:
     for name in token_sequences(spec):
         options = spec.sequences[name].vocabulary
         tokens[name] = _plan_tokens(
-            analysis, name, 1 + options.oov_buckets, top_k=options.top_k, min_frequency=options.min_frequency
+            analysis,
+            name,
+            first_token_id(options.oov_buckets),
+            top_k=options.top_k,
+            min_frequency=options.min_frequency,
         )
     if spec.HasField("label") and spec.label.type != NUMBER:
         tokens[LABEL] = _plan_tokens(analysis, LABEL, first_id=0)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,6 @@ from pipeline.failure import reporting
 from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
-from pipeline.shards import shard_tasks
 from pipeline.split_facts import WrittenFacts
 from pipeline.vocabularies import PlanFiles
 from schemas.errors import DataError
@@ -54,7 +54,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         job = self._job
         judge_rejected(job, add_late_rejects(analysis, facts))
         manifest = build_manifest(job, shards, analysis, plan, facts)
-        check_totals(manifest, facts, job.shard_bytes)
+        check_totals(manifest, facts)
         _write_rejected(job, analysis, manifest)
         seal(manifest)
         check_surroundings(job, manifest)
@@ -111,7 +111,7 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
     return manifest
 
 
-def check_totals(manifest: Manifest, facts: WrittenFacts, shard_bytes: int) -> None:
+def check_totals(manifest: Manifest, facts: WrittenFacts) -> None:
     """Checks that no record was lost or written twice.
 
     Raises:
@@ -123,10 +123,12 @@ def check_totals(manifest: Manifest, facts: WrittenFacts, shard_bytes: int) -> N
         raise DataError(
             f"{counts.read} records were read, {accounted} are accounted for; this is an error of the runner"
         )
-    for task in shard_tasks(facts.bytes, shard_bytes):
-        found = [shard for shard in manifest.shards if (shard.split, shard.bucket) == (task.split, task.bucket)]
-        if sum(shard.bytes for shard in found) != facts.bytes[task.split, task.bucket]:
-            raise DataError(f"split {task.split}, bucket {task.bucket}: shards do not hold all that was encoded")
+    found: Counter[tuple[str, int]] = Counter()
+    for shard in manifest.shards:
+        found[shard.split, shard.bucket] += shard.bytes
+    for (split, bucket), encoded in sorted(facts.bytes.items()):
+        if found[split, bucket] != encoded:
+            raise DataError(f"split {split}, bucket {bucket}: shards do not hold all that was encoded")
     for split, statistics in manifest.statistics.items():
         records = sum(shard.records for shard in manifest.shards if shard.split == split)
         if records != statistics.records:

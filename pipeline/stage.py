@@ -19,6 +19,7 @@ from pipeline.analysis import Analysis, BlockSummary
 from pipeline.failure import reporting
 from pipeline.job import Block, Job
 from pipeline.moments import moments_of
+from pipeline.split_facts import length_counts
 from pipeline.threads import ThreadedDoFn
 from pipeline.token_counts import count_indices
 from schemas.buckets import Int64s
@@ -31,7 +32,7 @@ from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
 from schemas.records.rejected import dump_rejected
 from schemas.records.validate import ExampleBlock, validate
-from schemas.spec import TRAIN
+from schemas.spec import TRAIN, bucket_sequences
 
 ANALYSES = "analyses"
 Mask = npt.NDArray[np.bool_]
@@ -106,9 +107,7 @@ def bucket_lengths(lengths: dict[str, Int64s], spec: DatasetSpec) -> Int64s:
       lengths: By name of the sequence, each int64, (records,).
       spec: A resolved spec.
     """
-    if spec.buckets.by:
-        return lengths[spec.buckets.by]
-    longest: Int64s = np.max(np.stack(list(lengths.values())), axis=0)
+    longest: Int64s = np.max(np.stack([lengths[name] for name in bucket_sequences(spec)]), axis=0)
     return longest
 
 
@@ -157,8 +156,7 @@ def _analyse(examples: ExampleBlock, spec: DatasetSpec, train: Mask, columns: di
     """Returns the facts of a block; `train` tells the records of the training split."""
     analysis = Analysis(dropped=examples.dropped, train_records=int(train.sum()))
     lengths = {name: sequence.lengths for name, sequence in examples.sequences.items()}
-    values, counts = np.unique(bucket_lengths(lengths, spec)[train], return_counts=True)
-    analysis.bucket_lengths.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    analysis.bucket_lengths = length_counts(bucket_lengths(lengths, spec)[train])
     counted = {sequence_column(name): name for name in spec.sequences} | {LABEL: LABEL}
     for column, name in counted.items():
         if column in columns:

@@ -10,7 +10,7 @@ from schemas.manifest import vocabulary_path
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
 from schemas.records.fields import LABEL
-from schemas.vocabulary import Vocabulary, dump_tokens, parse_tokens
+from schemas.vocabulary import Vocabulary, dump_tokens, first_token_id, parse_tokens
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PlanFiles:
     def locations(self, output: str) -> dict[str, tuple[str, int]]:
         """Returns path and first id of every vocabulary; of classes the ids begin with 0."""
         return {
-            name: (files.join(output, entry.path), 0 if name == LABEL else 1 + entry.oov_buckets)
+            name: (files.join(output, entry.path), 0 if name == LABEL else first_token_id(entry.oov_buckets))
             for name, entry in self.tokens.items()
         }
 

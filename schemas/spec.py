@@ -115,6 +115,11 @@ def series_sequences(spec: DatasetSpec) -> list[str]:
     return sorted(name for name, feature in spec.sequences.items() if feature.type == SequenceType.series)
 
 
+def bucket_sequences(spec: DatasetSpec) -> list[str]:
+    """Returns the sequences the longest of which is the length that the buckets go by."""
+    return [spec.buckets.by] if spec.buckets.by else sorted(spec.sequences)
+
+
 def steps_of(feature: SequenceFeature) -> int:
     """Returns how many stored values make one step of a sequence."""
     return feature.dims if feature.type == SequenceType.series else 1

@@ -25,6 +25,11 @@ _ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0"))
 _UNESCAPED = {escaped[1]: plain for plain, escaped in _ESCAPES}
 
 
+def first_token_id(oov_buckets: int) -> int:
+    """Returns the id of the most frequent token: behind padding and the ids that unknown tokens share."""
+    return PAD_ID + 1 + oov_buckets
+
+
 @dataclass(frozen=True)
 class Vocabulary:
     """Tokens with their ids.

@@ -11,7 +11,7 @@ from schemas.errors import DataError
 from schemas.manifest import length_feature, load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import to_plain
-from schemas.spec import TEST
+from schemas.spec import TEST, bucket_sequences
 from trainer.batch_plan import BatchLimits
 from trainer.input_pipeline import SplitSource
 from trainer.metrics import Totals, measure_of
@@ -59,8 +59,7 @@ class Evaluator:
 
 def bucket_lengths(features: dict[str, tf.Tensor], manifest: Manifest) -> np.ndarray[Any, np.dtype[np.int32]]:
     """Returns the length that buckets go by, int32 (batch,)."""
-    by = manifest.spec.buckets.by
-    names = [by] if by else sorted(manifest.spec.sequences)
+    names = bucket_sequences(manifest.spec)
     lengths: np.ndarray[Any, np.dtype[np.int32]]
     lengths = np.max([features[length_feature(name)].numpy() for name in names], axis=0)
     return lengths

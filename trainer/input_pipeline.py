@@ -21,7 +21,7 @@ from schemas.buckets import exclusive_boundaries
 from schemas.errors import DataError
 from schemas.manifest import length_feature, load_manifest, shards_of
 from schemas.manifest_pb2 import Manifest, Shard
-from schemas.spec import CLASS, NUMBER, TRAIN, series_sequences
+from schemas.spec import CLASS, NUMBER, TRAIN, bucket_sequences, series_sequences
 from trainer.batch_plan import BatchLimits, BatchPlan, BucketLoad, plan_batches
 
 Batch = tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]
@@ -79,9 +79,9 @@ class SplitSource:
         return loads
 
     def _longest_beside_buckets(self) -> int:
-        by = self.manifest.spec.buckets.by
         lengths = self.manifest.statistics[self.split].lengths
-        return max((max(lengths[name].lengths, default=0) for name in lengths if by and name != by), default=0)
+        others = set(lengths) - set(bucket_sequences(self.manifest.spec))
+        return max((max(lengths[name].lengths, default=0) for name in others), default=0)
 
     def plan(self, limits: BatchLimits) -> BatchPlan:
         """Returns the batches of an epoch over this split."""
@@ -151,8 +151,7 @@ class SplitSource:
 
     def _with_lengths(self, records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns serialized records, (n,), with the length that buckets go by, int32, (n,)."""
-        spec = self.manifest.spec
-        names = [spec.buckets.by] if spec.buckets.by else sorted(spec.sequences)
+        names = bucket_sequences(self.manifest.spec)
         wanted = {length_feature(name): tf.io.FixedLenFeature([], tf.int64) for name in names}
         lengths = list(tf.io.parse_example(records, wanted).values())
         return records, tf.cast(tf.reduce_max(tf.stack(lengths), axis=0), tf.int32)

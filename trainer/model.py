@@ -11,11 +11,12 @@ from schemas.dataset_pb2 import Normalize
 from schemas.errors import DataError, UsageError
 from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Manifest
+from schemas.records.fields import LABEL
 from schemas.spec import CLASS, NUMBER, series_sequences, token_sequences
+from schemas.vocabulary import first_token_id
 from trainer.config import TrainerConfig, to_plain
 from trainer.layers import PACKAGE, SequenceBranch, Unstandardize
 
-_LABEL = "label"  # name of the label's moments
 # The settings that decide what the model is, as against how it is trained.
 _MODEL_SETTINGS = (
     "embedding_size",
@@ -149,8 +150,7 @@ def _sources(manifest: Manifest) -> dict[str, dict[str, Any]]:
     sources: dict[str, dict[str, Any]] = {}
     for name in token_sequences(manifest.spec):
         vocabulary = manifest.vocabularies[name]
-        # Id 0 is padding, then come the OOV ids.
-        sources[name] = {"ids": int(1 + vocabulary.oov_buckets + vocabulary.size)}
+        sources[name] = {"ids": int(first_token_id(vocabulary.oov_buckets) + vocabulary.size)}
     for name in series_sequences(manifest.spec):
         feature = manifest.spec.sequences[name]
         sources[name] = {"dims": feature.dims}
@@ -167,7 +167,7 @@ def _target(manifest: Manifest) -> dict[str, Any]:
             raise DataError(f"label: has {manifest.classes.size} class(es) in the data set; training needs 2 or more")
         return {"classes": int(manifest.classes.size)}
     if label is not None and label.type == NUMBER:
-        moments = manifest.moments[_LABEL]
+        moments = manifest.moments[LABEL]
         return {"mean": list(moments.mean), "variance": list(moments.variance)}
     received = "no label" if label is None else "a per_step_class label"
     raise UsageError(

@@ -14,7 +14,7 @@ from schemas.errors import DataError
 from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
-from schemas.vocabulary import Vocabulary, parse_tokens
+from schemas.vocabulary import Vocabulary, first_token_id, parse_tokens
 from trainer.config import TrainerConfig, dump_config
 from trainer.model import SequenceModel, without_optimizer
 from trainer.model_folder import CONFIG_NAME, MODEL_NAME, TRAINING_NAME, check_model_folder
@@ -97,7 +97,7 @@ def load_saved(folder: str | Path) -> SavedModel:
     check_model_folder(folder)
     manifest = load_manifest(folder)
     vocabularies = {
-        name: Vocabulary(parse_tokens(_verified(folder, file), file.path), first_id=1 + file.oov_buckets)
+        name: Vocabulary(parse_tokens(_verified(folder, file), file.path), first_id=first_token_id(file.oov_buckets))
         for name, file in manifest.vocabularies.items()
     }
     classes = manifest.classes

@@ -32,12 +32,12 @@ def facts() -> WrittenFacts:
 
 def refusal(of: Manifest) -> str:
     with pytest.raises(DataError) as caught:
-        check_totals(of, facts(), shard_bytes=10)
+        check_totals(of, facts())
     return str(caught.value)
 
 
 def test_totals_that_fit() -> None:
-    check_totals(manifest(), facts(), shard_bytes=10)
+    check_totals(manifest(), facts())
 
 
 def test_a_record_that_is_lost() -> None:
