@@ -24,6 +24,7 @@ from schemas.buckets import Int64s, bucket_index
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.example import (
     BytesColumn,
+    CodedColumn,
     Column,
     FloatColumn,
     Int64Column,
@@ -36,7 +37,7 @@ from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Bucket
 from schemas.messages import canonical_json
 from schemas.records.fields import LABEL
-from schemas.records.ragged import Ragged, from_lists
+from schemas.records.ragged import Ragged, count_in_rows, from_lists
 from schemas.records.rejected import Rejected, dump_rejected, excerpt
 from schemas.spec import steps_of
 from schemas.vocabulary import OOV_ID, Vocabulary
@@ -142,8 +143,9 @@ def encode_block(
     facts = {}
     for i in np.unique(splits):
         inside = splits == i
+        own = records if inside.all() else records.filter(pa.array(inside))
         facts[split_names[i]] = columns.facts(inside)
-        facts[split_names[i]].digest = records_digest(records.filter(pa.array(inside)).to_pylist())
+        facts[split_names[i]].digest = records_digest(own.to_pylist())
     return EncodedBlock(frames, splits, bucket_index(columns.bucket_length, buckets), index, facts)
 
 
@@ -151,11 +153,13 @@ class _EncodedColumns:
     """The columns of a block as numbers."""
 
     def __init__(self, batch: pa.RecordBatch, spec: DatasetSpec, vocabularies: Mapping[str, Vocabulary]) -> None:
-        self.sequences = {
-            name: _numbers(batch[sequence_column(name)], vocabularies.get(name), steps_of(spec.sequences[name]))
+        sequences = {
+            name: from_lists(batch[sequence_column(name)], steps_of(spec.sequences[name]))
             for name in sorted(spec.sequences)
         }
-        self.lengths = {name: sequence.lengths for name, sequence in self.sequences.items()}
+        self.sequences = {name: _column(sequence, vocabularies.get(name)) for name, sequence in sequences.items()}
+        self.lengths = {name: sequence.lengths for name, sequence in sequences.items()}
+        self.unknown = {name: _unknown_steps(column) for name, column in self.sequences.items()}
         self.bucket_length = bucket_lengths(self.lengths, spec)
         self.cut = {name: batch[cut_column(name)].to_numpy() for name in self.sequences}
         self.label = _label(batch, vocabularies.get(LABEL)) if LABEL in batch.schema.names else None
@@ -164,24 +168,24 @@ class _EncodedColumns:
     def features(self, ids: pa.Array) -> dict[str, Column]:
         """Returns the stored features, as `schemas.manifest.stored_features` lists them."""
         features: dict[str, Column] = {"id": BytesColumn(ids)}
-        features |= {name: _stored(sequence) for name, sequence in self.sequences.items()}
+        features |= self.sequences
         for name, lengths in self.lengths.items():
             features[length_feature(name)] = Int64Column(lengths, one_each(len(lengths)))
         if self.label is not None:
-            features[LABEL] = _stored(self.label)
+            features[LABEL] = _plain_column(self.label)
         return features
 
     def facts(self, inside: Mask) -> SplitFacts:
         """Returns the facts of some of the records."""
         facts = SplitFacts(records=int(inside.sum()))
         facts.bucket_length.lengths = length_counts(self.bucket_length[inside])
-        for name, sequence in self.sequences.items():
-            cut = self.cut[name][inside]
-            unknown = 0
-            if pa.types.is_integer(sequence.values.type):
-                unknown = int((sequence.filter(inside).values.to_numpy() == OOV_ID).sum())
+        for name, lengths in self.lengths.items():
+            cut, unknown = self.cut[name][inside], self.unknown[name]
             facts.sequences[name] = SequenceFacts(
-                length_counts(self.lengths[name][inside]), int((cut > 0).sum()), int(cut.sum()), unknown
+                lengths=length_counts(lengths[inside]),
+                cut_records=int((cut > 0).sum()),
+                cut_steps=int(cut.sum()),
+                oov_steps=0 if unknown is None else int(unknown[inside].sum()),
             )
         if self._has_classes and self.label is not None:
             facts.classes = length_counts(self.label.filter(inside).values.to_numpy())
@@ -197,8 +201,7 @@ def _known_labels(batch: pa.RecordBatch, classes: Vocabulary | None) -> Mask:
     if classes is None:
         return np.ones(batch.num_rows, bool)
     label = _label(batch, classes)
-    unknown = np.concatenate([[0], np.cumsum(label.values.to_numpy() < 0)])
-    return cast("Mask", np.diff(unknown[label.offsets]) == 0)
+    return cast("Mask", count_in_rows(label.values.to_numpy() < 0, label.offsets) == 0)
 
 
 def _reject_label(batch: pa.RecordBatch, i: int, path: str, known: Collection[str]) -> Rejected:
@@ -215,24 +218,29 @@ def _reject_label(batch: pa.RecordBatch, i: int, path: str, known: Collection[st
 
 def _label(batch: pa.RecordBatch, classes: Vocabulary | None) -> Ragged:
     column = batch[LABEL]
-    if pa.types.is_list(column.type):
-        return _numbers(column, classes, 1)
-    values = column if classes is None else _ids(column, classes)
-    return Ragged(values, one_each(len(column)))
+    if not pa.types.is_list(column.type):
+        values = column if classes is None else pa.array(classes.encode(column))
+        return Ragged(values, one_each(len(column)))
+    lists = from_lists(column)
+    return lists if classes is None else replace(lists, values=pa.array(classes.encode(lists.values)))
 
 
-def _numbers(column: pa.ListArray, vocabulary: Vocabulary | None, dims: int) -> Ragged:
-    lists = from_lists(column, dims)
-    return lists if vocabulary is None else replace(lists, values=_ids(lists.values, vocabulary))
+def _column(sequence: Ragged, vocabulary: Vocabulary | None) -> Column:
+    if vocabulary is None:
+        return _plain_column(sequence)
+    return CodedColumn(vocabulary.encode(sequence.values.dictionary), sequence.values.indices, sequence.offsets)
 
 
-def _ids(tokens: pa.DictionaryArray, vocabulary: Vocabulary) -> pa.Array:
-    """Looks each different token up once."""
-    return pa.array(vocabulary.encode(tokens.dictionary)[tokens.indices.to_numpy()])
-
-
-def _stored(sequence: Ragged) -> Column:
+def _plain_column(sequence: Ragged) -> Column:
     values = sequence.values.to_numpy(zero_copy_only=False)
     if pa.types.is_integer(sequence.values.type):
         return Int64Column(values, sequence.offsets)
     return FloatColumn(values.astype(np.float32, copy=False), sequence.offsets)
+
+
+def _unknown_steps(column: Column) -> Int64s | None:
+    """Returns how many tokens of each record are out of vocabulary, int64, (records,); None of a series."""
+    if not isinstance(column, CodedColumn):
+        return None
+    unknown = (column.distinct == OOV_ID).take(column.codes.to_numpy())
+    return count_in_rows(unknown, column.offsets)

@@ -19,6 +19,7 @@ from schemas.errors import DataError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _RAW = CompressionTypes.UNCOMPRESSED
+_PART_BYTES = 4 << 20  # read at a time into a buffer that is there already
 
 
 def join(folder: str, *parts: str) -> str:
@@ -120,7 +121,24 @@ def read_range(path: str, start: int, size: int) -> bytes:
         return stream.read(size)
 
 
-def write(path: str, content: bytes) -> None:
+def read_into(path: str, start: int, buffer: memoryview) -> None:
+    """Fills a buffer with the bytes of a file from position `start`.
+
+    Raises:
+      DataError: The file cannot be read, or ends before the buffer is full.
+    """
+    with reading(path) as stream:
+        stream.seek(start)
+        filled = 0
+        while filled < len(buffer):
+            part = stream.read(min(_PART_BYTES, len(buffer) - filled))
+            if not part:
+                raise DataError(f"{path}: ends at byte {start + filled:,}, {len(buffer) - filled:,} bytes too early")
+            buffer[filled : filled + len(part)] = part
+            filled += len(part)
+
+
+def write(path: str, content: bytes | memoryview) -> None:
     """Writes a file so that nobody ever sees a part of it under its name.
 
     Args:

@@ -5,7 +5,7 @@ an index, a NumPy array of (order, length, size) for each record.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import files
+from schemas.binary import contents
 from schemas.buckets import Int64s
 
 INDEX_TYPE = np.dtype([("order", "<u8"), ("length", "<i4"), ("size", "<i4")])
@@ -72,22 +73,17 @@ def write_segment(
     return Segment(path, tuple(groups))
 
 
-def read_group(segment: Segment, group: Group, least: int, beyond: int) -> tuple[pa.BinaryArray, Index]:
-    """Returns the records of a group with least <= order < beyond, as frames and their index rows."""
+def read_rows(segment: Segment, group: Group, least: int, beyond: int) -> tuple[Index, int]:
+    """Returns the index rows of a group with least <= order < beyond, and where their frames begin."""
     head, size = _npy_head(), INDEX_TYPE.itemsize
     content = files.read_range(_index_path(segment.path), head + group.first_row * size, group.rows * size)
     rows = np.frombuffer(content, INDEX_TYPE)
     first = int(np.searchsorted(rows["order"], np.uint64(least), side="left"))
     last = len(rows) if beyond > 2**64 - 1 else int(np.searchsorted(rows["order"], np.uint64(beyond), side="left"))
-    before = np.concatenate([[0], np.cumsum(rows["size"], dtype=np.int64)])
-    start, end = int(before[first]), int(before[last])
-    data = files.read_range(segment.path, group.first_byte + start, end - start)
-    offsets = (before[first : last + 1] - start).astype(np.int32)
-    frames = pa.Array.from_buffers(pa.binary(), last - first, [None, pa.py_buffer(offsets), pa.py_buffer(data)])
-    return frames, rows[first:last]
+    return rows[first:last], group.first_byte + int(rows["size"][:first].sum(dtype=np.int64))
 
 
-def groups_of(segments: list[Segment], split: str, bucket: int) -> Iterator[tuple[Segment, Group]]:
+def groups_of(segments: Iterable[Segment], split: str, bucket: int) -> Iterator[tuple[Segment, Group]]:
     """Yields the groups of one split and bucket."""
     for segment in segments:
         for group in segment.groups:
@@ -95,12 +91,9 @@ def groups_of(segments: list[Segment], split: str, bucket: int) -> Iterator[tupl
                 yield segment, group
 
 
-def joined(records: pa.BinaryArray) -> bytes:
-    """Returns the bytes of all records, one after another, of an array that is no slice."""
-    if not len(records):
-        return b""
-    end = int(np.frombuffer(records.buffers()[1], np.int32)[len(records)])
-    return bytes(memoryview(records.buffers()[2])[:end])
+def joined(records: pa.BinaryArray) -> memoryview:
+    """Returns the bytes of all records, one after another."""
+    return contents(records)[0].data
 
 
 def npy(array: npt.NDArray[np.generic]) -> bytes:

@@ -5,7 +5,7 @@ any number of workers and any retry writes the same bytes under the same name.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,10 @@ from pipeline import files
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.plan import plan_shards, shard_starts
-from pipeline.segments import Index, Segment, groups_of, joined, npy, read_group
+from pipeline.segments import INDEX_TYPE, Index, Segment, groups_of, joined, npy, read_rows
 from pipeline.split_facts import WrittenFacts
+from pipeline.threads import ThreadedDoFn
+from schemas.binary import binary_column
 from schemas.manifest import index_path, shard_path
 from schemas.manifest_pb2 import Shard
 
@@ -85,17 +87,14 @@ def _tasks_of(facts: WrittenFacts, shard_bytes: int) -> list[ShardTask]:
     return shard_tasks(facts.bytes, shard_bytes)
 
 
-class _WriteShard(beam.DoFn):  # type: ignore[misc]
+class _WriteShard(ThreadedDoFn):
     def __init__(self, job: Job) -> None:
+        super().__init__(job.threads)
         self._job = job
 
     @reporting
-    def process(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
-        pieces = [
-            read_group(segment, group, task.least, task.beyond)
-            for segment, group in groups_of(segments, task.split, task.bucket)
-        ]
-        frames, rows = _in_order(pieces)
+    def work(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
+        frames, rows = _in_order(*read_frames(task, segments))
         if not len(frames):
             return
         content = joined(frames)
@@ -124,10 +123,26 @@ class _WriteShard(beam.DoFn):  # type: ignore[misc]
         )
 
 
-def _in_order(pieces: list[tuple[pa.BinaryArray, Index]]) -> tuple[pa.BinaryArray, Index]:
+def read_frames(task: ShardTask, segments: Iterable[Segment]) -> tuple[pa.BinaryArray, Index]:
+    """Returns the frames that a shard holds and their index rows, segment after segment."""
+    pieces = [
+        (segment.path, *read_rows(segment, group, task.least, task.beyond))
+        for segment, group in groups_of(segments, task.split, task.bucket)
+    ]
+    rows = np.concatenate([np.empty(0, INDEX_TYPE), *(rows for _, rows, _ in pieces)])
+    ends = np.concatenate([[0], np.cumsum(rows["size"], dtype=np.int64)])
+    # Read to where they belong: a shard is the largest thing that a worker holds.
+    data = np.empty(int(ends[-1]), np.uint8)
+    at = 0
+    for path, some, start in pieces:
+        size = int(some["size"].sum(dtype=np.int64))
+        files.read_into(path, start, data.data[at : at + size])
+        at += size
+    return binary_column(data, ends), rows
+
+
+def _in_order(frames: pa.BinaryArray, rows: Index) -> tuple[pa.BinaryArray, Index]:
     """Returns all records sorted by order; records of one order by their bytes."""
-    frames = pa.concat_arrays([piece for piece, _ in pieces]) if pieces else pa.array([], pa.binary())
-    rows = np.concatenate([rows for _, rows in pieces]) if pieces else np.empty(0, dtype=[("order", "<u8")])
     order = np.argsort(rows["order"], kind="stable")
     if (np.diff(rows["order"][order]) == 0).any():
         keys = pa.table({"order": rows["order"], "frame": frames})

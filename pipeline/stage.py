@@ -1,8 +1,9 @@
 """Blocks of raw bytes become staged examples: read, validated, identified, counted.
 
-A staged block is an Arrow file, lz4-compressed, whose tokens are indices into a dictionary of the
-block's own, so that encoding maps each different token once. Elements between the steps are only
-references to such files, which keeps memory flat whatever the size of the input.
+A staged block is an Arrow file whose tokens are indices into a dictionary of the block's own, so
+that encoding maps each different token once. It is not compressed: indices of two or four bytes are
+smaller than most text, and compressing them costs more than a tenth of the whole job. Elements between
+the steps are only references to such files, which keeps memory flat whatever the size of the input.
 """
 
 from collections.abc import Iterator
@@ -35,6 +36,7 @@ from schemas.records.validate import ExampleBlock, validate
 from schemas.spec import TRAIN, bucket_sequences
 
 ANALYSES = "analyses"
+_SHORT_DICTIONARY = 1 << 16  # entries that uint16 tells apart
 Mask = npt.NDArray[np.bool_]
 
 
@@ -128,28 +130,31 @@ def _columns(examples: ExampleBlock) -> dict[str, pa.Array]:
         "line": pa.array(examples.lines),
     }
     for name, sequence in examples.sequences.items():
-        columns[sequence_column(name)] = _with_dictionary(sequence)
+        columns[sequence_column(name)] = _narrow(sequence).to_arrow()
         columns[cut_column(name)] = pa.array(examples.cut_steps[name])
     label = examples.label
     if isinstance(label, Ragged):
-        columns[LABEL] = _with_dictionary(label)
+        columns[LABEL] = _narrow(label).to_arrow()
     elif label is not None:
         columns[LABEL] = label.dictionary_encode() if pa.types.is_string(label.type) else label
     return columns
 
 
-def _with_dictionary(sequence: Ragged) -> pa.ListArray:
-    if pa.types.is_string(sequence.values.type):
-        sequence = replace(sequence, values=sequence.values.dictionary_encode())
-    return sequence.to_arrow()
+def _narrow(sequence: Ragged) -> Ragged:
+    """Half the bytes for each token, where the block has no more different ones than 16 bits tell apart."""
+    values = sequence.values
+    if not pa.types.is_dictionary(values.type) or len(values.dictionary) > _SHORT_DICTIONARY:
+        return sequence
+    codes = values.indices.cast(pa.uint16())
+    return replace(sequence, values=pa.DictionaryArray.from_arrays(codes, values.dictionary))
 
 
-def _arrow_file(columns: dict[str, pa.Array]) -> bytes:
+def _arrow_file(columns: dict[str, pa.Array]) -> memoryview:
     batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as writer:
+    with pa.ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)
-    return bytes(sink.getvalue())
+    return memoryview(sink.getvalue())
 
 
 def _analyse(examples: ExampleBlock, spec: DatasetSpec, train: Mask, columns: dict[str, pa.Array]) -> Analysis:
@@ -169,7 +174,12 @@ def _analyse_column(analysis: Analysis, name: str, column: pa.Array, train: Mask
     if pa.types.is_list(column.type):
         values, inside = column.values, np.repeat(train, np.diff(column.offsets.to_numpy()))
     if pa.types.is_dictionary(values.type):
-        analysis.tokens[name] = count_indices(values.dictionary, values.indices.to_numpy()[inside])
+        analysis.tokens[name] = count_indices(values.dictionary, _within(values.indices.to_numpy(), inside))
     else:
         dims = spec.sequences[name].dims if name in spec.sequences else 1
-        analysis.moments[name] = moments_of(values.to_numpy(zero_copy_only=False)[inside].reshape(-1, dims))
+        numbers = _within(values.to_numpy(zero_copy_only=False), inside)
+        analysis.moments[name] = moments_of(numbers.reshape(-1, dims))
+
+
+def _within(values: npt.NDArray[Any], inside: Mask) -> npt.NDArray[Any]:
+    return values if inside.all() else np.compress(inside, values)

@@ -24,7 +24,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.binary import Bytes, Offsets, binary_column, byte_sizes, fixed_column, join_columns
+from schemas.binary import (
+    Bytes,
+    Offsets,
+    binary_column,
+    byte_sizes,
+    check_block_bytes,
+    contents,
+    fixed_column,
+    join_columns,
+)
 from schemas.errors import DataError
 
 Mask = npt.NDArray[np.bool_]
@@ -64,7 +73,22 @@ class BytesColumn:
     values: pa.BinaryArray
 
 
-Column = Int64Column | FloatColumn | BytesColumn
+@dataclass(frozen=True)
+class CodedColumn:
+    """Whole numbers of each record, of which many are the same: each different one is encoded once.
+
+    Attributes:
+      distinct: int64, (different values,).
+      codes: Arrow integers, (values,), indices into `distinct`: those of all records one after another.
+      offsets: int64, (records + 1,); record i holds codes[offsets[i]:offsets[i + 1]].
+    """
+
+    distinct: npt.NDArray[np.int64]
+    codes: pa.Array
+    offsets: Offsets
+
+
+Column = Int64Column | CodedColumn | FloatColumn | BytesColumn
 
 
 def one_each(count: int) -> Offsets:
@@ -92,11 +116,11 @@ def encode_examples(columns: Mapping[str, Column]) -> pa.BinaryArray:
 
 def frame(records: pa.BinaryArray) -> pa.BinaryArray:
     """Returns each serialised record as one TFRecord frame, as a binary array, (records,)."""
-    lengths = byte_sizes(records).astype("<u8")
-    heads = np.empty((len(records), FRAME_HEADER), np.uint8)
+    lengths, place = np.unique(byte_sizes(records).astype("<u8"), return_inverse=True)
+    heads = np.empty((len(lengths), FRAME_HEADER), np.uint8)
     heads[:, :8] = lengths.view(np.uint8).reshape(-1, 8)
     heads[:, 8:] = _masked_crcs([row.tobytes() for row in heads[:, :8]])
-    return join_columns([fixed_column(heads), records, fixed_column(_masked_crcs(records.to_pylist()))])
+    return join_columns([fixed_column(heads[place]), records, fixed_column(_masked_crcs(records.to_pylist()))])
 
 
 def records_digest(records: Iterable[bytes]) -> int:
@@ -104,8 +128,10 @@ def records_digest(records: Iterable[bytes]) -> int:
 
     It does not depend on their order, and those of two sets of records add up to that of both.
     """
-    total = sum(int.from_bytes(hashlib.sha256(record).digest(), "big") for record in records)
-    return total % DIGEST_MODULUS
+    digests = np.frombuffer(b"".join(hashlib.sha256(record).digest() for record in records), ">u4").reshape(-1, 8)
+    # Sums of 32-bit parts fit 64 bits; Python's whole numbers take it from there.
+    parts: list[int] = digests.sum(axis=0, dtype=np.uint64).tolist()
+    return sum(part << shift for part, shift in zip(reversed(parts), range(0, 256, 32), strict=True)) % DIGEST_MODULUS
 
 
 def frame_offsets(content: bytes, path: str) -> Offsets:
@@ -162,9 +188,24 @@ def _payload(column: Column) -> tuple[int, pa.BinaryArray]:
         return _BYTES_LIST, pc.cast(column.values, pa.binary())
     if isinstance(column, FloatColumn):
         return _FLOAT_LIST, binary_column(column.values.astype("<f4").view(np.uint8), column.offsets * 4)
-    encoded, mask = _varints(column.values)
-    ends = np.concatenate([[0], np.cumsum(_varint_sizes(column.values))])
-    return _INT64_LIST, binary_column(encoded[mask], ends[column.offsets])
+    if isinstance(column, CodedColumn):
+        return _INT64_LIST, _coded_varints(column)
+    data, ends = _joined_varints(column.values)
+    return _INT64_LIST, binary_column(data, ends[column.offsets])
+
+
+def _coded_varints(column: CodedColumn) -> pa.BinaryArray:
+    data, ends = _joined_varints(column.distinct)
+    widest = int(np.diff(ends).max(initial=1))
+    check_block_bytes(len(column.codes) * widest)
+    values, ends_of_all = contents(binary_column(data, ends).take(column.codes))
+    return binary_column(values, ends_of_all.astype(np.int64)[column.offsets])
+
+
+def _joined_varints(numbers: npt.NDArray[np.int64]) -> tuple[Bytes, Offsets]:
+    """Returns all varints one after another, and where each ends, int64, (n + 1,)."""
+    encoded, mask = _varints(numbers)
+    return encoded[mask], np.concatenate([[0], np.cumsum(_varint_sizes(numbers))])
 
 
 def _heads(parts: list[bytes | Offsets], last: tuple[Offsets, Mask] | None = None) -> pa.BinaryArray:

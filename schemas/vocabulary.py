@@ -51,7 +51,13 @@ class Vocabulary:
         """Returns the id of each token, int64, (n,); a token out of vocabulary has OOV_ID.
 
         For classes (`first_id` 0) an unknown one has -1, which the caller must reject.
+
+        Args:
+          tokens: string, or dictionary of strings: then each different token is looked up once.
         """
+        if pa.types.is_dictionary(tokens.type):
+            ids = self.encode(tokens.dictionary)
+            return cast("npt.NDArray[np.int64]", ids.take(tokens.indices.to_numpy()))
         found = pc.index_in(tokens, value_set=self.tokens)
         unknown = self.first_id - 1
         shifted = pc.add(pc.cast(found, pa.int64()), self.first_id)

@@ -224,7 +224,7 @@ def _padded(values: npt.NDArray[Any], sequence: Ragged, rows: npt.NDArray[np.int
     real = column < sizes[:, None]
     padded = np.zeros((len(rows), width), values.dtype)
     padded[real] = values[(starts[:, None] + column)[real]]
-    return padded if sequence.values.type == "string" else padded.reshape(len(rows), -1, sequence.dims)
+    return padded if np.issubdtype(values.dtype, np.integer) else padded.reshape(len(rows), -1, sequence.dims)
 
 
 def _shortest(outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

@@ -5,6 +5,7 @@ Every hash is BLAKE2b, which is the same in every process and on every machine.
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.binary import binary_column, byte_sizes, fixed_column, join_columns
+from schemas.binary import binary_column, byte_sizes, contents, fixed_column, join_columns
 from schemas.records.ragged import Ragged, from_lists
 from schemas.spec import TEST, TRAIN, VALIDATION
 
@@ -45,9 +46,14 @@ def content_ids(content: Iterable[Ragged | pa.Array]) -> pa.StringArray:
     """
     parts = [part for column in content for part in _parts(column)]
     sizes = [fixed_column(byte_sizes(part).astype("<u8").view(np.uint8).reshape(-1, 8)) for part in parts]
-    whole = join_columns(column for pair in zip(sizes, parts, strict=True) for column in pair)
-    ids = [hashlib.blake2b(item, digest_size=_ID_BYTES, person=_PERSON).hexdigest() for item in whole.to_pylist()]
-    return pa.array(ids, pa.string())
+    data, starts = contents(join_columns(column for pair in zip(sizes, parts, strict=True) for column in pair))
+    view, ends = data.data, starts.tolist()
+    digests = [
+        hashlib.blake2b(view[start:end], digest_size=_ID_BYTES, person=_PERSON).digest()
+        for start, end in pairwise(ends)
+    ]
+    digits = np.frombuffer(b"".join(digests).hex().encode(), np.uint8).reshape(-1, 2 * _ID_BYTES)
+    return pc.cast(fixed_column(digits), pa.string())
 
 
 def places(ids: pa.StringArray, salt: int) -> Places:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.binary import Bytes, contents
 from schemas.dataset_pb2 import SequenceFeature, Tokenizer
 
 # The code points of the Unicode property White_Space, but for the space itself. Written out,
@@ -37,6 +38,8 @@ TEXT_RULES = {
     Tokenizer.whitespace: TextRule((_SPACES,)),
     Tokenizer.words: TextRule((_SPACES, (f"{_WORD}|{_SYMBOL}", r" \0 "))),
 }
+_SPACE = b" "[0]
+_ASCII_WHITE_SPACE = range(ord("\t"), ord("\r") + 1)  # but for the space
 
 
 def tokenize(texts: pa.StringArray, feature: SequenceFeature) -> pa.ListArray:
@@ -47,7 +50,7 @@ def tokenize(texts: pa.StringArray, feature: SequenceFeature) -> pa.ListArray:
       feature: A resolved token sequence with a tokenizer.
 
     Returns:
-      list<string>, (records,).
+      list<dictionary<string>>, (records,): each different token is there once.
     """
     if feature.lowercase:
         texts = lower(texts)
@@ -56,38 +59,57 @@ def tokenize(texts: pa.StringArray, feature: SequenceFeature) -> pa.ListArray:
     for pattern, replacement in TEXT_RULES[feature.tokenizer].replacements:
         # Looking for a match is several times faster than replacing, and most texts have no
         # white space but spaces.
+        if (pattern, replacement) == _SPACES and not _may_hold_other_white_space(contents(texts)[0]):
+            continue
         if pc.any(pc.match_substring_regex(texts, pattern)).as_py():
             texts = pc.replace_substring_regex(texts, pattern=pattern, replacement=replacement)
-    return _without_empty(pc.split_pattern(texts, " "))
+    return _words(texts)
 
 
 def lower(texts: pa.Array) -> pa.Array:
     """Returns the strings in lower case."""
-    ascii_only = pc.all(pc.string_is_ascii(texts)).as_py()
+    ascii_only = contents(texts)[0].max(initial=0) < 0x80
     return pc.ascii_lower(texts) if ascii_only else pc.utf8_lower(texts)
 
 
-def _without_empty(pieces: pa.ListArray) -> pa.ListArray:
-    values = pieces.flatten()
-    kept = pc.binary_length(values).to_numpy(zero_copy_only=False) > 0
-    if kept.all():
-        return pieces
-    before = np.concatenate([[0], np.cumsum(kept)])
-    offsets = pieces.offsets.to_numpy() - pieces.offsets[0].as_py()
-    return _lists(before[offsets], values.filter(pa.array(kept)))
+def _may_hold_other_white_space(data: Bytes) -> bool:
+    """Whether a byte is one of ASCII's white space, or part of a code point beyond ASCII."""
+    first, last = _ASCII_WHITE_SPACE[0], _ASCII_WHITE_SPACE[-1]
+    # Unsigned bytes before the first wrap round to large ones.
+    return bool((data.max(initial=0) >= 0x80) or (data - np.uint8(first) <= last - first).any())
+
+
+def _words(texts: pa.StringArray) -> pa.ListArray:
+    """Cuts at every space; what is empty between two of them is no token.
+
+    A cut copies nothing: each piece keeps the space before it until only the different ones are left.
+    """
+    spaced = pc.binary_join_element_wise("", texts, " ")  # so that every piece begins with a space
+    data, offsets = contents(spaced)
+    starts = np.flatnonzero(data == _SPACE)
+    pieces = _pieces(data, starts).dictionary_encode()
+    words = pc.utf8_slice_codeunits(pieces.dictionary, start=1)
+    codes = pieces.indices
+    cuts = np.searchsorted(starts, offsets)
+    empty = words.index("").as_py()
+    if empty >= 0:
+        kept = codes.to_numpy() != empty
+        codes = codes.filter(pa.array(kept))
+        cuts = np.concatenate([[0], np.cumsum(kept)])[cuts]
+    return _lists(cuts, pa.DictionaryArray.from_arrays(codes, words))
 
 
 def _code_points(texts: pa.StringArray) -> pa.ListArray:
-    """Cuts before every byte that begins a code point, without copying a byte."""
-    texts = pa.concat_arrays([texts]) if texts.offset else texts
-    buffers = texts.buffers()
-    offsets = np.frombuffer(buffers[1], np.int32)[: len(texts) + 1]
-    data = np.frombuffer(buffers[2] or b"", np.uint8)[: offsets[-1]]
-    starts = (data & 0xC0) != 0x80
-    before = np.concatenate([[0], np.cumsum(starts)])
-    cuts = np.concatenate([np.flatnonzero(starts), [len(data)]]).astype(np.int32)
-    points = pa.Array.from_buffers(pa.string(), len(cuts) - 1, [None, pa.py_buffer(cuts), pa.py_buffer(data)])
-    return _lists(before[offsets], points)
+    """Cuts before every byte that begins a code point."""
+    data, offsets = contents(texts)
+    starts = np.flatnonzero((data & 0xC0) != 0x80)
+    return _lists(np.searchsorted(starts, offsets), _pieces(data, starts).dictionary_encode())
+
+
+def _pieces(data: Bytes, starts: npt.NDArray[np.int64]) -> pa.StringArray:
+    """Returns the bytes from each start to the next, all of them together being `data`."""
+    cuts = np.concatenate([starts, [len(data)]]).astype(np.int32)
+    return pa.Array.from_buffers(pa.string(), len(starts), [None, pa.py_buffer(cuts), pa.py_buffer(data)])
 
 
 def _lists(offsets: npt.NDArray[np.int64], values: pa.Array) -> pa.ListArray:

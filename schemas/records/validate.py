@@ -13,7 +13,7 @@ from schemas.records.explain import MISSING_FIELD, NOT_FINITE, explain_line
 from schemas.records.fields import ID, LABEL
 from schemas.records.identity import content_ids
 from schemas.records.jsonl import RawBlock
-from schemas.records.ragged import Int64s, Ragged, from_lists
+from schemas.records.ragged import Int64s, Ragged, count_in_rows, from_lists
 from schemas.records.rejected import Rejected, excerpt
 from schemas.records.text import lower, tokenize
 from schemas.spec import NUMBER, PER_STEP_CLASS
@@ -35,9 +35,9 @@ class ExampleBlock:
       ids: string, (records,).
       offsets: int64, (records,); position of each record in its file.
       lines: int64, (records,); line of each record within its block, from 0.
-      sequences: By name; strings of token sequences, float32 of series.
-      label: string or float, (records,), of a class or number; Ragged strings of per-step
-        classes; None where there is no label.
+      sequences: By name; dictionaries of strings of token sequences, float32 of series.
+      label: string or float, (records,), of a class or number; Ragged dictionary of strings
+        of per-step classes; None where there is no label.
       cut_steps: By name of the sequence: steps that max_length took off, int64, (records,).
       rejected: Records that are no examples.
       dropped: Records left out, by policy.
@@ -115,7 +115,8 @@ def _sequence(name: str, column: pa.Array, feature: SequenceFeature, verdicts: _
     if feature.tokenizer != Tokenizer.none:
         return from_lists(tokenize(pc.fill_null(column, ""), feature))
     tokens = _checked_lists(name, column, verdicts)
-    return replace(tokens, values=lower(tokens.values)) if feature.lowercase else tokens
+    values = lower(tokens.values) if feature.lowercase else tokens.values
+    return replace(tokens, values=values.dictionary_encode())
 
 
 def _checked_lists(name: str, column: pa.Array, verdicts: _Verdicts) -> Ragged:
@@ -158,7 +159,7 @@ def _label(column: pa.Array, spec: DatasetSpec, sequences: dict[str, Ragged], ve
     labels = _checked_lists(LABEL, column, verdicts)
     wrong = labels.lengths != sequences[spec.label.of].lengths
     verdicts.reject(wrong, LABEL_LENGTH, f"the label must have as many steps as '{spec.label.of}'")
-    return labels
+    return replace(labels, values=labels.values.dictionary_encode())
 
 
 def _apply_length_rules(name: str, lengths: Int64s, feature: SequenceFeature, verdicts: _Verdicts) -> None:
@@ -249,7 +250,5 @@ def _nulls(column: pa.Array) -> Mask:
 
 def _any_in_row(flags: Mask, offsets: Int64s) -> Mask:
     """Whether any of the flags of each row is set; offsets as of `Ragged`."""
-    if not flags.any():
-        return np.zeros(len(offsets) - 1, bool)
-    before = np.concatenate([[0], np.cumsum(flags)])
-    return np.diff(before[offsets]) > 0
+    any_set: Mask = count_in_rows(flags, offsets) > 0
+    return any_set

@@ -1,8 +1,10 @@
+import re
 from pathlib import Path
 
 import pytest
 
 from pipeline import files
+from schemas.errors import DataError
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -16,6 +18,17 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
         stream.seek(9)
         assert stream.read() == b"9"
     assert [p.name for p in (tmp_path / "a" / "b").iterdir()] == ["file.gz"]
+
+
+def test_a_range_is_read_to_where_it_belongs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_PART_BYTES", 4)
+    path = str(tmp_path / "file")
+    files.write(path, b"0123456789")
+    buffer = bytearray(b"-" * 9)
+    files.read_into(path, 1, memoryview(buffer)[2:8])
+    assert buffer == b"--123456-"
+    with pytest.raises(DataError, match=re.escape(f"{path}: ends at byte 10, 2 bytes too early")):
+        files.read_into(path, 5, memoryview(bytearray(7)))
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.segments import INDEX_TYPE, Segment, groups_of, joined, npy, read_group, write_segment
+from pipeline.segments import INDEX_TYPE, Segment, groups_of, joined, npy, read_rows, write_segment
 
 SPLITS = ["train", "test"]
 LAST = 2**64 - 1
@@ -37,9 +37,10 @@ def write(path: Path, block: list[Record]) -> Segment:
 def read(segment: Segment, split: str, bucket: int, least: int, beyond: int) -> list[tuple[int, bytes]]:
     rows = []
     for found, group in groups_of([segment], split, bucket):
-        frames, index = read_group(found, group, least, beyond)
-        assert index["size"].tolist() == [len(frame) for frame in frames.to_pylist()]
-        rows += list(zip(index["order"].tolist(), frames.to_pylist(), strict=True))
+        index, at = read_rows(found, group, least, beyond)
+        ends = [at, *(at + np.cumsum(index["size"])).tolist()]
+        data = Path(found.path).read_bytes()
+        rows += [(row["order"], data[a:b]) for row, a, b in zip(index, ends[:-1], ends[1:], strict=True)]
     return rows
 
 

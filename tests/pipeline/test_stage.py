@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from pipeline.analysis import Analysis
 from pipeline.job import Job
@@ -51,6 +52,19 @@ def test_a_block_is_staged_by_columns(tmp_path: Path) -> None:
     assert columns["label"] == ["true", "true"]
     assert set(columns["split"]) <= {0, 1}
     assert staged_files(job) == {"blocks/block-0000000.arrow", "rejected/block-0000000-stage.jsonl"}
+
+
+@pytest.mark.parametrize(("distinct", "width"), [(3, "uint16"), (4, "uint16"), (5, "int32")])
+def test_few_different_tokens_take_two_bytes_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distinct: int, width: str
+) -> None:
+    monkeypatch.setattr("pipeline.stage._SHORT_DICTIONARY", 4)
+    record = {"id": "a", "text": " ".join(f"t{i}" for i in range(distinct)), "frames": [], "tag": "true"}
+    job = make_job(SPEC.replace(", max_length: 3", ""), write_jsonl(tmp_path / "in.jsonl", [record]), tmp_path / "out")
+    staged, _ = stage(job)
+    column = batch(staged)["sequence:text"]
+    assert str(column.type.value_type.index_type) == width
+    assert column.to_pylist() == [[f"t{i}" for i in range(distinct)]]
 
 
 def test_what_is_found_out_about_a_block(tmp_path: Path) -> None:

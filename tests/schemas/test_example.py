@@ -2,7 +2,7 @@
 
 import itertools
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from schemas.errors import DataError
 from schemas.example import (
     FRAME_BYTES,
     BytesColumn,
+    CodedColumn,
     Column,
     FloatColumn,
     Int64Column,
@@ -47,15 +48,31 @@ def int64_column(rows: list[list[int]], before: int = 0) -> Int64Column:
     return Int64Column(np.array(values, np.int64), offsets_of(rows, before))
 
 
+def coded_column(rows: list[list[int]], before: int = 0) -> CodedColumn:
+    values = [7] * before + [value for row in rows for value in row]
+    distinct = sorted({*values, 5})
+    codes = pa.array([distinct.index(value) for value in values], pa.uint16())
+    return CodedColumn(np.array(distinct, np.int64), codes, offsets_of(rows, before))
+
+
 def float_column(rows: list[list[int]], before: int = 0) -> FloatColumn:
     """Rows of bit patterns, so that every NaN is itself."""
     bits = [7] * before + [value for row in rows for value in row]
     return FloatColumn(np.array(bits, np.uint32).view(np.float32), offsets_of(rows, before))
 
 
+MAKERS: dict[str, Callable[[list[list[int]], int], Column]] = {
+    "int64": int64_column,
+    "coded": coded_column,
+    "float": float_column,
+}
+
+
 def feature_of(column: Column, i: int) -> Feature:
     if isinstance(column, BytesColumn):
         return Feature(bytes_list=BytesList(value=[column.values[i].as_py()]))
+    if isinstance(column, CodedColumn):
+        column = Int64Column(column.distinct[column.codes.to_numpy()], column.offsets)
     values = column.values[column.offsets[i] : column.offsets[i + 1]]
     if isinstance(column, Int64Column):
         return Feature(int64_list=Int64List(value=values.tolist()))
@@ -110,15 +127,15 @@ def column_sets(draw: st.DrawFn) -> tuple[dict[str, Column], int]:
     count = draw(st.integers(0, 5))
     columns: dict[str, Column] = {}
     for name in draw(st.sets(NAMES, min_size=1, max_size=4)):
-        kind = draw(st.sampled_from(["bytes", "int64", "float"]))
+        kind = draw(st.sampled_from(["bytes", "int64", "coded", "float"]))
         before = draw(st.integers(0, 2))
         if kind == "bytes":
             values = draw(st.lists(st.binary(max_size=200), min_size=count + before, max_size=count + before))
             columns[name] = BytesColumn(pa.array(values, pa.binary()).slice(before))
         else:
-            item = INT64S if kind == "int64" else FLOAT_BITS
+            item = FLOAT_BITS if kind == "float" else INT64S
             rows = draw(st.lists(st.lists(item, max_size=40), min_size=count, max_size=count))
-            columns[name] = int64_column(rows, before) if kind == "int64" else float_column(rows, before)
+            columns[name] = MAKERS[kind](rows, before)
     return columns, count
 
 

@@ -61,6 +61,13 @@ def test_classes_have_no_padding_and_know_the_unknown() -> None:
     assert classes.id_count == 2
 
 
+@given(st.lists(st.sampled_from(["a", "b", "", "\0", "new"]), max_size=9), st.integers(0, 4))
+def test_a_dictionary_is_encoded_as_its_strings(tokens: list[str], start: int) -> None:
+    known = Vocabulary(strings(["b", "", "a"]), first_id=2)
+    coded = strings(tokens).dictionary_encode().slice(start)
+    assert known.encode(coded).tolist() == known.encode(strings(tokens[start:])).tolist()
+
+
 def test_an_empty_vocabulary_knows_nothing() -> None:
     nothing = Vocabulary(strings([]), first_id=2)
     assert nothing.encode(strings(["a", ""])).tolist() == [1, 1]

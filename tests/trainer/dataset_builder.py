@@ -78,12 +78,12 @@ def _write_vocabularies(
     vocabularies = {}
     for name in token_sequences(spec):
         options = spec.sequences[name].vocabulary
-        counts = pc.value_counts(train.sequences[name].values)
+        counts = pc.value_counts(train.sequences[name].values.dictionary_decode())
         tokens = rank(counts.field("values"), counts.field("counts"), options.top_k, options.min_frequency)
         manifest.vocabularies[name].CopyFrom(_write_tokens(folder, name, tokens, options.oov_buckets))
         vocabularies[name] = Vocabulary(tokens, 1 + options.oov_buckets)
     if spec.label.type in (CLASS, PER_STEP_CLASS):
-        label = train.label.values if isinstance(train.label, Ragged) else train.label
+        label = train.label.values.dictionary_decode() if isinstance(train.label, Ragged) else train.label
         classes = pc.unique(label).sort()
         manifest.classes.CopyFrom(_write_tokens(folder, "label", classes, 0))
         vocabularies["label"] = Vocabulary(classes, 0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.records.ragged import Ragged, from_lists
+from schemas.records.ragged import Ragged, count_in_rows, from_lists
 
 ROWS = st.lists(st.lists(st.integers(-9, 9), max_size=6), max_size=6)
 
@@ -34,6 +34,13 @@ def test_cutting_and_choosing(rows: list[list[int]], dims: int, most: int, start
     chosen = ragged.filter(keep)
     assert as_lists(chosen) == [row for row in values if len(row) // dims % 2 == 0]
     assert (chosen.dims, chosen.offsets[0], chosen.offsets[-1]) == (dims, 0, len(chosen.values))
+
+
+@given(st.lists(st.lists(st.booleans(), max_size=4), max_size=6))
+def test_counting_in_rows(rows: list[list[bool]]) -> None:
+    flags = np.array([flag for row in rows for flag in row], bool)
+    offsets = np.cumsum([0, *map(len, rows)])
+    assert count_in_rows(flags, offsets).tolist() == [sum(row) for row in rows]
 
 
 @pytest.mark.parametrize("most", [1, 2, 3, 4])

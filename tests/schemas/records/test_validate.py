@@ -35,7 +35,7 @@ def steps(sequence: Ragged | pa.Array | None) -> list[Any]:
     """Returns the sequence of each record: its tokens, or its frames."""
     assert isinstance(sequence, Ragged)
     rows: list[Any] = sequence.to_arrow().to_pylist()
-    if sequence.values.type == pa.string():
+    if pa.types.is_dictionary(sequence.values.type):
         return rows
     return [[row[i : i + sequence.dims] for i in range(0, len(row), sequence.dims)] for row in rows]
 
