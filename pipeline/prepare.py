@@ -13,6 +13,7 @@ from pipeline.planning import PlanDataset
 from pipeline.publish import PublishDataset
 from pipeline.shards import WriteShards
 from pipeline.split_facts import MergeWrittenFacts
+from pipeline.spread import Spread
 from pipeline.stage import ANALYSES, StageBlocks
 from schemas.dataset_pb2 import DatasetSpec
 
@@ -64,11 +65,12 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
     def expand(self, pbegin: beam.Pipeline) -> beam.PCollection:
         """Wires the steps."""
         job = self.job
-        blocks = pbegin | "Blocks" >> beam.Create(job.blocks()) | "Spread blocks" >> beam.Reshuffle()
-        staged = blocks | "Stage blocks" >> StageBlocks(job)
-        analysis = AsSingleton(staged[ANALYSES] | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()))
-        plan = AsSingleton(analysis.pvalue | "Plan data set" >> PlanDataset(job))
+        blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(lambda _: job.blocks())
+        staged = blocks | "Spread blocks" >> Spread(lambda block: block.index) | "Stage blocks" >> StageBlocks(job)
+        merged = staged[ANALYSES] | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()).without_defaults()
+        analysis = AsSingleton(merged)
+        plan = AsSingleton(merged | "Plan data set" >> PlanDataset(job))
         encoded = staged.staged | "Encode blocks" >> EncodeBlocks(job, plan)
-        facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts())
+        facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts()).without_defaults()
         shards = facts | "Write shards" >> WriteShards(job, AsList(encoded.segments))
-        return shards | "Publish data set" >> PublishDataset(job, analysis, plan, AsSingleton(facts))
+        return facts | "Publish data set" >> PublishDataset(job, AsList(shards), analysis, plan)

@@ -30,17 +30,16 @@ _HAS_DIGEST = re.compile(rf"-[0-9a-f]{{{DIGEST_DIGITS}}}\.[a-z]+$")
 
 
 class PublishDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types
-    """PCollection of `Shard` → PCollection of one `Manifest`; everything else is a side input."""
+    """PCollection of one `WrittenFacts` → PCollection of one `Manifest`; everything else is a side input."""
 
-    def __init__(self, job: Job, analysis: Any, plan: Any, facts: Any) -> None:
+    def __init__(self, job: Job, shards: Any, analysis: Any, plan: Any) -> None:
         super().__init__()
         self._job = job
-        self._sides = (analysis, plan, facts)
+        self._sides = (shards, analysis, plan)
 
-    def expand(self, shards: beam.PCollection) -> beam.PCollection:
-        """Publishes the data set."""
-        once = shards.pipeline | "Once" >> beam.Create([None])
-        return once | "Publish" >> beam.ParDo(_Publish(self._job), beam.pvalue.AsList(shards), *self._sides)
+    def expand(self, facts: beam.PCollection) -> beam.PCollection:
+        """Publishes the data set, once all shards are there."""
+        return facts | "Publish" >> beam.ParDo(_Publish(self._job), *self._sides)
 
 
 class _Publish(beam.DoFn):  # type: ignore[misc]
@@ -49,7 +48,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
 
     @reporting
     def process(
-        self, _: None, shards: list[Shard], analysis: Analysis, plan: PlanFiles, facts: WrittenFacts
+        self, facts: WrittenFacts, shards: list[Shard], analysis: Analysis, plan: PlanFiles
     ) -> Iterator[Manifest]:
         job = self._job
         judge_rejected(job, add_late_rejects(analysis, facts))

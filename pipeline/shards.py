@@ -20,6 +20,7 @@ from pipeline.job import Job
 from pipeline.plan import plan_shards, shard_starts
 from pipeline.segments import INDEX_TYPE, Index, Segment, groups_of, joined, npy, read_rows
 from pipeline.split_facts import WrittenFacts
+from pipeline.spread import Spread
 from pipeline.threads import ThreadedDoFn
 from schemas.binary import binary_column
 from schemas.manifest import index_path, shard_path
@@ -33,6 +34,7 @@ class ShardTask:
     """A shard to write.
 
     Attributes:
+      number: Its place among all shards.
       split: Its split.
       bucket: Its bucket.
       index: Its place among the shards of this split and bucket.
@@ -41,6 +43,7 @@ class ShardTask:
       beyond: Least order that is beyond it.
     """
 
+    number: int
     split: str
     bucket: int
     index: int
@@ -56,11 +59,12 @@ def shard_tasks(group_bytes: Mapping[tuple[str, int], int], shard_bytes: int) ->
       group_bytes: Bytes of all records of each split and bucket.
       shard_bytes: Most bytes of a shard, on average over those of a split and bucket.
     """
-    tasks = []
+    tasks: list[ShardTask] = []
     for (split, bucket), total in sorted(group_bytes.items()):
         starts = [*shard_starts(plan_shards(total, shard_bytes)), 1 << 64]
         count = len(starts) - 1
-        tasks += [ShardTask(split, bucket, i, count, starts[i], starts[i + 1]) for i in range(count)]
+        first = len(tasks)
+        tasks += [ShardTask(first + i, split, bucket, i, count, starts[i], starts[i + 1]) for i in range(count)]
     return tasks
 
 
@@ -78,7 +82,7 @@ class WriteShards(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         return (
             facts
             | "Plan shards" >> beam.FlatMap(_tasks_of, shard_bytes)
-            | "Spread shards" >> beam.Reshuffle()
+            | "Spread shards" >> Spread(lambda task: task.number)
             | "Write shard" >> beam.ParDo(_WriteShard(self._job), self._segments)
         )
 

@@ -123,7 +123,8 @@ def test_tasks_are_sorted_and_cover_every_order() -> None:
         ("train", 1, 1, 3),
         ("train", 1, 2, 3),
     ]
-    assert tasks[0] == ShardTask("test", 0, 0, 1, 0, 1 << 64)
+    assert [task.number for task in tasks] == [0, 1, 2, 3, 4]
+    assert tasks[0] == ShardTask(0, "test", 0, 0, 1, 0, 1 << 64)
     last = tasks[2:]
     assert [last[0].least, last[0].beyond, last[1].beyond, last[2].beyond] == [
         0,
