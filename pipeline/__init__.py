@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.analysis import MergeAnalyses
+    from pipeline.counting import CountTokens
     from pipeline.encode import EncodeBlocks
     from pipeline.inputs import plan_job
     from pipeline.planning import PlanDataset
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pipeline.stage import StageBlocks
 
 _HOMES = {
+    "CountTokens": "pipeline.counting",
     "EncodeBlocks": "pipeline.encode",
     "MergeAnalyses": "pipeline.analysis",
     "MergeWrittenFacts": "pipeline.split_facts",
@@ -28,6 +30,7 @@ _HOMES = {
     "plan_job": "pipeline.inputs",
 }
 __all__ = [
+    "CountTokens",
     "EncodeBlocks",
     "MergeAnalyses",
     "MergeWrittenFacts",

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from pipeline.merging import Merging
 from pipeline.moments import ExactMoments
-from pipeline.token_counts import TokenCounts
 from schemas.records.rejected import Rejected
 
 _EXAMPLES_KEPT = 3  # first offenders of each reason, for the end of the run
@@ -41,7 +40,8 @@ class Analysis:
       dropped: Records, by policy.
       offenders: By reason: the first rejected records, with the index of their block.
       bucket_lengths: Training records by the length that the buckets go by.
-      tokens: By name of the token sequence, and "label" for classes: of the training split.
+      distinct: By name of the token sequence, and "label" for classes: different tokens of the training
+        split in each block, added up.
       moments: By name of the series, and "label" for a number: of each dimension.
       train_records: Records of the training split.
     """
@@ -51,7 +51,7 @@ class Analysis:
     dropped: Counter[str] = field(default_factory=Counter)
     offenders: dict[str, list[tuple[int, Rejected]]] = field(default_factory=dict)
     bucket_lengths: Counter[int] = field(default_factory=Counter)
-    tokens: dict[str, TokenCounts] = field(default_factory=dict)
+    distinct: Counter[str] = field(default_factory=Counter)
     moments: dict[str, list[ExactMoments]] = field(default_factory=dict)
     train_records: int = 0
 
@@ -77,11 +77,10 @@ class Analysis:
         self.rejected += other.rejected
         self.dropped += other.dropped
         self.bucket_lengths += other.bucket_lengths
+        self.distinct.update(other.distinct)  # which keeps a name that has no token
         self.train_records += other.train_records
         for reason, offenders in other.offenders.items():
             self._remember(reason, offenders)
-        for name, counts in other.tokens.items():
-            self.tokens.setdefault(name, TokenCounts()).merge(counts)
         for name, moments in other.moments.items():
             own = self.moments.setdefault(name, [ExactMoments() for _ in moments])
             for mine, theirs in zip(own, moments, strict=True):
@@ -89,9 +88,7 @@ class Analysis:
         return self
 
     def compact(self) -> "Analysis":
-        """Makes itself as small as it can be; returns itself."""
-        for counts in self.tokens.values():
-            counts.compact()
+        """Returns itself; it is small as it is."""
         return self
 
     def first_lines(self, block_files: list[str]) -> dict[int, int]:

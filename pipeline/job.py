@@ -111,6 +111,14 @@ class Job:
         """Path of the validated examples of a block."""
         return files.join(self.staging, "blocks", f"block-{block:07d}.arrow")
 
+    def tokens_path(self, block: int) -> str:
+        """Path of the token counts of a block."""
+        return files.join(self.staging, "tokens", f"block-{block:07d}.arrow")
+
+    def counted_path(self, task: int) -> str:
+        """Path of what a counting task leaves."""
+        return files.join(self.staging, "counted", f"task-{task:05d}.arrow")
+
     def segment_path(self, block: int) -> str:
         """Path of the encoded records of a block."""
         return files.join(self.staging, "segments", f"block-{block:07d}")

@@ -1,18 +1,24 @@
 """Everything that is decided once the records have been looked at: pure functions of an analysis."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
+import pyarrow as pa
 
 from pipeline.analysis import Analysis
 from pipeline.moments import to_message
+from pipeline.token_files import PARTITIONS
 from schemas.buckets import plan_buckets
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.records.fields import LABEL
 from schemas.spec import NUMBER, token_sequences
-from schemas.vocabulary import Vocabulary, first_token_id, rank
+from schemas.vocabulary import Vocabulary, as_tokens, first_token_id, ranked
+
+_MOST_ROWS = 4_000_000  # of one counting task: 400 MB of common tokens and what adding them up takes
+_WORTH_A_THREAD = 250_000
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,41 @@ class TokenPlan:
 
 
 @dataclass(frozen=True)
+class CountingTask:
+    """A part of the tokens of one column to count.
+
+    Attributes:
+      number: Its place among all tasks.
+      name: Of the token sequence, or "label" for classes.
+      partitions: Which of the partitions of `pipeline.token_files`.
+    """
+
+    number: int
+    name: str
+    partitions: range
+
+
+@dataclass(frozen=True)
+class TokenCandidates:
+    """What may come into a vocabulary.
+
+    Attributes:
+      ranked: Tokens (large_string) and counts (int64), each token once; the vocabulary is among them.
+      tokens: Occurrences of all tokens, these and others.
+      distinct: All different tokens, these and others.
+    """
+
+    ranked: pa.Table
+    tokens: int
+    distinct: int
+
+    def joined(self, other: "TokenCandidates") -> "TokenCandidates":
+        """Returns these and those of other tokens."""
+        both = pa.concat_tables([self.ranked, other.ranked])
+        return TokenCandidates(both, self.tokens + other.tokens, self.distinct + other.distinct)
+
+
+@dataclass(frozen=True)
 class DatasetPlan:
     """What the records will become.
 
@@ -47,11 +88,27 @@ class DatasetPlan:
     moments: dict[str, Moments] = field(default_factory=dict)
 
 
-def plan_dataset(analysis: Analysis, spec: DatasetSpec) -> DatasetPlan:
+def plan_counting(distinct: Mapping[str, int], threads: int) -> list[CountingTask]:
+    """Returns the tasks that count the tokens of all blocks: each partition of each column in exactly one.
+
+    Args:
+      distinct: By name of the token column: different tokens of each block, added up.
+      threads: Of a worker; a count that takes a while is shared out among them.
+    """
+    tasks: list[CountingTask] = []
+    for name, rows in distinct.items():
+        parts = max(-(-rows // _MOST_ROWS), min(threads, -(-rows // _WORTH_A_THREAD)))
+        ends = np.linspace(0, PARTITIONS, min(PARTITIONS, max(1, parts)) + 1).astype(int).tolist()
+        tasks += [CountingTask(len(tasks) + i, name, range(*ends[i : i + 2])) for i in range(len(ends) - 1)]
+    return tasks
+
+
+def plan_dataset(analysis: Analysis, candidates: Mapping[str, TokenCandidates], spec: DatasetSpec) -> DatasetPlan:
     """Plans vocabularies, classes, normalisation and buckets from the training split.
 
     Args:
       analysis: Of all blocks.
+      candidates: By name of the token column.
       spec: A resolved spec.
 
     Raises:
@@ -64,15 +121,10 @@ def plan_dataset(analysis: Analysis, spec: DatasetSpec) -> DatasetPlan:
     tokens = {}
     for name in token_sequences(spec):
         options = spec.sequences[name].vocabulary
-        tokens[name] = _plan_tokens(
-            analysis,
-            name,
-            first_token_id(options.oov_buckets),
-            top_k=options.top_k,
-            min_frequency=options.min_frequency,
-        )
+        first_id = first_token_id(options.oov_buckets)
+        tokens[name] = _plan_tokens(name, candidates[name], first_id, options.top_k, options.min_frequency)
     if spec.HasField("label") and spec.label.type != NUMBER:
-        tokens[LABEL] = _plan_tokens(analysis, LABEL, first_id=0)
+        tokens[LABEL] = _plan_tokens(LABEL, candidates[LABEL], first_id=0)
     return DatasetPlan(
         buckets=plan_buckets(lengths, counts, spec.buckets.count),
         tokens=tokens,
@@ -114,11 +166,14 @@ def shard_starts(count: int) -> list[int]:
     return [-(-(i << 64) // count) for i in range(count)]
 
 
-def _plan_tokens(analysis: Analysis, name: str, first_id: int, top_k: int = 0, min_frequency: int = 1) -> TokenPlan:
-    tokens, counts = analysis.tokens[name].to_arrays()
-    vocabulary = Vocabulary(rank(tokens, counts, top_k, min_frequency), first_id)
-    falling = np.sort(counts.to_numpy())[::-1]
-    return TokenPlan(vocabulary, int(falling.sum()), len(tokens), int(falling[: len(vocabulary.tokens)].sum()))
+def _plan_tokens(
+    name: str, candidates: TokenCandidates, first_id: int, top_k: int = 0, min_frequency: int = 1
+) -> TokenPlan:
+    best = ranked(candidates.ranked, top_k, min_frequency)
+    covered = int(best["count"].to_numpy().sum())
+    return TokenPlan(
+        Vocabulary(as_tokens(best["token"], name), first_id), candidates.tokens, candidates.distinct, covered
+    )
 
 
 def _nothing_to_train_on(analysis: Analysis) -> str:

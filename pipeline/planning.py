@@ -1,10 +1,12 @@
 """The one step in the middle: from the analysis of all blocks to the plan of the data set."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import apache_beam as beam
 
 from pipeline.analysis import Analysis
+from pipeline.counting import CountedTokens, load_candidates
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.plan import plan_dataset
@@ -13,15 +15,16 @@ from pipeline.vocabularies import PlanFiles, write_plan
 
 
 class PlanDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types
-    """PCollection of one `Analysis` → PCollection of one `PlanFiles`."""
+    """PCollection of one `Analysis` → PCollection of one `PlanFiles`; the `CountedTokens` are a side input."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, counted: Any) -> None:
         super().__init__()
         self._job = job
+        self._counted = counted
 
     def expand(self, analysis: beam.PCollection) -> beam.PCollection:
         """Plans once, after all blocks."""
-        return analysis | "Plan" >> beam.ParDo(_Plan(self._job))
+        return analysis | "Plan" >> beam.ParDo(_Plan(self._job), self._counted)
 
 
 class _Plan(beam.DoFn):  # type: ignore[misc]
@@ -29,7 +32,8 @@ class _Plan(beam.DoFn):  # type: ignore[misc]
         self._job = job
 
     @reporting
-    def process(self, analysis: Analysis) -> Iterator[PlanFiles]:
+    def process(self, analysis: Analysis, counted: list[CountedTokens]) -> Iterator[PlanFiles]:
         # Before anything is encoded, so that bad input costs half a run.
         judge_rejected(self._job, analysis)
-        yield write_plan(plan_dataset(analysis, self._job.spec), self._job.output)
+        plan = plan_dataset(analysis, load_candidates(counted), self._job.spec)
+        yield write_plan(plan, self._job.output)

@@ -81,14 +81,14 @@ class WriteShards(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         shard_bytes = self._job.shard_bytes
         return (
             facts
-            | "Plan shards" >> beam.FlatMap(_tasks_of, shard_bytes)
-            | "Spread shards" >> Spread(lambda task: task.number)
+            | "Plan shards" >> beam.FlatMap(_numbered_tasks, shard_bytes)
+            | "Spread shards" >> Spread()
             | "Write shard" >> beam.ParDo(_WriteShard(self._job), self._segments)
         )
 
 
-def _tasks_of(facts: WrittenFacts, shard_bytes: int) -> list[ShardTask]:
-    return shard_tasks(facts.bytes, shard_bytes)
+def _numbered_tasks(facts: WrittenFacts, shard_bytes: int) -> list[tuple[int, ShardTask]]:
+    return [(task.number, task) for task in shard_tasks(facts.bytes, shard_bytes)]
 
 
 class _WriteShard(ThreadedDoFn):

@@ -22,7 +22,7 @@ from pipeline.job import Block, Job
 from pipeline.moments import moments_of
 from pipeline.split_facts import length_counts
 from pipeline.threads import ThreadedDoFn
-from pipeline.token_counts import count_indices
+from pipeline.token_files import occurring, token_columns, write_token_counts
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
@@ -90,7 +90,11 @@ class _StageBlock(ThreadedDoFn):
             content = dump_rejected(item.placed(block.path, 0) for item in examples.rejected)
             files.write(self._job.rejected_path(block.index, "stage"), content)
         yield StagedBlock(block.index, path, block.path)
-        analysis = _analyse(examples, spec, splits == self._job.splits.index(TRAIN), columns)
+        train = splits == self._job.splits.index(TRAIN)
+        analysis = _analyse(examples, spec, train, columns)
+        counted = _count_tokens(train, columns, spec)
+        write_token_counts(self._job.tokens_path(block.index), list(counted.values()))
+        analysis.distinct.update({name: table.num_rows for name, table in counted.items()})
         analysis.blocks[block.index] = BlockSummary(examples.line_count, examples.read, lines.digest)
         analysis.reject(block.index, (item.placed(block.path, 0) for item in examples.rejected))
         yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
@@ -162,23 +166,35 @@ def _analyse(examples: ExampleBlock, spec: DatasetSpec, train: Mask, columns: di
     analysis = Analysis(dropped=examples.dropped, train_records=int(train.sum()))
     lengths = {name: sequence.lengths for name, sequence in examples.sequences.items()}
     analysis.bucket_lengths = length_counts(bucket_lengths(lengths, spec)[train])
-    counted = {sequence_column(name): name for name in spec.sequences} | {LABEL: LABEL}
-    for column, name in counted.items():
-        if column in columns:
-            _analyse_column(analysis, name, columns[column], train, spec)
+    for name, column in _valued(columns, spec).items():
+        values, inside = _values(column, train)
+        if not pa.types.is_dictionary(values.type):
+            dims = spec.sequences[name].dims if name in spec.sequences else 1
+            numbers = _within(values.to_numpy(zero_copy_only=False), inside)
+            analysis.moments[name] = moments_of(numbers.reshape(-1, dims))
     return analysis
 
 
-def _analyse_column(analysis: Analysis, name: str, column: pa.Array, train: Mask, spec: DatasetSpec) -> None:
-    values, inside = column, train
-    if pa.types.is_list(column.type):
-        values, inside = column.values, np.repeat(train, np.diff(column.offsets.to_numpy()))
-    if pa.types.is_dictionary(values.type):
-        analysis.tokens[name] = count_indices(values.dictionary, _within(values.indices.to_numpy(), inside))
-    else:
-        dims = spec.sequences[name].dims if name in spec.sequences else 1
-        numbers = _within(values.to_numpy(zero_copy_only=False), inside)
-        analysis.moments[name] = moments_of(numbers.reshape(-1, dims))
+def _count_tokens(train: Mask, columns: dict[str, pa.Array], spec: DatasetSpec) -> dict[str, pa.Table]:
+    """Returns the token counts of a block, by token column, as `occurring` does."""
+    valued, counts = _valued(columns, spec), {}
+    for name in token_columns(spec):
+        values, inside = _values(valued[name], train)
+        counts[name] = occurring(values.dictionary, _within(values.indices.to_numpy(), inside))
+    return counts
+
+
+def _valued(columns: dict[str, pa.Array], spec: DatasetSpec) -> dict[str, pa.Array]:
+    """Returns the columns of sequences and label by their names in the spec."""
+    named = {name: columns[sequence_column(name)] for name in spec.sequences}
+    return named | ({LABEL: columns[LABEL]} if LABEL in columns else {})
+
+
+def _values(column: pa.Array, train: Mask) -> tuple[pa.Array, Mask]:
+    """Returns the values of all records, and which of them are those of the training split."""
+    if not pa.types.is_list(column.type):
+        return column, train
+    return column.values, np.repeat(train, np.diff(column.offsets.to_numpy()))
 
 
 def _within(values: npt.NDArray[Any], inside: Mask) -> npt.NDArray[Any]:

@@ -17,11 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.binary import contents
 from schemas.errors import DataError
 
 PAD_ID = 0
 OOV_ID = 1
 _ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0"))
+_LARGE_RATIO = 4  # how many times as many tokens make a vocabulary large beside those looked up
+_MOST_BYTES = 2**31 - 1  # which 32-bit offsets count
 _UNESCAPED = {escaped[1]: plain for plain, escaped in _ESCAPES}
 
 
@@ -58,28 +61,60 @@ class Vocabulary:
         if pa.types.is_dictionary(tokens.type):
             ids = self.encode(tokens.dictionary)
             return cast("npt.NDArray[np.int64]", ids.take(tokens.indices.to_numpy()))
-        found = pc.index_in(tokens, value_set=self.tokens)
-        unknown = self.first_id - 1
-        shifted = pc.add(pc.cast(found, pa.int64()), self.first_id)
-        return cast("npt.NDArray[np.int64]", pc.fill_null(shifted, unknown).to_numpy(zero_copy_only=False))
+        found = _positions(tokens, self.tokens)
+        return np.where(found < 0, self.first_id - 1, found + self.first_id)
 
 
-def rank(tokens: pa.Array, counts: pa.Array, top_k: int = 0, min_frequency: int = 1) -> pa.StringArray:
-    """Returns the tokens of a vocabulary in their total order.
+def _positions(tokens: pa.Array, known: pa.Array) -> npt.NDArray[np.int64]:
+    """Returns where among the known, all different, each token stands, int64, (n,); -1 where it does not."""
+    if len(known) <= _LARGE_RATIO * len(tokens):
+        found = pc.fill_null(pc.index_in(tokens, value_set=known), -1)
+        return cast("npt.NDArray[np.int64]", found.to_numpy().astype(np.int64))
+    # Looking a few up in a large vocabulary: a hash table of the few is made sooner than one of the many.
+    different = tokens.dictionary_encode()
+    places = pc.index_in(known, value_set=different.dictionary)
+    rows = np.flatnonzero(pc.is_valid(places).to_numpy(zero_copy_only=False))
+    positions = np.full(len(different.dictionary), -1, np.int64)
+    positions[places.drop_null().to_numpy()] = rows
+    return cast("npt.NDArray[np.int64]", positions.take(different.indices.to_numpy()))
+
+
+def ranked(counts: pa.Table, top_k: int = 0, min_frequency: int = 1) -> pa.Table:
+    """Returns the tokens of a vocabulary in their total order, with their counts.
 
     Args:
-      tokens: string, (n,), all different.
-      counts: int64, (n,).
+      counts: Columns token (strings, all different) and count (int64).
       top_k: Most tokens kept; 0 means all.
       min_frequency: Least count kept.
     """
-    table = pa.table({"token": tokens, "count": counts})
-    table = table.filter(pc.greater_equal(table["count"], min_frequency))
+    least = min_frequency
+    if 0 < top_k < counts.num_rows:
+        # Most tokens are rare: those that cannot be among the first are not worth sorting.
+        numbers = counts["count"].to_numpy()
+        least = max(least, int(np.partition(numbers, len(numbers) - top_k)[len(numbers) - top_k]))
+    counts = counts.filter(pc.greater_equal(counts["count"], least))
     # Arrow compares strings by their UTF-8 bytes.
-    order = pc.sort_indices(table, sort_keys=[("count", "descending"), ("token", "ascending")])
-    if top_k:
-        order = order[:top_k]
-    return _one_chunk(table["token"].take(order))
+    order = pc.sort_indices(counts, sort_keys=[("count", "descending"), ("token", "ascending")])
+    return counts.take(order[:top_k] if top_k else order)
+
+
+def as_tokens(column: pa.ChunkedArray, name: str) -> pa.StringArray:
+    """Returns tokens as a vocabulary keeps them.
+
+    Args:
+      column: Strings, of any width.
+      name: Of the token sequence, for error texts.
+
+    Raises:
+      DataError: They hold more than a vocabulary can.
+    """
+    size = pc.sum(pc.binary_length(column)).as_py() or 0
+    if size > _MOST_BYTES:
+        raise DataError(
+            f"'{name}': the tokens of the vocabulary hold {size:,} bytes, {_MOST_BYTES:,} is the most; "
+            "set top_k or min_frequency"
+        )
+    return cast("pa.StringArray", pc.cast(column, pa.string()).combine_chunks())
 
 
 def dump_tokens(tokens: pa.StringArray) -> bytes:
@@ -87,9 +122,12 @@ def dump_tokens(tokens: pa.StringArray) -> bytes:
     if not len(tokens):
         return b""
     escaped: pa.Array = tokens
+    data = contents(tokens)[0]
     for plain, code in _ESCAPES:
-        escaped = pc.replace_substring(escaped, pattern=plain, replacement=code)
-    return ("\n".join(escaped.to_pylist()) + "\n").encode("utf-8")
+        if (data == ord(plain)).any():
+            escaped = pc.replace_substring(escaped, pattern=plain, replacement=code)
+    lines = pc.binary_join_element_wise(escaped, "", "\n")  # each with its end
+    return contents(lines)[0].tobytes()
 
 
 def parse_tokens(content: bytes, path: str) -> pa.StringArray:
@@ -103,21 +141,45 @@ def parse_tokens(content: bytes, path: str) -> pa.StringArray:
       DataError: The content is no UTF-8, lacks the last newline, has an unknown escape, or names
         a token twice.
     """
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"vocabulary {path}: is no UTF-8 ({error}); write the data set again") from None
-    if not text:
+    if not content:
         return pa.array([], pa.string())
-    if not text.endswith("\n"):
+    try:
+        text = pc.cast(pa.array([content], pa.binary()), pa.string())
+    except pa.ArrowInvalid:
+        raise DataError(f"vocabulary {path}: is no UTF-8 ({_bad_bytes(content)}); write the data set again") from None
+    if not content.endswith(b"\n"):
         raise DataError(f"vocabulary {path}: the last line does not end; the file is cut off; write the data set again")
-    tokens = [_unescape(line, i, path) for i, line in enumerate(text[:-1].split("\n"), 1)]
-    seen: set[str] = set()
-    for i, token in enumerate(tokens, 1):
-        if token in seen:
-            raise DataError(f"vocabulary {path}, line {i}: {token!r} stands there twice; remove one")
-        seen.add(token)
-    return pa.array(tokens, pa.string())
+    tokens = _unescaped(pc.split_pattern(text, "\n").values[:-1], path)
+    different = tokens.dictionary_encode()
+    if len(different.dictionary) < len(tokens):
+        line = _first_repeated(different.indices.to_numpy())
+        token = tokens[line].as_py()
+        raise DataError(f"vocabulary {path}, line {line + 1}: {token!r} stands there twice; remove one")
+    return tokens
+
+
+def _bad_bytes(content: bytes) -> str:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return str(error)
+    return "it is more than Arrow reads"
+
+
+def _first_repeated(codes: npt.NDArray[np.integer]) -> int:
+    """Returns the first place whose code has come before."""
+    _, firsts = np.unique(codes, return_index=True)
+    return int(np.setdiff1d(np.arange(len(codes)), firsts)[0])
+
+
+def _unescaped(lines: pa.StringArray, path: str) -> pa.StringArray:
+    """Undoes the escapes, of which most files have few."""
+    escaped = pc.match_substring(lines, "\\")
+    places = np.flatnonzero(escaped.to_numpy(zero_copy_only=False))
+    if not len(places):
+        return lines
+    plain = [_unescape(lines[i].as_py(), i + 1, path) for i in places.tolist()]
+    return cast("pa.StringArray", pc.replace_with_mask(lines, escaped, pa.array(plain, pa.string())))
 
 
 def _unescape(line: str, number: int, path: str) -> str:
@@ -135,7 +197,3 @@ def _unescape(line: str, number: int, path: str) -> str:
             character = _UNESCAPED[code]
         plain.append(character)
     return "".join(plain)
-
-
-def _one_chunk(chunks: pa.ChunkedArray) -> pa.StringArray:
-    return cast("pa.StringArray", chunks.combine_chunks())

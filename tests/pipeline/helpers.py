@@ -12,16 +12,21 @@ import pyarrow as pa
 from rich.console import Console
 
 from pipeline import files
+from pipeline.analysis import Analysis
+from pipeline.counting import count
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.options import beam_options
+from pipeline.plan import DatasetPlan, TokenCandidates, plan_counting, plan_dataset
 from pipeline.run import run
-from pipeline.token_counts import TokenCounts, count_indices
+from pipeline.token_counts import TokenCounts
+from pipeline.token_files import occurring
 from schemas.example import FRAME_HEADER, frame_offsets
 from schemas.example_pb2 import Example
 from schemas.manifest import load_manifest, named_files
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import parse_spec
+from schemas.vocabulary import ranked
 
 FULL_SIZE = 1 << 30
 
@@ -151,7 +156,20 @@ def staged_files(job: Job) -> set[str]:
     return tree(Path(job.staging)) if files.is_folder(job.staging) else set()
 
 
-def bag_of(words: list[str]) -> TokenCounts:
-    """How often each word occurs."""
+def counted(words: list[str]) -> pa.Table:
+    """How often each word occurs, as one block counts it."""
     encoded = pa.array(words, pa.string()).dictionary_encode()
-    return count_indices(encoded.dictionary, encoded.indices.to_numpy())
+    return occurring(encoded.dictionary, encoded.indices.to_numpy())
+
+
+def candidates_of(words: list[str]) -> TokenCandidates:
+    """What the tasks leave of these words."""
+    table = TokenCounts().add(counted(words)).compact().merged
+    return TokenCandidates(ranked(table), len(words), table.num_rows)
+
+
+def plan_of(job: Job, analysis: Analysis, *blocks: int) -> DatasetPlan:
+    """The plan from some blocks that are staged, without a runner."""
+    paths = [job.tokens_path(block) for block in blocks or (0,)]
+    tasks = plan_counting(analysis.distinct, threads=1)
+    return plan_dataset(analysis, {task.name: count(task, job.spec, paths) for task in tasks}, job.spec)

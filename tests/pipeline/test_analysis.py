@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from pipeline.analysis import Analysis, BlockSummary, MergeAnalyses, first_offenders
 from pipeline.moments import moments_of
 from schemas.records.rejected import Rejected
-from tests.pipeline.helpers import bag_of
 
 REASONS = ("invalid_json", "wrong_type")
 
@@ -37,7 +36,7 @@ def analysis_of(index: int, block: dict[str, Any]) -> Analysis:
         blocks={index: BlockSummary(records + 1, records, bytes([index]) * 32)},
         dropped=Counter({"empty text": block["dropped"]}),
         bucket_lengths=Counter(len(text) for text in block["tokens"]),
-        tokens={"text": bag_of(block["tokens"])},
+        distinct=Counter({"text": len(set(block["tokens"]))}),
         moments={"frames": moments_of(np.array(block["numbers"], np.float32).reshape(-1, 1))},
         train_records=len(block["tokens"]),
     )
@@ -46,17 +45,13 @@ def analysis_of(index: int, block: dict[str, Any]) -> Analysis:
 
 
 def facts(analysis: Analysis) -> dict[str, Any]:
-    tokens = {}
-    for name, bag in analysis.tokens.items():
-        names, counts = bag.to_arrays()
-        tokens[name] = dict(zip(names.to_pylist(), counts.to_pylist(), strict=True))
     return {
         "blocks": analysis.blocks,
         "rejected": dict(analysis.rejected),
         "dropped": dict(analysis.dropped),
         "offenders": analysis.offenders,
         "bucket_lengths": dict(analysis.bucket_lengths),
-        "tokens": tokens,
+        "distinct": dict(analysis.distinct),
         "moments": {
             name: [(m.count, m.mean(), m.variance(), m.least, m.greatest) for m in moments]
             for name, moments in analysis.moments.items()
@@ -86,7 +81,7 @@ def expected(of: list[dict[str, Any]]) -> dict[str, Any]:
             if places
         },
         "bucket_lengths": dict(Counter(len(word) for word in words)),
-        "tokens": {"text": dict(Counter(words))} if of else {},
+        "distinct": {"text": sum(len(set(block["tokens"])) for block in of)} if of else {},
         "moments": {"frames": [shape]} if of else {},
         "train_records": len(words),
         "read": read,

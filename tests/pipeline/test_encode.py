@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from pipeline.analysis import Analysis
 from pipeline.encode import EncodedBlock, _EncodeBlock, encode_block
 from pipeline.job import Job
-from pipeline.plan import DatasetPlan, plan_dataset
+from pipeline.plan import DatasetPlan
 from pipeline.segments import Segment
 from pipeline.split_facts import WrittenFacts
 from pipeline.stage import StagedBlock, _StageBlock
 from pipeline.vocabularies import write_plan
 from schemas.buckets import bucket_index
-from tests.pipeline.helpers import example_values, make_job, read_examples, write_jsonl
+from tests.pipeline.helpers import example_values, make_job, plan_of, read_examples, write_jsonl
 
 SPEC = """
 id: id
@@ -65,7 +65,7 @@ def load(staged: StagedBlock) -> pa.RecordBatch:
 def encode(folder: Path, spec: str, records: list[Any]) -> Encoded:
     job = make_job(spec, write_jsonl(folder / "in.jsonl", records), folder / "out", block_bytes=1 << 20)
     staged, analysis = stage(job)
-    plan = plan_dataset(analysis, job.spec)
+    plan = plan_of(job, analysis)
     vocabularies = {name: token_plan.vocabulary for name, token_plan in plan.tokens.items()}
     block = encode_block(load(staged), job.spec, vocabularies, plan.buckets, job.splits)
     return Encoded(job, plan, block, analysis)
@@ -165,7 +165,7 @@ def strange_labels(tmp_path: Path) -> Job:
 def encode_second(job: Job) -> tuple[Segment, WrittenFacts]:
     _, analysis = stage(job, 0)
     staged, _ = stage(job, 1)
-    plan = write_plan(plan_dataset(analysis, job.spec), job.output)
+    plan = write_plan(plan_of(job, analysis), job.output)
     outputs = list(_EncodeBlock(job).work(staged, plan))
     [facts] = [output.value for output in outputs if isinstance(output, TaggedOutput)]
     [segment] = [output for output in outputs if isinstance(output, Segment)]
@@ -206,7 +206,7 @@ def test_a_block_of_which_nothing_is_left_has_no_segment(tmp_path: Path) -> None
     job = make_job(spec, [f"train={train}", f"test={test}"], tmp_path / "out")
     _, analysis = stage(job, 0)
     staged, _ = stage(job, 1)
-    outputs = list(_EncodeBlock(job).work(staged, write_plan(plan_dataset(analysis, job.spec), job.output)))
+    outputs = list(_EncodeBlock(job).work(staged, write_plan(plan_of(job, analysis), job.output)))
     assert [type(output) for output in outputs] == [TaggedOutput]
     assert outputs[0].value.rejected == Counter(unknown_label=1)
     assert outputs[0].value.splits == {}

@@ -12,7 +12,7 @@ from pipeline.moments import moments_of
 from pipeline.plan import check_rejected, plan_dataset, plan_shards, shard_starts
 from schemas.errors import DataError
 from schemas.spec import parse_spec
-from tests.pipeline.helpers import bag_of
+from tests.pipeline.helpers import candidates_of
 
 SPEC = """
 sequences: {text: {type: tokens, vocabulary: {top_k: 3, min_frequency: 2}}}
@@ -28,10 +28,6 @@ def analysed(read: int, rejected: dict[str, int] | None = None, dropped: int = 0
         dropped=Counter({"empty text": dropped} if dropped else {}),
         train_records=train,
     )
-
-
-def bag(text: str) -> object:
-    return bag_of(text.split())
 
 
 @pytest.mark.parametrize(("rejected", "allowed"), [(0, 0), (3, 3), (0, 0.0), (30, 0.3), (100, 1.0), (29, 0.29)])
@@ -72,13 +68,13 @@ def test_a_count_of_one_is_no_share() -> None:
 
 def test_no_record_at_all() -> None:
     with pytest.raises(DataError) as caught:
-        plan_dataset(analysed(0), parse_spec(SPEC))
+        plan_dataset(analysed(0), {}, parse_spec(SPEC))
     assert str(caught.value) == "the input holds no record (only blank lines); check the --input patterns"
 
 
 def test_no_record_of_the_training_split() -> None:
     with pytest.raises(DataError) as caught:
-        plan_dataset(analysed(1234, {"r": 1000}, dropped=4), parse_spec(SPEC))
+        plan_dataset(analysed(1234, {"r": 1000}, dropped=4), {}, parse_spec(SPEC))
     assert str(caught.value) == (
         "none of the 1,234 records read is left for the training split (1,000 rejected, 4 dropped, "
         "the others in other splits); check the spec's policies and fractions"
@@ -88,8 +84,11 @@ def test_no_record_of_the_training_split() -> None:
 def test_a_plan_of_tokens_classes_and_buckets() -> None:
     analysis = analysed(6, train=6)
     analysis.bucket_lengths = Counter({9: 1, 2: 3, 3: 2})
-    analysis.tokens = {"text": bag("b b a a c c c d d e"), "label": bag("y x y")}  # type: ignore[dict-item]
-    plan = plan_dataset(analysis, parse_spec(SPEC))
+    candidates = {
+        "text": candidates_of(["b", "b", "a", "a", "c", "c", "c", "d", "d", "e"]),
+        "label": candidates_of(["y", "x", "y"]),
+    }
+    plan = plan_dataset(analysis, candidates, parse_spec(SPEC))
     assert [(bucket.min_length, bucket.max_length) for bucket in plan.buckets] == [(0, 3), (4, 0)]
     assert not plan.buckets[-1].HasField("max_length")
     text, label = plan.tokens["text"], plan.tokens["label"]
@@ -108,7 +107,7 @@ def test_a_plan_of_numbers() -> None:
         "label": moments_of(np.array([[1], [2]], np.float32)),
         "frames": moments_of(np.array([[0, 4], [2, 4]], np.float32)),
     }
-    plan = plan_dataset(analysis, spec)
+    plan = plan_dataset(analysis, {}, spec)
     assert plan.tokens == {}
     assert list(plan.moments) == ["frames", "label"]
     assert list(plan.moments["frames"].mean) == [1, 4]

@@ -3,7 +3,7 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 
-from pipeline import MergeAnalyses, PlanDataset, StageBlocks
+from pipeline import CountTokens, MergeAnalyses, PlanDataset, StageBlocks
 from pipeline.failure import find_message
 from pipeline.job import Job
 from pipeline.stage import ANALYSES
@@ -17,7 +17,8 @@ def plan(job: Job, plans: Path) -> None:
     with beam.Pipeline(runner="FnApiRunner") as pipeline:
         staged = pipeline | beam.Create(job.blocks()) | StageBlocks(job)
         merged = staged[ANALYSES] | beam.CombineGlobally(MergeAnalyses())
-        _ = merged | PlanDataset(job) | beam.Map(lambda plan: plans.write_text(repr(sorted(plan.tokens))))
+        counted = beam.pvalue.AsList(merged | CountTokens(job))
+        _ = merged | PlanDataset(job, counted) | beam.Map(lambda plan: plans.write_text(repr(sorted(plan.tokens))))
 
 
 def test_one_plan_is_made_of_all_blocks(tmp_path: Path) -> None:

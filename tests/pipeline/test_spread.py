@@ -9,11 +9,11 @@ from pipeline.spread import Spread
 def test_every_element_arrives_once() -> None:
     words = ["zero", "one", "two", "three"]
     with beam.Pipeline(runner="FnApiRunner") as pipeline:
-        assert_that(pipeline | beam.Create(words) | Spread(words.index), equal_to(words))
+        assert_that(pipeline | beam.Create(enumerate(words)) | Spread(), equal_to(words))
 
 
 def test_what_follows_runs_apart_from_what_came_before() -> None:
     pipeline = beam.Pipeline(runner="FnApiRunner")
-    _ = pipeline | beam.Create([1, 2]) | Spread(lambda number: number)
+    _ = pipeline | beam.Create([(0, "a"), (1, "b")]) | Spread()
     kinds = {transform.spec.urn for transform in pipeline.to_runner_api().components.transforms.values()}
     assert "beam:transform:group_by_key:v1" in kinds

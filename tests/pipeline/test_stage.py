@@ -9,6 +9,7 @@ import pytest
 from pipeline.analysis import Analysis
 from pipeline.job import Job
 from pipeline.stage import StagedBlock, _StageBlock, bucket_lengths
+from pipeline.token_files import PARTITIONS, read_token_counts
 from schemas.spec import parse_spec
 from tests.pipeline.helpers import make_job, staged_files, write_jsonl
 
@@ -51,7 +52,11 @@ def test_a_block_is_staged_by_columns(tmp_path: Path) -> None:
     assert columns["sequence:frames"] == [[1, 2], []]
     assert columns["label"] == ["true", "true"]
     assert set(columns["split"]) <= {0, 1}
-    assert staged_files(job) == {"blocks/block-0000000.arrow", "rejected/block-0000000-stage.jsonl"}
+    assert staged_files(job) == {
+        "blocks/block-0000000.arrow",
+        "tokens/block-0000000.arrow",
+        "rejected/block-0000000-stage.jsonl",
+    }
 
 
 @pytest.mark.parametrize(("distinct", "width"), [(3, "uint16"), (4, "uint16"), (5, "int32")])
@@ -77,8 +82,10 @@ def test_what_is_found_out_about_a_block(tmp_path: Path) -> None:
     [(block, offender)] = analysis.offenders["invalid_json"]
     assert (block, offender.path, offender.line) == (0, source, 3)
     assert analysis.bucket_lengths == Counter({3: 1, 1: 1})
-    tokens, counts = analysis.tokens["text"].to_arrays()
-    assert dict(zip(tokens.to_pylist(), counts.to_pylist(), strict=True)) == {"x": 2, "y": 2}
+    assert analysis.distinct == Counter(text=2, label=1)
+    [text, label] = [read_token_counts(job.tokens_path(0), column, range(PARTITIONS)) for column in (0, 1)]
+    assert dict(zip(*text.to_pydict().values(), strict=True)) == {"x": 2, "y": 2}
+    assert label.to_pydict() == {"token": ["true"], "count": [2]}
     assert [float(moment.mean()) for moment in analysis.moments["frames"]] == [1, 2]
 
 
@@ -88,7 +95,8 @@ def test_of_a_file_for_testing_only_totals_are_kept(tmp_path: Path) -> None:
     staged, analysis = stage(job)
     assert set(batch(staged).to_pydict()["split"]) == {job.splits.index("test")}
     assert (analysis.read, analysis.train_records, analysis.bucket_lengths) == (3, 0, Counter())
-    assert len(analysis.tokens["text"].to_arrays()[0]) == 0
+    assert analysis.distinct == {"text": 0, "label": 0}
+    assert read_token_counts(job.tokens_path(0), 0, range(PARTITIONS)).num_rows == 0
     assert analysis.moments["frames"][0].count == 0
 
 

@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.errors import DataError
-from schemas.vocabulary import Vocabulary, dump_tokens, parse_tokens, rank
+from schemas.vocabulary import Vocabulary, as_tokens, dump_tokens, parse_tokens, ranked
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
 awkward = st.one_of(texts, st.text("\\nr0\n\r\0\u2028\u0085\t ", max_size=4))
@@ -16,13 +16,15 @@ def strings(values: list[str]) -> pa.StringArray:
     return pa.array(values, pa.string())
 
 
-def ranked(counts: dict[str, int], top_k: int = 0, min_frequency: int = 1) -> list[str]:
-    tokens = rank(strings(list(counts)), pa.array(counts.values(), pa.int64()), top_k, min_frequency)
-    return [str(token) for token in tokens.to_pylist()]
+def in_order(counts: dict[str, int], top_k: int = 0, min_frequency: int = 1) -> list[str]:
+    table = pa.table({"token": strings(list(counts)), "count": pa.array(counts.values(), pa.int64())})
+    best = ranked(table, top_k, min_frequency)
+    assert best["count"].to_pylist() == [counts[token] for token in best["token"].to_pylist()]
+    return [str(token) for token in as_tokens(best["token"], "text").to_pylist()]
 
 
 def test_the_order_and_ids_of_the_documentation() -> None:
-    tokens = ranked({"b": 2, "a": 2, "c": 5})
+    tokens = in_order({"b": 2, "a": 2, "c": 5})
     assert tokens == ["c", "a", "b"]
     vocabulary = Vocabulary(strings(tokens), first_id=2)
     assert vocabulary.encode(strings(["c", "a", "b", "z", "", "c"])).tolist() == [2, 3, 4, 1, 1, 2]
@@ -40,19 +42,19 @@ def test_rank_is_a_total_order(counts: dict[str, int], top_k: int, min_frequency
     wanted = sorted(frequent, key=lambda token: (-counts[token], token.encode()))
     shuffled = list(counts.items())
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert ranked(dict(shuffled), top_k, min_frequency) == (wanted[:top_k] if top_k else wanted)
+    assert in_order(dict(shuffled), top_k, min_frequency) == (wanted[:top_k] if top_k else wanted)
 
 
 def test_ties_at_the_end_go_by_utf8_bytes_and_not_by_utf16() -> None:
     # U+FF61 comes before U+10000 as bytes and as code points, behind it as UTF-16 units.
     counts = {"\U00010000": 1, "｡": 1, "é": 1, "z": 1, "Z": 1}
-    assert ranked(counts) == ["Z", "z", "é", "｡", "\U00010000"]
-    assert ranked(counts, top_k=3) == ["Z", "z", "é"]
+    assert in_order(counts) == ["Z", "z", "é", "｡", "\U00010000"]
+    assert in_order(counts, top_k=3) == ["Z", "z", "é"]
 
 
 def test_min_frequency_is_included() -> None:
     counts = {"a": 1, "b": 2, "c": 3}
-    assert [ranked(counts, min_frequency=least) for least in (1, 2, 3, 4)] == [["c", "b", "a"], ["c", "b"], ["c"], []]
+    assert [in_order(counts, min_frequency=least) for least in (1, 2, 3, 4)] == [["c", "b", "a"], ["c", "b"], ["c"], []]
 
 
 def test_classes_have_no_padding_and_know_the_unknown() -> None:
@@ -66,6 +68,23 @@ def test_a_dictionary_is_encoded_as_its_strings(tokens: list[str], start: int) -
     known = Vocabulary(strings(["b", "", "a"]), first_id=2)
     coded = strings(tokens).dictionary_encode().slice(start)
     assert known.encode(coded).tolist() == known.encode(strings(tokens[start:])).tolist()
+
+
+@given(st.lists(texts, unique=True, max_size=40), st.lists(texts, max_size=3))
+def test_a_few_tokens_are_found_in_a_large_vocabulary(known: list[str], tokens: list[str]) -> None:
+    wanted = [known.index(token) + 2 if token in known else 1 for token in [*tokens, *known[:2]]]
+    assert Vocabulary(strings(known), first_id=2).encode(strings([*tokens, *known[:2]])).tolist() == wanted
+
+
+def test_tokens_beyond_what_a_vocabulary_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.vocabulary._MOST_BYTES", 1000)
+    chunks = pa.chunked_array([["é" * 250], ["e" * 500]], pa.large_string())
+    assert as_tokens(chunks, "text").to_pylist() == ["é" * 250, "e" * 500]
+    with pytest.raises(DataError) as raised:
+        as_tokens(pa.chunked_array([*chunks.chunks, pa.array(["x"], pa.large_string())]), "text")
+    assert str(raised.value) == (
+        "'text': the tokens of the vocabulary hold 1,001 bytes, 1,000 is the most; set top_k or min_frequency"
+    )
 
 
 def test_an_empty_vocabulary_knows_nothing() -> None:

@@ -32,7 +32,7 @@ from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
 from schemas.records.validate import ExampleBlock, validate
 from schemas.spec import CLASS, NUMBER, PER_STEP_CLASS, parse_spec, series_sequences, token_sequences
-from schemas.vocabulary import Vocabulary, dump_tokens, rank
+from schemas.vocabulary import Vocabulary, as_tokens, dump_tokens, ranked
 
 Records = Mapping[str, list[dict[str, Any]]]
 
@@ -79,7 +79,8 @@ def _write_vocabularies(
     for name in token_sequences(spec):
         options = spec.sequences[name].vocabulary
         counts = pc.value_counts(train.sequences[name].values.dictionary_decode())
-        tokens = rank(counts.field("values"), counts.field("counts"), options.top_k, options.min_frequency)
+        table = pa.table({"token": counts.field("values"), "count": counts.field("counts")})
+        tokens = as_tokens(ranked(table, options.top_k, options.min_frequency)["token"], name)
         manifest.vocabularies[name].CopyFrom(_write_tokens(folder, name, tokens, options.oov_buckets))
         vocabularies[name] = Vocabulary(tokens, 1 + options.oov_buckets)
     if spec.label.type in (CLASS, PER_STEP_CLASS):

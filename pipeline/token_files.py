@@ -1,0 +1,94 @@
+"""Token counts of one block in a file, in parts that hold the same tokens in every block.
+
+A part is one of PARTITIONS, which a token belongs to by a hash of its bytes, so that all counts of a
+token can be added up without looking at the other parts. The file is an Arrow file with a record batch
+for each token column and partition; a reader fetches only those it asks for.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline import files
+from pipeline.token_counts import COUNTS
+from schemas.binary import contents
+from schemas.dataset_pb2 import DatasetSpec
+from schemas.records.fields import LABEL
+from schemas.spec import NUMBER, token_sequences
+
+PARTITIONS = 32
+Hashes = npt.NDArray[np.uint64]
+_WORD_BYTES = 8
+_MASKS: Hashes = np.array([2 ** (8 * size) - 1 for size in range(_WORD_BYTES + 1)], np.uint64)  # of its first bytes
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
+_SHIFT = np.uint64(64 - (PARTITIONS - 1).bit_length())
+
+
+def token_columns(spec: DatasetSpec) -> list[str]:
+    """Returns what a vocabulary is counted of: the token sequences, and "label" for classes."""
+    classes = spec.HasField("label") and spec.label.type != NUMBER
+    return [*token_sequences(spec), *([LABEL] if classes else [])]
+
+
+def partition_of(tokens: pa.Array) -> npt.NDArray[np.int64]:
+    """Returns the partition of each token, int64, (n,), in [0, PARTITIONS).
+
+    Its length and four words of eight bytes, the first, the last and two between, are mixed by
+    multiplication (Knuth, The Art of Computer Programming, volume 3, 6.4): enough to share tokens out,
+    the same on every machine, and of a bounded cost for a token of any length.
+
+    Args:
+      tokens: string, (n,).
+    """
+    data, offsets = contents(tokens)
+    starts, sizes = offsets[:-1].astype(np.int64), np.diff(offsets).astype(np.int64)
+    padded = np.concatenate([data, np.zeros(_WORD_BYTES, np.uint8)])
+    words: Hashes = np.ndarray(len(data) + 1, "<u8", padded, strides=(1,))  # from every byte on
+    masks = _MASKS[np.minimum(sizes, _WORD_BYTES)]
+    last = np.maximum(sizes - _WORD_BYTES, 0)
+    hashes = sizes.astype(np.uint64) * _MULTIPLIER
+    for third in range(4):
+        hashes ^= hashes >> np.uint64(32)
+        hashes = (hashes + (words[starts + last * third // 3] & masks)) * _MULTIPLIER
+    partitions: npt.NDArray[np.int64] = (hashes >> _SHIFT).astype(np.int64)
+    return partitions
+
+
+def occurring(dictionary: pa.Array, indices: npt.NDArray[np.integer]) -> pa.Table:
+    """Returns the entries of a dictionary, string, (n,), that indices name, and how often, sorted by partition.
+
+    Returns:
+      A table of COUNTS whose rows are in the order of their partitions, one chunk for each of these.
+    """
+    counts = np.bincount(indices, minlength=len(dictionary)).astype(np.int64)
+    partitions = np.where(counts > 0, partition_of(dictionary), PARTITIONS)
+    order = np.argsort(partitions.astype(np.int8), kind="stable")
+    ends = np.searchsorted(partitions[order], np.arange(PARTITIONS + 1))
+    tokens = dictionary.take(pa.array(order[: ends[-1]])).cast(pa.large_string())
+    whole = pa.table({"token": tokens, "count": counts[order[: ends[-1]]]}, schema=COUNTS)
+    return pa.concat_tables(whole.slice(start, end - start) for start, end in pairwise(ends))
+
+
+def write_token_counts(path: str, counted: Sequence[pa.Table]) -> None:
+    """Writes the counts of a block.
+
+    Args:
+      path: Of the file.
+      counted: As `occurring` returns them, for each token column in the order of `token_columns`.
+    """
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, COUNTS) as writer:
+        for table in counted:
+            for tokens, counts in zip(table["token"].chunks, table["count"].chunks, strict=True):
+                writer.write_batch(pa.record_batch([tokens, counts], schema=COUNTS))
+    files.write(path, memoryview(sink.getvalue()))
+
+
+def read_token_counts(path: str, column: int, partitions: range) -> pa.Table:
+    """Returns the counts of a block in some partitions of one token column, as a table of COUNTS."""
+    with files.reading(path) as stream, pa.ipc.open_file(pa.PythonFile(stream, mode="r")) as reader:
+        batches = [reader.get_batch(column * PARTITIONS + partition) for partition in partitions]
+    return pa.Table.from_batches(batches, COUNTS)
