@@ -8,7 +8,7 @@ import glob
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
@@ -148,17 +148,44 @@ def write(path: str, content: bytes | memoryview) -> None:
     Raises:
       DataError: It cannot be written.
     """
+    write_pieces(path, [content], lambda: path)
+
+
+def write_pieces(path: str, pieces: Iterable[bytes | memoryview], final: Callable[[], str]) -> str:
+    """Writes a file piece by piece, so that nobody ever sees a part of it under its name.
+
+    Args:
+      path: Of the file while it is unfinished, with an addition that nobody else makes.
+      pieces: What it will hold.
+      final: Returns its path, once all pieces are written; a digest may be part of it.
+
+    Returns:
+      Its path.
+
+    Raises:
+      DataError: It cannot be written.
+    """
     # Runners may try one piece of work twice at the same time.
     temporary = f"{path}.{secrets.token_hex(6)}.tmp"
     with _in_words(path, "cannot be written"):
         try:
             with FileSystems.create(temporary, compression_type=_RAW) as stream:
-                stream.write(content)
-            FileSystems.rename([temporary], [path])
+                for piece in pieces:
+                    stream.write(piece)
+            target = final()
+            _make_folder(target)
+            FileSystems.rename([temporary], [target])
         except BaseException:
             with contextlib.suppress(OSError):
                 delete([temporary])
             raise
+    return target
+
+
+def _make_folder(path: str) -> None:
+    """Makes the folder of a local file; writing a file does so as well, renaming one does not."""
+    if is_local(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
 
 
 def delete(paths: Iterable[str]) -> None:

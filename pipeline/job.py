@@ -11,7 +11,7 @@ from schemas.records.identity import split_order
 
 SPEC_NAME = "spec.yaml"  # as the person wrote it
 RUN_NAME = "run.json"  # what differs from run to run, and so is not in the manifest
-SHARD_BYTES = 128 << 20  # 128 MiB: the upper end of what tf.data reads well, and fits in memory whole
+SHARD_BYTES = 64 << 20  # 64 MiB: large enough for tf.data to read fast, and every thread holds one whole
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,10 @@ class Job:
     def segment_path(self, block: int) -> str:
         """Path of the encoded records of a block."""
         return files.join(self.staging, "segments", f"block-{block:07d}")
+
+    def unfinished_path(self, shard: int) -> str:
+        """Path of a shard that is not yet whole."""
+        return files.join(self.staging, "shards", f"shard-{shard:07d}")
 
     def rejected_path(self, block: int, step: str) -> str:
         """Path of the records of a block that a step rejected."""

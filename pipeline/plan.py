@@ -17,7 +17,7 @@ from schemas.records.fields import LABEL
 from schemas.spec import NUMBER, token_sequences
 from schemas.vocabulary import Vocabulary, as_tokens, first_token_id, ranked
 
-_MOST_ROWS = 4_000_000  # of one counting task: 400 MB of common tokens and what adding them up takes
+_MOST_ROWS = 1_000_000  # of one counting task, which takes some 100 MB with common tokens
 _WORTH_A_THREAD = 250_000
 
 

@@ -7,6 +7,7 @@ any number of workers and any retry writes the same bytes under the same name.
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import apache_beam as beam
@@ -23,9 +24,11 @@ from pipeline.split_facts import WrittenFacts
 from pipeline.spread import Spread
 from pipeline.threads import ThreadedDoFn
 from schemas.binary import binary_column
+from schemas.buckets import Int64s
 from schemas.manifest import index_path, shard_path
 from schemas.manifest_pb2 import Shard
 
+_PIECE_BYTES = 8 << 20
 _POSITION = np.dtype([("offset", "<i8"), ("length", "<i4")])
 
 
@@ -98,26 +101,24 @@ class _WriteShard(ThreadedDoFn):
 
     @reporting
     def work(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
-        frames, rows = _in_order(*read_frames(task, segments))
+        frames, rows = read_frames(task, segments)
         if not len(frames):
             return
-        content = joined(frames)
-        sha256 = hashlib.sha256(content).hexdigest()
-        path = shard_path(task.split, task.bucket, task.index, task.count, sha256)
+        order = _order(frames, rows)
+        rows = rows[order]
+        path, sha256 = self._write(task, frames, order, rows)
         positions = np.empty(len(rows), _POSITION)
         positions["offset"] = np.cumsum(rows["size"], dtype=np.int64) - rows["size"]
         positions["length"] = rows["length"]
         index = npy(positions)
-        output = self._job.output
-        files.write(files.join(output, path), content)
-        files.write(files.join(output, index_path(path)), index)
+        files.write(files.join(self._job.output, index_path(path)), index)
         yield Shard(
             split=task.split,
             bucket=task.bucket,
             index=task.index,
             path=path,
             sha256=sha256,
-            bytes=len(content),
+            bytes=int(rows["size"].sum(dtype=np.int64)),
             records=len(rows),
             steps=int(rows["length"].sum(dtype=np.int64)),
             min_length=int(rows["length"].min()),
@@ -125,6 +126,30 @@ class _WriteShard(ThreadedDoFn):
             index_path=index_path(path),
             index_sha256=hashlib.sha256(index).hexdigest(),
         )
+
+    def _write(self, task: ShardTask, frames: pa.BinaryArray, order: Int64s, rows: Index) -> tuple[str, str]:
+        """Writes the frames in order; returns path and SHA-256 of the shard."""
+        digest = hashlib.sha256()
+
+        def pieces() -> Iterator[memoryview]:
+            for part in _parts(rows):
+                piece = joined(frames.take(pa.array(order[part])))
+                digest.update(piece)
+                yield piece
+
+        def path() -> str:
+            return shard_path(task.split, task.bucket, task.index, task.count, digest.hexdigest())
+
+        job = self._job
+        files.write_pieces(job.unfinished_path(task.number), pieces(), lambda: files.join(job.output, path()))
+        return path(), digest.hexdigest()
+
+
+def _parts(rows: Index) -> list[slice]:
+    """Returns the rows of each piece that is copied at a time."""
+    ends = np.cumsum(rows["size"], dtype=np.int64)
+    cuts = np.unique(np.searchsorted(ends, np.arange(0, int(ends[-1]), _PIECE_BYTES)))
+    return [slice(start, end) for start, end in pairwise([*cuts.tolist(), len(rows)])]
 
 
 def read_frames(task: ShardTask, segments: Iterable[Segment]) -> tuple[pa.BinaryArray, Index]:
@@ -145,10 +170,10 @@ def read_frames(task: ShardTask, segments: Iterable[Segment]) -> tuple[pa.Binary
     return binary_column(data, ends), rows
 
 
-def _in_order(frames: pa.BinaryArray, rows: Index) -> tuple[pa.BinaryArray, Index]:
-    """Returns all records sorted by order; records of one order by their bytes."""
+def _order(frames: pa.BinaryArray, rows: Index) -> Int64s:
+    """Returns the places of all records sorted by order; of records of one order, by their bytes."""
     order = np.argsort(rows["order"], kind="stable")
     if (np.diff(rows["order"][order]) == 0).any():
         keys = pa.table({"order": rows["order"], "frame": frames})
         order = pc.sort_indices(keys, sort_keys=[("order", "ascending"), ("frame", "ascending")]).to_numpy()
-    return frames.take(pa.array(order)), rows[order]
+    return order.astype(np.int64)

@@ -92,14 +92,23 @@ def test_every_partition_of_every_column_is_in_one_task(distinct: dict[str, int]
 
 @pytest.mark.parametrize(
     ("rows", "threads", "tasks"),
-    [(0, 8, 1), (250_000, 8, 1), (250_001, 8, 2), (10**6, 2, 2), (4 * 10**6, 1, 1), (9 * 10**6, 1, 3), (10**9, 2, 32)],
+    [
+        (0, 8, 1),
+        (250_000, 8, 1),
+        (250_001, 8, 2),
+        (10**6, 2, 2),
+        (10**6, 1, 1),
+        (10**6 + 1, 1, 2),
+        (9 * 10**6, 1, 9),
+        (10**9, 2, 32),
+    ],
 )
 def test_a_large_count_is_shared_out(rows: int, threads: int, tasks: int) -> None:
     assert len(plan_counting({"text": rows}, threads)) == tasks
 
 
 def test_a_task_is_a_part_of_one_column() -> None:
-    assert plan_counting({"text": 8_000_000, "label": 2}, 1) == [
+    assert plan_counting({"text": 2_000_000, "label": 2}, 1) == [
         CountingTask(0, "text", range(16)),
         CountingTask(1, "text", range(16, 32)),
         CountingTask(2, "label", range(32)),
