@@ -28,7 +28,7 @@ from schemas.buckets import Int64s
 from schemas.manifest import index_path, shard_path
 from schemas.manifest_pb2 import Shard
 
-_PIECE_BYTES = 8 << 20
+_PIECE_BYTES = 1 << 20
 _POSITION = np.dtype([("offset", "<i8"), ("length", "<i4")])
 
 

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import apache_beam as beam
+import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
@@ -43,8 +44,9 @@ class ThreadedDoFn(beam.DoFn):  # type: ignore[misc]  # Beam has no types
             _pools.add(self._pool)
 
     def start_bundle(self) -> None:
-        """Forgets what a bundle that failed has left."""
+        """Forgets what a bundle that failed has left, and gives back memory that earlier steps needed."""
         self._pending.clear()
+        pa.default_memory_pool().release_unused()
 
     def process(self, element: Any, *sides: Any) -> Iterator[Any]:
         """Yields the outputs of elements that are done."""
