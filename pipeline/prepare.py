@@ -63,12 +63,12 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
 
     def expand(self, pbegin: beam.Pipeline) -> beam.PCollection:
         """Wires the steps."""
-        job = self.job
+        job, step = self.job, self.job.without_inputs()
         blocks = pbegin | "Blocks" >> beam.Create(job.blocks()) | "Spread blocks" >> beam.Reshuffle()
-        staged = blocks | "Stage blocks" >> StageBlocks(job)
+        staged = blocks | "Stage blocks" >> StageBlocks(step)
         analysis = AsSingleton(staged[ANALYSES] | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()))
         plan = AsSingleton(analysis.pvalue | "Plan data set" >> PlanDataset(job))
-        encoded = staged.staged | "Encode blocks" >> EncodeBlocks(job, plan)
+        encoded = staged.staged | "Encode blocks" >> EncodeBlocks(step, plan)
         facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts())
-        shards = facts | "Write shards" >> WriteShards(job, AsList(encoded.segments))
+        shards = facts | "Write shards" >> WriteShards(step, AsList(encoded.segments))
         return shards | "Publish data set" >> PublishDataset(job, analysis, plan, AsSingleton(facts))

@@ -39,10 +39,11 @@ def test_a_block_is_staged_by_columns(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", RECORDS)
     job = make_job(SPEC, f"train={source}", tmp_path / "out", block_bytes=1 << 20)
     staged, _ = stage(job)
-    assert staged == StagedBlock(0, job.staged_path(0), source)
+    assert staged == StagedBlock(0, job.staged_path(0))
     columns = batch(staged).to_pydict()
     lines = Path(source).read_bytes().split(b"\n")
     assert columns["id"] == ["a", "b"]
+    assert columns["source"] == [source, source]
     assert columns["offset"] == [0, sum(len(line) + 1 for line in lines[:3])]
     assert columns["line"] == [0, 3]
     assert columns["sequence:text"] == [["x", "y", "x"], ["y"]]
@@ -58,7 +59,7 @@ def test_what_is_found_out_about_a_block(tmp_path: Path) -> None:
     job = make_job(SPEC + "split: {fractions: {train: 1.0}}", source, tmp_path / "out", block_bytes=1 << 20)
     _, analysis = stage(job)
     assert (analysis.read, analysis.examples, analysis.train_records) == (3, 2, 2)
-    assert analysis.blocks[0].line_count == 4
+    assert analysis.blocks[0].line_counts == (4,)
     assert analysis.rejected == Counter(invalid_json=1)
     [(block, offender)] = analysis.offenders["invalid_json"]
     assert (block, offender.path, offender.line) == (0, source, 3)
@@ -83,7 +84,7 @@ def test_a_block_in_which_no_line_begins(tmp_path: Path) -> None:
     job = make_job(SPEC, source, tmp_path / "out", block_bytes=8)
     staged, analysis = stage(job, 1)
     assert batch(staged).num_rows == 0
-    assert (analysis.read, analysis.blocks[1].line_count, analysis.train_records) == (0, 0, 0)
+    assert (analysis.read, analysis.blocks[1].line_counts, analysis.train_records) == (0, (0,), 0)
 
 
 def test_the_length_that_buckets_go_by() -> None:
