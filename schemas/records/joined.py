@@ -70,9 +70,10 @@ def join_lines(pieces: Sequence[WholeLines]) -> JoinedLines:
     size, lines = 0, 0
     for i, piece in enumerate(pieces):
         content, offset = piece.data, piece.offset
-        if i > 0 and offset == 0 and content.startswith(BYTE_ORDER_MARK):
-            content, offset = content.removeprefix(BYTE_ORDER_MARK), len(BYTE_ORDER_MARK)
-        if content and not content.endswith(b"\n") and i + 1 < len(pieces):
+        mark = len(BYTE_ORDER_MARK) if offset == 0 and content.startswith(BYTE_ORDER_MARK) else 0
+        if i > 0 and mark:
+            content, offset, mark = content[mark:], mark, 0
+        if i + 1 < len(pieces) and len(content) > mark and not content.endswith(b"\n"):
             content += b"\n"
         moved.append(offset - pieces[0].offset - size)
         first_lines.append(lines)

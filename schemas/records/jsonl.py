@@ -23,7 +23,7 @@ Int64s = npt.NDArray[np.int64]
 
 _NEWLINE, _OPEN, _CLOSE, _RETURN = b"\n{}\r"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_GROUP_SIZES = (64, 1)  # lines read together after a larger group failed
+_GROUP_SIZES = (256, 32, 4, 1)  # lines read together after a larger group failed
 
 
 @dataclass(frozen=True)
