@@ -1,13 +1,16 @@
+import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from pipeline.analysis import Analysis
 from pipeline.job import Job
 from pipeline.stage import StagedBlock, _StageBlock, bucket_lengths
+from schemas.errors import DataError
 from schemas.spec import parse_spec
 from tests.pipeline.helpers import make_job, staged_files, write_jsonl
 
@@ -85,6 +88,34 @@ def test_a_block_in_which_no_line_begins(tmp_path: Path) -> None:
     staged, analysis = stage(job, 1)
     assert batch(staged).num_rows == 0
     assert (analysis.read, analysis.blocks[1].line_counts, analysis.train_records) == (0, (0,), 0)
+
+
+def test_files_that_share_a_block(tmp_path: Path) -> None:
+    sources = [write_jsonl(tmp_path / f"{i}.jsonl", RECORDS[i:]) for i in range(3)]
+    patterns = [f"{split}={source}" for split, source in zip(("train", "test", "more"), sources, strict=True)]
+    spec = SPEC + "split: {fractions: {train: 1.0}}"
+    job = make_job(spec, patterns, tmp_path / "out", block_bytes=1 << 20)
+    staged, analysis = stage(job)
+    columns = batch(staged).to_pydict()
+    assert columns["source"] == [sources[0], *sources]
+    assert columns["line"] == [0, 3, 2, 1]
+    assert [job.splits[i] for i in columns["split"]] == ["train", "train", "test", "more"]
+    summary = analysis.blocks[0]
+    assert (summary.line_counts, summary.records) == ((4, 3, 2), (3, 2, 2))
+    assert summary.digests == tuple(hashlib.sha256(Path(source).read_bytes()).digest() for source in sources)
+    assert (analysis.read, analysis.train_records) == (7, 2)
+    offenders = [(block, item.path, item.line) for block, item in analysis.offenders["invalid_json"]]
+    assert offenders == [(0, source, 3 - i) for i, source in enumerate(sources)]
+
+
+def test_a_file_that_became_shorter_is_named(tmp_path: Path) -> None:
+    sources = [write_jsonl(tmp_path / f"{i}.jsonl", RECORDS) for i in range(3)]
+    job = make_job(SPEC, sources, tmp_path / "out", block_bytes=1 << 20)
+    content = Path(sources[1]).read_bytes()
+    Path(sources[1]).write_bytes(content[:-1])
+    with pytest.raises(DataError) as caught:
+        stage(job)
+    assert str(caught.value) == (f"{sources[1]}: became shorter while it was read; run again when nobody writes to it")
 
 
 def test_the_length_that_buckets_go_by() -> None:
