@@ -5,10 +5,11 @@ split alone; the counts cover all records.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from pipeline.blocks import Block
 from pipeline.merging import Merging
 from pipeline.moments import ExactMoments
 from schemas.records.rejected import Rejected
@@ -17,17 +18,17 @@ _EXAMPLES_KEPT = 3  # first offenders of each reason, for the end of the run
 
 
 class BlockSummary(NamedTuple):
-    """What is kept of one block.
+    """What is kept of one block, by piece.
 
     Attributes:
-      line_count: Lines, blank ones included.
+      line_counts: Lines, blank ones included.
       records: Records read.
-      digest: SHA-256 over its range of the file.
+      digests: SHA-256 over the range of the file.
     """
 
-    line_count: int
-    records: int
-    digest: bytes
+    line_counts: tuple[int, ...]
+    records: tuple[int, ...]
+    digests: tuple[bytes, ...]
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Analysis:
     @property
     def read(self) -> int:
         """Records read."""
-        return sum(block.records for block in self.blocks.values())
+        return sum(sum(block.records) for block in self.blocks.values())
 
     @property
     def examples(self) -> int:
@@ -91,17 +92,19 @@ class Analysis:
         """Returns itself; it is small as it is."""
         return self
 
-    def first_lines(self, block_files: list[str]) -> dict[int, int]:
-        """Returns the line, from 0, with which each block begins in its file.
+    def first_lines(self, blocks: Sequence[Block]) -> dict[tuple[int, str], int]:
+        """Returns the line, from 0, with which each piece begins in its file, by index of the block and path.
 
         Args:
-          block_files: The file of each block, by index; blocks of one file in order.
+          blocks: All blocks, in order.
         """
         lines: Counter[str] = Counter()
         first = {}
-        for index, path in enumerate(block_files):
-            first[index] = lines[path]
-            lines[path] += self.blocks[index].line_count if index in self.blocks else 0
+        for block in blocks:
+            summary = self.blocks.get(block.index)
+            for i, piece in enumerate(block.pieces):
+                first[block.index, piece.path] = lines[piece.path]
+                lines[piece.path] += summary.line_counts[i] if summary else 0
         return first
 
     def _remember(self, reason: str, offenders: list[tuple[int, Rejected]]) -> None:
@@ -110,7 +113,7 @@ class Analysis:
 
 def first_offenders(offenders: list[tuple[int, Rejected]]) -> list[tuple[int, Rejected]]:
     """Returns the first few rejected records, each with the index of its block."""
-    return sorted(offenders, key=lambda item: (item[0], item[1].offset))[:_EXAMPLES_KEPT]
+    return sorted(offenders, key=lambda item: (item[0], item[1].path, item[1].offset))[:_EXAMPLES_KEPT]
 
 
 class MergeAnalyses(Merging):

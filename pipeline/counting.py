@@ -56,7 +56,7 @@ class CountTokens(beam.PTransform):  # type: ignore[misc]  # Beam has no types
 
 
 def _numbered_tasks(analysis: Analysis, threads: int) -> list[tuple[int, CountingTask]]:
-    return [(task.number, task) for task in plan_counting(analysis.distinct, threads)]
+    return [(task.number, task) for task in plan_counting(analysis.distinct, len(analysis.blocks), threads)]
 
 
 class _Count(ThreadedDoFn):
@@ -67,7 +67,7 @@ class _Count(ThreadedDoFn):
     @reporting
     def work(self, task: CountingTask) -> Iterator[CountedTokens]:
         job = self._job
-        candidates = count(task, job.spec, (job.tokens_path(block.index) for block in job.blocks()))
+        candidates = count(task, job.spec, (job.tokens_path(block) for block in range(task.blocks)))
         path = job.counted_path(task.number)
         _write(path, candidates.ranked)
         yield CountedTokens(task.name, path, candidates.tokens, candidates.distinct)

@@ -17,7 +17,7 @@ from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from pipeline.stage import StagedBlock, bucket_lengths, cut_column, sequence_column
+from pipeline.stage import SOURCE, StagedBlock, bucket_lengths, cut_column, sequence_column
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
@@ -94,7 +94,7 @@ class _EncodeBlock(ThreadedDoFn):
         known = _known_labels(batch, vocabularies.get(LABEL))
         if not known.all():
             classes = set(vocabularies[LABEL].tokens.to_pylist())
-            rejected = [_reject_label(batch, int(i), staged.source, classes) for i in np.flatnonzero(~known)]
+            rejected = [_reject_label(batch, int(i), classes) for i in np.flatnonzero(~known)]
             files.write(job.rejected_path(staged.index, "encode"), dump_rejected(rejected))
             facts.rejected = Counter(item.reason for item in rejected)
             facts.offenders = {UNKNOWN_LABEL: first_offenders([(staged.index, item) for item in rejected])}
@@ -204,7 +204,7 @@ def _known_labels(batch: pa.RecordBatch, classes: Vocabulary | None) -> Mask:
     return cast("Mask", count_in_rows(label.values.to_numpy() < 0, label.offsets) == 0)
 
 
-def _reject_label(batch: pa.RecordBatch, i: int, path: str, known: Collection[str]) -> Rejected:
+def _reject_label(batch: pa.RecordBatch, i: int, known: Collection[str]) -> Rejected:
     label = batch[LABEL][i].as_py()
     unknown = sorted({name for name in (label if isinstance(label, list) else [label]) if name not in known})
     rule = (
@@ -212,7 +212,7 @@ def _reject_label(batch: pa.RecordBatch, i: int, path: str, known: Collection[st
         "give more training records, or allow it with --max_rejected"
     )
     received = canonical_json(label)
-    offset, line = batch["offset"][i].as_py(), batch["line"][i].as_py()
+    path, offset, line = (batch[name][i].as_py() for name in (SOURCE, "offset", "line"))
     return Rejected(path, offset, line, UNKNOWN_LABEL, rule, excerpt(received)).placed(path, 0)
 
 

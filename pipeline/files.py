@@ -5,9 +5,11 @@ Nothing else in the package opens a path of the data set.
 
 import contextlib
 import glob
+import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -40,7 +42,7 @@ def match(pattern: str) -> list[FileMetadata]:
     if is_local(pattern):
         # As a shell would: Beam finds nothing without a folder in the pattern, and hidden files with one.
         paths = [pattern] if is_file(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH207
-        return [FileMetadata(path, Path(path).stat().st_size) for path in sorted(paths) if is_file(path)]
+        return [FileMetadata(path, size) for path in sorted(paths) if (size := _regular_size(path)) is not None]
     with _in_words(pattern, "cannot be listed"):
         try:
             found = FileSystems.match([pattern])[0].metadata_list
@@ -85,7 +87,7 @@ def size(path: str) -> int:
       DataError: It cannot be looked up.
     """
     with _in_words(path, "cannot be looked up"):
-        return int(FileSystems.get_filesystem(path).size(path))
+        return Path(path).stat().st_size if is_local(path) else int(FileSystems.get_filesystem(path).size(path))
 
 
 @contextlib.contextmanager
@@ -95,17 +97,32 @@ def reading(path: str) -> Iterator[BinaryIO]:
     Raises:
       DataError: It cannot be read.
     """
-    with _in_words(path, "cannot be read"):
-        stream = FileSystems.open(path, compression_type=_RAW)
-        try:
-            yield stream
-        finally:
-            stream.close()
+    with _in_words(path, "cannot be read"), _open(path) as stream:
+        yield stream
 
 
-def identity(path: str) -> str:
-    """Returns what all names of one file share: on the local disk its absolute path without links."""
-    return str(Path(path).resolve()) if is_local(path) else path
+def _open(path: str) -> BinaryIO:
+    """Beam takes three times as long to open a local file, which many small ones would pay for."""
+    if is_local(path):
+        return Path(path).open("rb")
+    return cast("BinaryIO", FileSystems.open(path, compression_type=_RAW))
+
+
+def identities(paths: Iterable[str]) -> list[str]:
+    """Returns of each path what all names of one file share: on the local disk its absolute path without links."""
+    resolved: dict[str, str] = {}  # folders; looking each up once is what makes many files quick
+    return [_identity(path, resolved) for path in paths]
+
+
+def _identity(path: str, resolved: dict[str, str]) -> str:
+    if not is_local(path):
+        return path
+    folder, name = os.path.split(path)
+    if name in {"", ".", ".."} or Path(path).is_symlink():
+        return str(Path(path).resolve())
+    if folder not in resolved:
+        resolved[folder] = str(Path(folder).resolve())
+    return str(PurePosixPath(resolved[folder], name))
 
 
 def read(path: str) -> bytes:
@@ -221,6 +238,15 @@ def _in_words(path: str, problem: str) -> Iterator[None]:
             cause = next(iter(error.exception_details.values()))
         said = getattr(cause, "strerror", None) or " ".join(str(cause).split())
         raise DataError(f"{path}: {problem}: {said}") from error
+
+
+def _regular_size(path: str) -> int | None:
+    """Returns the size of a file of the local disk in bytes; None where it is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def is_local(path: str) -> bool:

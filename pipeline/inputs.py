@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Mapping, Sequence
 
 from pipeline import files
-from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, InputFile, Job
+from pipeline.blocks import InputFile
+from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
@@ -51,10 +52,11 @@ def plan_job(
     fields_of(spec)
     check_output(output, replace)
     found = match_inputs(inputs)
+    named = {file.split for file in found}
     return Job(
         spec_bytes=spec.SerializeToString(deterministic=True),
         inputs=tuple(found),
-        fractions=split_fractions(spec, {file.split for file in found}),
+        fractions=split_fractions(spec, named),
         output=output.rstrip("/") or output,
         run=_run_name(),
         block_bytes=block_bytes,
@@ -63,6 +65,7 @@ def plan_job(
         replace=replace,
         threads=threads,
         spec_text=spec_text,
+        named_splits=frozenset(named - {""}),
     )
 
 
@@ -77,8 +80,9 @@ def match_inputs(inputs: Sequence[str]) -> list[InputFile]:
     if not inputs:
         raise UsageError("--input: names no file; say --input [SPLIT=]PATTERN")
     found: dict[str, InputFile] = {}
-    for file in sorted((file for text in inputs for file in _match(text)), key=lambda file: file.path):
-        known = found.setdefault(files.identity(file.path), file)
+    matched = sorted((file for text in inputs for file in _match(text)), key=lambda file: file.path)
+    for identity, file in zip(files.identities(file.path for file in matched), matched, strict=True):
+        known = found.setdefault(identity, file)
         if known.split != file.split:
             splits = " and ".join(sorted(repr(split) for split in (known.split, file.split)))
             raise UsageError(f"{file.path}: is given to the splits {splits}; name it once")

@@ -1,12 +1,11 @@
 """What every step of one run is told: the spec, the inputs cut into blocks, and the folders."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline import files
+from pipeline.blocks import Block, InputFile, plan_blocks
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.records.blocks import byte_ranges
-from schemas.records.formats import JSONL
 from schemas.records.identity import split_order
 
 SPEC_NAME = "spec.yaml"  # as the person wrote it
@@ -15,48 +14,12 @@ SHARD_BYTES = 64 << 20  # 64 MiB: large enough for tf.data to read fast, and eve
 
 
 @dataclass(frozen=True)
-class InputFile:
-    """One file to read.
-
-    Attributes:
-      path: As matched.
-      bytes: Its size.
-      split: The split of all its records; empty where the fractions decide.
-      format: As `schemas.records.formats` names it.
-    """
-
-    path: str
-    bytes: int
-    split: str
-    format: str = JSONL
-
-
-@dataclass(frozen=True)
-class Block:
-    """One range of one file.
-
-    Attributes:
-      index: Of the block in the run.
-      path: Of the file.
-      start: First byte.
-      end: The byte behind the last.
-      split: As of the file.
-    """
-
-    index: int
-    path: str
-    start: int
-    end: int
-    split: str
-
-
-@dataclass(frozen=True)
 class Job:
     """One run.
 
     Attributes:
       spec_bytes: The resolved spec, serialised, because messages do not pickle everywhere.
-      inputs: Sorted by path.
+      inputs: Sorted by path; only steps that name files know them, see `without_inputs`.
       fractions: Share of each split, for the records of files without one.
       output: The data set's folder.
       run: Name of this run, different from that of any other.
@@ -66,6 +29,7 @@ class Job:
       threads: Threads of a worker; more than 1 where the runner has only one.
       replace: Whether a data set that is there may be replaced.
       spec_text: The spec as the person wrote it; empty where there is no such text.
+      named_splits: Splits that inputs name.
     """
 
     spec_bytes: bytes
@@ -79,6 +43,7 @@ class Job:
     threads: int = 1
     replace: bool = False
     spec_text: str = ""
+    named_splits: frozenset[str] = frozenset()
 
     @property
     def spec(self) -> DatasetSpec:
@@ -88,14 +53,16 @@ class Job:
     @property
     def splits(self) -> list[str]:
         """All splits; those of the fractions first, in the order of `assign_splits`."""
-        named = sorted({file.split for file in self.inputs if file.split})
         shared = split_order(self.fractions)
-        return [*shared, *(name for name in named if name not in shared)]
+        return [*shared, *sorted(self.named_splits.difference(shared))]
 
     def blocks(self) -> list[Block]:
-        """Returns the blocks of all inputs: a function of their sizes alone."""
-        ranges = [(file, *ends) for file in self.inputs for ends in byte_ranges(file.bytes, self.block_bytes)]
-        return [Block(i, file.path, start, end, file.split) for i, (file, start, end) in enumerate(ranges)]
+        """Returns the blocks of all inputs: a function of the files alone."""
+        return plan_blocks(self.inputs, self.block_bytes)
+
+    def without_inputs(self) -> "Job":
+        """Returns what most steps are told: a thing of the same size for any number of files."""
+        return replace(self, inputs=())
 
     @property
     def staging(self) -> str:

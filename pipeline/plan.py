@@ -46,11 +46,13 @@ class CountingTask:
       number: Its place among all tasks.
       name: Of the token sequence, or "label" for classes.
       partitions: Which of the partitions of `pipeline.token_files`.
+      blocks: Number of the blocks, each of which has counts.
     """
 
     number: int
     name: str
     partitions: range
+    blocks: int
 
 
 @dataclass(frozen=True)
@@ -88,18 +90,19 @@ class DatasetPlan:
     moments: dict[str, Moments] = field(default_factory=dict)
 
 
-def plan_counting(distinct: Mapping[str, int], threads: int) -> list[CountingTask]:
+def plan_counting(distinct: Mapping[str, int], blocks: int, threads: int) -> list[CountingTask]:
     """Returns the tasks that count the tokens of all blocks: each partition of each column in exactly one.
 
     Args:
       distinct: By name of the token column: different tokens of each block, added up.
+      blocks: Their number.
       threads: Of a worker; a count that takes a while is shared out among them.
     """
     tasks: list[CountingTask] = []
     for name, rows in distinct.items():
         parts = max(-(-rows // _MOST_ROWS), min(threads, -(-rows // _WORTH_A_THREAD)))
         ends = np.linspace(0, PARTITIONS, min(PARTITIONS, max(1, parts)) + 1).astype(int).tolist()
-        tasks += [CountingTask(len(tasks) + i, name, range(*ends[i : i + 2])) for i in range(len(ends) - 1)]
+        tasks += [CountingTask(len(tasks) + i, name, range(*ends[i : i + 2]), blocks) for i in range(len(ends) - 1)]
     return tasks
 
 

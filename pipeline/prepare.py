@@ -6,10 +6,11 @@ import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton
 
 from pipeline.analysis import MergeAnalyses
+from pipeline.blocks import Block
 from pipeline.counting import CountTokens
 from pipeline.encode import FACTS, EncodeBlocks
 from pipeline.inputs import plan_job
-from pipeline.job import Block, Job
+from pipeline.job import Job
 from pipeline.planning import PlanDataset
 from pipeline.publish import PublishDataset
 from pipeline.shards import WriteShards
@@ -65,17 +66,16 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
 
     def expand(self, pbegin: beam.Pipeline) -> beam.PCollection:
         """Wires the steps."""
-        job = self.job
+        job, step = self.job, self.job.without_inputs()
         blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(_numbered_blocks, job)
-        staged = blocks | "Spread blocks" >> Spread() | "Stage blocks" >> StageBlocks(job)
+        staged = blocks | "Spread blocks" >> Spread() | "Stage blocks" >> StageBlocks(step)
         merged = staged[ANALYSES] | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()).without_defaults()
         analysis = AsSingleton(merged)
-        plan = AsSingleton(
-            merged | "Plan data set" >> PlanDataset(job, AsList(merged | "Count tokens" >> CountTokens(job)))
-        )
-        encoded = staged.staged | "Encode blocks" >> EncodeBlocks(job, plan)
+        counted = AsList(merged | "Count tokens" >> CountTokens(step))
+        plan = AsSingleton(merged | "Plan data set" >> PlanDataset(job, counted))
+        encoded = staged.staged | "Encode blocks" >> EncodeBlocks(step, plan)
         facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts()).without_defaults()
-        shards = facts | "Write shards" >> WriteShards(job, AsList(encoded.segments))
+        shards = facts | "Write shards" >> WriteShards(step, AsList(encoded.segments))
         return facts | "Publish data set" >> PublishDataset(job, AsList(shards), analysis, plan)
 
 

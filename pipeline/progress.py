@@ -27,7 +27,7 @@ class ShowProgress:
     def __init__(self, job: Job, console: Console) -> None:
         self._job = job
         self._console = console
-        self._sizes = {block.index: block.end - block.start for block in job.blocks()}
+        self._sizes = {block.index: block.bytes for block in job.blocks()}
         self._total = max(1, sum(self._sizes.values()))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)

@@ -168,8 +168,9 @@ def _input_files(job: Job, analysis: Analysis) -> list[InputFile]:
     records = dict.fromkeys(digests, 0)
     for block in job.blocks():
         summary = analysis.blocks[block.index]
-        digests[block.path].append(summary.digest)
-        records[block.path] += summary.records
+        for piece, piece_records, piece_digest in zip(block.pieces, summary.records, summary.digests, strict=True):
+            digests[piece.path].append(piece_digest)
+            records[piece.path] += piece_records
     return [
         InputFile(
             path=file.path,

@@ -1,7 +1,6 @@
 """Rejected records of a run: gathered from the blocks, put in order, given their lines."""
 
 import json
-from collections.abc import Mapping
 
 from pipeline import files
 from pipeline.analysis import Analysis
@@ -13,27 +12,23 @@ _SHOWN = 3  # offenders of each reason in the terminal
 
 def gather_rejected(job: Job, analysis: Analysis) -> bytes:
     """Returns the content of the file of all rejected records, sorted by file and position."""
-    first_lines = _first_lines(job, analysis)
+    first_lines = analysis.first_lines(job.blocks())
     rejected: list[Rejected] = []
     for path in files.match_within(files.join(job.staging, "rejected"), "*.jsonl"):
         block = int(path.rsplit("block-", 1)[1].split("-")[0])
         for line in files.read(path).splitlines():
             values = json.loads(line)
             values["path"] = values.pop("file")
-            rejected.append(Rejected(**values).placed(values["path"], first_lines[block] - 1))
+            rejected.append(Rejected(**values).placed(values["path"], first_lines[block, values["path"]] - 1))
     rejected.sort(key=lambda item: (item.path, item.offset))
     return dump_rejected(rejected)
 
 
 def describe_offenders(job: Job, analysis: Analysis) -> list[str]:
     """Returns a line for each of the first offenders of every reason, the most frequent first."""
-    first_lines = _first_lines(job, analysis)
+    first_lines = analysis.first_lines(job.blocks())
     return [
-        str(item.placed(item.path, first_lines[block] - 1))
+        str(item.placed(item.path, first_lines[block, item.path] - 1))
         for reason in sorted(analysis.offenders, key=lambda reason: (-analysis.rejected[reason], reason))
         for block, item in analysis.offenders[reason][:_SHOWN]
     ]
-
-
-def _first_lines(job: Job, analysis: Analysis) -> Mapping[int, int]:
-    return analysis.first_lines([block.path for block in job.blocks()])

@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from pipeline import files
 from pipeline.analysis import Analysis, BlockSummary
+from pipeline.blocks import Block, Piece
 from pipeline.failure import reporting
-from pipeline.job import Block, Job
+from pipeline.job import Job
 from pipeline.moments import moments_of
 from pipeline.split_facts import length_counts
 from pipeline.threads import ThreadedDoFn
@@ -26,9 +27,10 @@ from pipeline.token_files import occurring, token_columns, write_token_counts
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
-from schemas.records.blocks import read_whole_lines
+from schemas.records.blocks import WholeLines, read_whole_lines
 from schemas.records.fields import LABEL, fields_of
 from schemas.records.identity import assign_splits, places
+from schemas.records.joined import join_lines
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
 from schemas.records.rejected import dump_rejected
@@ -36,6 +38,7 @@ from schemas.records.validate import ExampleBlock, validate
 from schemas.spec import TRAIN, bucket_sequences
 
 ANALYSES = "analyses"
+SOURCE = "source"  # staged column: the file of a record
 _SHORT_DICTIONARY = 1 << 16  # entries that uint16 tells apart
 Mask = npt.NDArray[np.bool_]
 
@@ -47,12 +50,10 @@ class StagedBlock:
     Attributes:
       index: Of the block.
       path: Of the Arrow file.
-      source: Path of the input file.
     """
 
     index: int
     path: str
-    source: str
 
 
 class StageBlocks(beam.PTransform):  # type: ignore[misc]
@@ -74,36 +75,55 @@ class _StageBlock(ThreadedDoFn):
 
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
-        with files.reading(block.path) as stream:
-            lines = read_whole_lines(stream, block.start, block.end)
-        if lines.range_bytes < block.end - block.start:
-            raise DataError(f"{block.path}: became shorter while it was read; run again when nobody writes to it")
         spec = self._job.spec
-        examples = validate(parse_jsonl(lines.data, fields_of(spec), lines.offset), spec)
+        pieces = [_read(piece) for piece in block.pieces]
+        joined = join_lines(pieces)
+        raw = parse_jsonl(joined.data, fields_of(spec), joined.base_offset)
+        examples = validate(raw, spec)
+        source = joined.piece_of(examples.lines)
+        offsets, lines = joined.positions(examples.offsets, examples.lines)
+        rejected = joined.place(examples.rejected, [piece.path for piece in block.pieces])
+        examples = replace(examples, offsets=offsets, lines=lines, rejected=rejected)
         record_places = places(examples.ids, spec.split.salt)
-        splits = _splits(self._job, block, record_places.share)
+        splits = _splits(self._job, block, source, record_places.share)
         path = self._job.staged_path(block.index)
-        columns = _columns(examples)
+        columns = {SOURCE: _sources(block, source)} | _columns(examples)
         columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(record_places.order)}
         files.write(path, _arrow_file(columns))
-        if examples.rejected:
-            content = dump_rejected(item.placed(block.path, 0) for item in examples.rejected)
+        if rejected:
+            content = dump_rejected(rejected)
             files.write(self._job.rejected_path(block.index, "stage"), content)
-        yield StagedBlock(block.index, path, block.path)
+        yield StagedBlock(block.index, path)
         train = splits == self._job.splits.index(TRAIN)
         analysis = _analyse(examples, spec, train, columns)
         counted = _count_tokens(train, columns, spec)
         write_token_counts(self._job.tokens_path(block.index), list(counted.values()))
         analysis.distinct.update({name: table.num_rows for name, table in counted.items()})
-        analysis.blocks[block.index] = BlockSummary(examples.line_count, examples.read, lines.digest)
-        analysis.reject(block.index, (item.placed(block.path, 0) for item in examples.rejected))
+        digests = tuple(piece.digest for piece in pieces)
+        analysis.blocks[block.index] = BlockSummary(joined.lines_of(raw), joined.records_of(raw), digests)
+        analysis.reject(block.index, rejected)
         yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
 
 
-def _splits(job: Job, block: Block, share: Any) -> Int64s:
-    if block.split and block.split not in job.fractions:
-        return np.full(len(share), job.splits.index(block.split), np.int64)
-    return assign_splits(share, job.fractions)
+def _read(piece: Piece) -> WholeLines:
+    with files.reading(piece.path) as stream:
+        lines = read_whole_lines(stream, piece.start, piece.end)
+    if lines.range_bytes < piece.bytes:
+        raise DataError(f"{piece.path}: became shorter while it was read; run again when nobody writes to it")
+    return lines
+
+
+def _splits(job: Job, block: Block, source: Int64s, share: Any) -> Int64s:
+    """Returns the split of each record; `source` is its piece."""
+    whole = {name: i for i, name in enumerate(job.splits) if name not in job.fractions}
+    indices = np.array([whole.get(piece.split, -1) for piece in block.pieces])[source]
+    return np.where(indices < 0, assign_splits(share, job.fractions), indices)
+
+
+def _sources(block: Block, source: Int64s) -> pa.DictionaryArray:
+    """Returns the file of each record."""
+    paths = pa.array([piece.path for piece in block.pieces], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(source.astype(np.int16)), paths)
 
 
 def bucket_lengths(lengths: dict[str, Int64s], spec: DatasetSpec) -> Int64s:

@@ -22,8 +22,8 @@ from schemas.records.rejected import Rejected, excerpt
 Int64s = npt.NDArray[np.int64]
 
 _NEWLINE, _OPEN, _CLOSE, _RETURN = b"\n{}\r"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_GROUP_SIZES = (64, 1)  # lines read together after a larger group failed
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_GROUP_SIZES = (256, 32, 4, 1)  # lines read together after a larger group failed
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def parse_jsonl(data: bytes, fields: list[Field], base_offset: int = 0) -> RawBl
 
 def _split_lines(data: bytes, base_offset: int) -> tuple[_Lines, int]:
     """Returns the lines that are not blank, and how many there are with the blank ones."""
-    mark = len(_BYTE_ORDER_MARK) if base_offset == 0 and data.startswith(_BYTE_ORDER_MARK) else 0
+    mark = len(BYTE_ORDER_MARK) if base_offset == 0 and data.startswith(BYTE_ORDER_MARK) else 0
     view = np.frombuffer(data, np.uint8)
     newlines = np.flatnonzero(view == _NEWLINE)
     starts = np.concatenate([[mark], newlines + 1])
@@ -160,7 +160,7 @@ def _read(lines: _Lines, fields: list[Field], data: bytes | None) -> Iterator[tu
 
 def _read_group(lines: _Lines, fields: list[Field], data: bytes | None) -> pa.Table | None:
     """Returns the table of a group of lines, or None where Arrow cannot read every one."""
-    content = lines.joined() if data is None else data.removeprefix(_BYTE_ORDER_MARK)
+    content = lines.joined() if data is None else data.removeprefix(BYTE_ORDER_MARK)
     table = _read_objects(content, fields, _choose_types(lines.text(0), fields))
     if table is None or table.num_rows != len(lines):
         return None

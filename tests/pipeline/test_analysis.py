@@ -1,5 +1,6 @@
 import pickle
 from collections import Counter
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.analysis import Analysis, BlockSummary, MergeAnalyses, first_offenders
+from pipeline.blocks import Block, Piece
 from pipeline.moments import moments_of
 from schemas.records.rejected import Rejected
 
@@ -33,7 +35,7 @@ def blocks(draw: Any) -> list[dict[str, Any]]:
 def analysis_of(index: int, block: dict[str, Any]) -> Analysis:
     records = len(block["tokens"]) + len(block["reasons"]) + block["dropped"]
     analysis = Analysis(
-        blocks={index: BlockSummary(records + 1, records, bytes([index]) * 32)},
+        blocks={index: BlockSummary((records + 1,), (records,), (bytes([index]) * 32,))},
         dropped=Counter({"empty text": block["dropped"]}),
         bucket_lengths=Counter(len(text) for text in block["tokens"]),
         distinct=Counter({"text": len(set(block["tokens"]))}),
@@ -135,10 +137,22 @@ def test_nothing_was_found_out_about_no_block() -> None:
 def test_first_offenders_are_the_first_by_block_and_position() -> None:
     items = [(block, rejected(block, line, "r")) for block in (2, 0, 1) for line in (3, 1)]
     assert [(block, item.line) for block, item in first_offenders(items)] == [(0, 1), (0, 3), (1, 1)]
+    files = [(0, replace(rejected(0, line, "r"), path=path)) for path in ("b", "a") for line in (3, 1)]
+    assert [(item.path, item.line) for _, item in first_offenders(files)] == [("a", 1), ("a", 3), ("b", 1)]
 
 
 def test_first_lines_count_each_file_from_zero() -> None:
-    summaries = {i: BlockSummary(count, 0, b"") for i, count in enumerate((4, 0, 3, 5, 2))}
-    analysis = Analysis(blocks=summaries)
-    assert analysis.first_lines(["a", "a", "a", "b", "b"]) == {0: 0, 1: 4, 2: 4, 3: 0, 4: 5}
-    assert Analysis().first_lines(["a", "a"]) == {0: 0, 1: 0}
+    names = ("a", "a", "abc", "c")
+    blocks = [Block(i, tuple(Piece(name, 0, 1, "") for name in inside)) for i, inside in enumerate(names)]
+    counts: list[tuple[int, ...]] = [(4,), (0,), (3, 5, 2), (7,)]
+    analysis = Analysis(blocks={i: BlockSummary(of, of, (b"",) * len(of)) for i, of in enumerate(counts)})
+    assert analysis.first_lines(blocks) == {
+        (0, "a"): 0,
+        (1, "a"): 4,
+        (2, "a"): 4,
+        (2, "b"): 0,
+        (2, "c"): 0,
+        (3, "c"): 2,
+    }
+    assert Analysis().first_lines(blocks[:2]) == {(0, "a"): 0, (1, "a"): 0}
+    assert analysis.read == 21

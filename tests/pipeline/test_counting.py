@@ -35,9 +35,9 @@ def job_of(folder: Path, blocks: int) -> Job:
     return make_job(SPEC, source, folder / "out", block_bytes=size)
 
 
-def run(job: Job, distinct: Counter[str], threads: int) -> list[CountedTokens]:
+def run(job: Job, distinct: Counter[str], blocks: int, threads: int) -> list[CountedTokens]:
     counter = _Count(job)
-    return [found for task in plan_counting(distinct, threads) for found in counter.work(task)]
+    return [found for task in plan_counting(distinct, blocks, threads) for found in counter.work(task)]
 
 
 @given(st.lists(st.tuples(words, words), min_size=1, max_size=5), st.integers(1, 9), st.integers(1, 40))
@@ -46,7 +46,7 @@ def test_any_blocks_and_any_tasks_count_the_same(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder, mock.patch("pipeline.plan._MOST_ROWS", most):
         job = job_of(Path(folder), len(blocks))
-        found = load_candidates(run(job, stage_counts(job, blocks), threads))
+        found = load_candidates(run(job, stage_counts(job, blocks), len(blocks), threads))
     for name, column in (("text", 0), ("label", 1)):
         expected = Counter(word for block in blocks for word in block[column])
         assert (found[name].tokens, found[name].distinct) == (expected.total(), len(expected))
@@ -66,7 +66,7 @@ def test_a_part_is_ranked_and_cut(tmp_path: Path) -> None:
     distinct = stage_counts(
         job, [(["a", "b", "b", "c", "c", "d", "d", "e", "e", "e", "f", "f"], ["x"]), (["c", "a", "g"], ["y", "x"])]
     )
-    text, label = run(job, distinct, threads=1)
+    text, label = run(job, distinct, 2, threads=1)
     assert (text.name, text.tokens, text.distinct, label.name, label.tokens, label.distinct) == (
         "text",
         15,
@@ -82,7 +82,7 @@ def test_a_part_is_ranked_and_cut(tmp_path: Path) -> None:
 
 @given(st.dictionaries(st.sampled_from("abc"), st.integers(0, 10**9)), st.integers(1, 64))
 def test_every_partition_of_every_column_is_in_one_task(distinct: dict[str, int], threads: int) -> None:
-    tasks = plan_counting(distinct, threads)
+    tasks = plan_counting(distinct, 3, threads)
     assert [task.number for task in tasks] == list(range(len(tasks)))
     for name in distinct:
         partitions = [partition for task in tasks if task.name == name for partition in task.partitions]
@@ -104,12 +104,12 @@ def test_every_partition_of_every_column_is_in_one_task(distinct: dict[str, int]
     ],
 )
 def test_a_large_count_is_shared_out(rows: int, threads: int, tasks: int) -> None:
-    assert len(plan_counting({"text": rows}, threads)) == tasks
+    assert len(plan_counting({"text": rows}, 1, threads)) == tasks
 
 
 def test_a_task_is_a_part_of_one_column() -> None:
-    assert plan_counting({"text": 2_000_000, "label": 2}, 1) == [
-        CountingTask(0, "text", range(16)),
-        CountingTask(1, "text", range(16, 32)),
-        CountingTask(2, "label", range(32)),
+    assert plan_counting({"text": 2_000_000, "label": 2}, 7, 1) == [
+        CountingTask(0, "text", range(16), 7),
+        CountingTask(1, "text", range(16, 32), 7),
+        CountingTask(2, "label", range(32), 7),
     ]

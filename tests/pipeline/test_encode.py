@@ -159,7 +159,7 @@ def strange_labels(tmp_path: Path) -> Job:
     train = write_jsonl(tmp_path / "a.jsonl", [{"id": str(i), "label": "xy"[i % 2], **row} for i in range(40)])
     labels = ["x", "new", "y", "ünknown"]
     test = write_jsonl(tmp_path / "b.jsonl", [b"", *({"id": f"t{name}", "label": name, **row} for name in labels)])
-    return make_job(spec, [train, f"test={test}"], tmp_path / "out", block_bytes=1 << 20)
+    return make_job(spec, [train, f"test={test}"], tmp_path / "out", block_bytes=Path(train).stat().st_size)
 
 
 def encode_second(job: Job) -> tuple[Segment, WrittenFacts]:
@@ -203,7 +203,7 @@ def test_a_block_of_which_nothing_is_left_has_no_segment(tmp_path: Path) -> None
     spec = "sequences: {text: {type: tokens, tokenizer: words}}\nlabel: {type: class}"
     train = write_jsonl(tmp_path / "a.jsonl", [{"text": "a", "label": "x"}] * 3)
     test = write_jsonl(tmp_path / "b.jsonl", [{"text": "a", "label": "z"}])
-    job = make_job(spec, [f"train={train}", f"test={test}"], tmp_path / "out")
+    job = make_job(spec, [f"train={train}", f"test={test}"], tmp_path / "out", block_bytes=Path(train).stat().st_size)
     _, analysis = stage(job, 0)
     staged, _ = stage(job, 1)
     outputs = list(_EncodeBlock(job).work(staged, write_plan(plan_of(job, analysis), job.output)))

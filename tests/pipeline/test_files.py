@@ -80,15 +80,17 @@ def test_a_path_of_another_filesystem_is_not_local(path: str) -> None:
     assert not files.is_local(path)
     assert not files.is_folder(path)
     assert not files.is_file(path)
-    assert files.identity(path) == path
+    assert files.identities([path]) == [path]
 
 
 def test_all_names_of_a_file_have_one_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "link").symlink_to("file")
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "folder").symlink_to("sub/..")
     monkeypatch.chdir(tmp_path)
-    names = ["file", "./file", "link", str(tmp_path / "sub" / ".." / "file")]
-    assert {files.identity(name) for name in names} == {str((tmp_path / "file").resolve())}
+    names = ["file", "./file", "link", "folder/file", "folder/link", str(tmp_path / "sub" / ".." / "file")]
+    assert set(files.identities(names)) == {str((tmp_path / "file").resolve())}
 
 
 def test_deleting(tmp_path: Path) -> None:

@@ -159,7 +159,7 @@ def test_a_job_from_settings(tmp_path: Path) -> None:
     assert job.spec == SPEC
     assert (job.output, job.max_rejected, job.spec_text) == (f"{tmp_path}/out", 0.25, "text")
     assert (job.block_bytes, job.splits) == (BLOCK_BYTES, ["train", "validation"])
-    assert [block.path for block in job.blocks()] == [path]
+    assert [piece.path for block in job.blocks() for piece in block.pieces] == [path]
     assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{6}", job.run)
     again = plan_job(SPEC, [path], str(tmp_path / "out"))
     assert again.run != job.run

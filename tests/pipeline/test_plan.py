@@ -23,7 +23,7 @@ buckets: {count: 2}
 
 def analysed(read: int, rejected: dict[str, int] | None = None, dropped: int = 0, train: int = 0) -> Analysis:
     return Analysis(
-        blocks={0: BlockSummary(read, read, b"")},
+        blocks={0: BlockSummary((read,), (read,), (b"",))},
         rejected=Counter(rejected or {}),
         dropped=Counter({"empty text": dropped} if dropped else {}),
         train_records=train,

@@ -1,5 +1,6 @@
 """Whole data sets on the embedded runner: what they hold, and what that does not depend on."""
 
+import hashlib
 import random
 from collections import Counter
 from pathlib import Path
@@ -14,14 +15,18 @@ from schemas.buckets import bucket_index, plan_buckets
 from schemas.errors import UsageError
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
+from schemas.records.blocks import file_digest
 from schemas.spec import parse_spec
 from tests.pipeline.conftest import Written
 from tests.pipeline.helpers import (
     FULL_SIZE,
     REVIEW_SPEC,
+    jsonl,
+    make_job,
     prepare,
     published_tree,
     read_dataset,
+    run_job,
     tree,
     write_jsonl,
 )
@@ -143,6 +148,31 @@ def test_the_order_and_the_names_of_files_change_nothing(reviews: Written, tmp_p
     assert sum(file.records for file in manifest.inputs) == 150
     assert manifest.data_fingerprint == reviews.manifest.data_fingerprint
     assert manifest.fingerprint != reviews.manifest.fingerprint
+
+
+@pytest.mark.parametrize("block_bytes", [700, FULL_SIZE])
+def test_a_file_for_each_record_changes_nothing(reviews: Written, tmp_path: Path, block_bytes: int) -> None:
+    """Several files share a block: some empty, some without a last newline or with a byte order mark."""
+    for i, record in enumerate(reviews.records):
+        content = jsonl([record])
+        content = b"\xef\xbb\xbf" + content if i % 5 == 0 else content
+        (tmp_path / f"{i:03d}.jsonl").write_bytes(content.removesuffix(b"\n") if i % 3 else content)
+    for i in (0, 77, 149):
+        (tmp_path / f"{i:03d}-empty.jsonl").write_bytes(b"")
+    patterns = [str(tmp_path / "?[0-4]*.jsonl"), str(tmp_path / "?[5-9]*.jsonl")]
+    settings = {"block_bytes": block_bytes, "shard_bytes": SHARD_BYTES}
+    job = make_job(REVIEW_SPEC, patterns, tmp_path / "data", **settings)
+    assert len(job.inputs) == 153
+    assert len(job.blocks()) < (2 if block_bytes == FULL_SIZE else 75)
+    manifest = run_job(job)
+    assert manifest.data_fingerprint == reviews.manifest.data_fingerprint
+    assert manifest.shards == reviews.manifest.shards
+    for file in manifest.inputs:
+        content = Path(file.path).read_bytes()
+        assert (file.records, file.bytes) == (bool(content), len(content))
+        assert file.digest == file_digest([hashlib.sha256(content).digest()] if content else [])
+    again = prepare(REVIEW_SPEC, patterns[::-1], tmp_path / "again", **settings)
+    assert again.fingerprint == manifest.fingerprint
 
 
 @pytest.mark.parametrize("shard_bytes", [200, 1 << 27])

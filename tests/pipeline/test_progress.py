@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from pipeline import progress
-from pipeline.job import InputFile, Job
+from pipeline.blocks import InputFile
+from pipeline.job import Job
 from pipeline.progress import ShowProgress
 from tests.pipeline.helpers import quiet
 

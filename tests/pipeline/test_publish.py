@@ -64,7 +64,9 @@ def test_late_rejects_are_added_to_neither_side() -> None:
     """Both are shared by all that use them as a side input."""
     early, late = (Rejected("a", 0, 1, reason, "", "") for reason in ("wrong_type", "unknown_label"))
     analysis = Analysis(
-        blocks={0: BlockSummary(9, 9, b"")}, rejected=Counter(wrong_type=1), offenders={"wrong_type": [(0, early)]}
+        blocks={0: BlockSummary((4, 5), (4, 5), (b"", b""))},
+        rejected=Counter(wrong_type=1),
+        offenders={"wrong_type": [(0, early)]},
     )
     written = WrittenFacts(rejected=Counter(unknown_label=2), offenders={"unknown_label": [(0, late)]})
     for _ in range(2):

@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.analysis import Analysis, BlockSummary
-from pipeline.job import InputFile, Job
+from pipeline.blocks import InputFile
+from pipeline.job import Job
 from pipeline.rejects import describe_offenders, gather_rejected
 from schemas.records.rejected import Rejected, dump_rejected
 
@@ -16,7 +17,7 @@ def job(tmp_path: Path) -> Job:
     return Job(b"", inputs, {}, output=str(tmp_path), run="run", block_bytes=10)
 
 
-ANALYSIS = Analysis(blocks={0: BlockSummary(4, 4, b""), 1: BlockSummary(3, 3, b""), 2: BlockSummary(2, 2, b"")})
+ANALYSIS = Analysis(blocks={i: BlockSummary((lines,), (lines,), (b"",)) for i, lines in enumerate((4, 3, 2))})
 
 
 def rejected(path: str, offset: int, line: int, reason: str = "wrong_type") -> Rejected:

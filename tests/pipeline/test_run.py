@@ -157,6 +157,44 @@ def test_records_rejected_by_encoding_are_published_as_such(tmp_path: Path) -> N
     assert tree(tmp_path / "data") == published_tree(manifest)
 
 
+@pytest.mark.parametrize("block_bytes", [25, 80, 1 << 20])
+def test_rejected_records_of_files_that_share_a_block(tmp_path: Path, block_bytes: int) -> None:
+    """Each has its own file, position and line, and each file its own split."""
+    row, new = {"text": "a b", "stars": 0}, {"text": "a", "stars": "new"}
+    contents: dict[str, list[Any]] = {
+        "00": [],
+        "01": [row, b"oops", row],
+        "02 test": [new, row, b"", b"{", new],
+        "03": [b"\xef\xbb\xbf[1]", row],
+        "04 test": [b"\xef\xbb\xbf", new],
+        "05": [row, {"text": "a"}],
+    }
+    patterns = []
+    for i, (name, rows) in enumerate(contents.items()):
+        path = write_jsonl(tmp_path / f"{name}.jsonl", rows)
+        if i % 2:
+            Path(path).write_bytes(Path(path).read_bytes().removesuffix(b"\n"))
+        patterns.append(("test=" if "test" in name else "train=") + path)
+    spec = UNKNOWN_SPEC.replace("id: id\n", "") + "\nsplit: {fractions: {train: 1.0}}"
+    manifest = prepare(spec, patterns, tmp_path / "data", max_rejected=9, block_bytes=block_bytes)
+    rows = [json.loads(line) for line in (tmp_path / "data" / manifest.rejected_files[0].path).read_text().splitlines()]
+    assert [(Path(row["file"]).stem, row["line"], row["reason"]) for row in rows] == [
+        ("01", 2, "invalid_json"),
+        ("02 test", 1, "unknown_label"),
+        ("02 test", 4, "invalid_json"),
+        ("02 test", 5, "unknown_label"),
+        ("03", 1, "not_an_object"),
+        ("04 test", 2, "unknown_label"),
+        ("05", 2, "missing_field"),
+    ]
+    for row in rows:
+        lines = Path(row["file"]).read_bytes().split(b"\n")
+        mark = 3 if (Path(row["file"]).stem, row["line"]) == ("03", 1) else 0
+        assert row["offset"] == sum(len(line) + 1 for line in lines[: row["line"] - 1]) + mark
+    assert {name: entry.records for name, entry in manifest.statistics.items()} == {"train": 4, "test": 1}
+    assert [file.records for file in manifest.inputs] == [0, 3, 4, 2, 1, 2]
+
+
 @pytest.fixture
 def old(reviews: Written, tmp_path: Path) -> Path:
     """A data set to replace, with names that the next one does not have."""

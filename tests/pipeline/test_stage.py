@@ -1,3 +1,4 @@
+import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from pipeline.analysis import Analysis
 from pipeline.job import Job
 from pipeline.stage import StagedBlock, _StageBlock, bucket_lengths
 from pipeline.token_files import PARTITIONS, read_token_counts
+from schemas.errors import DataError
 from schemas.spec import parse_spec
 from tests.pipeline.helpers import make_job, staged_files, write_jsonl
 
@@ -41,10 +43,11 @@ def test_a_block_is_staged_by_columns(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", RECORDS)
     job = make_job(SPEC, f"train={source}", tmp_path / "out", block_bytes=1 << 20)
     staged, _ = stage(job)
-    assert staged == StagedBlock(0, job.staged_path(0), source)
+    assert staged == StagedBlock(0, job.staged_path(0))
     columns = batch(staged).to_pydict()
     lines = Path(source).read_bytes().split(b"\n")
     assert columns["id"] == ["a", "b"]
+    assert columns["source"] == [source, source]
     assert columns["offset"] == [0, sum(len(line) + 1 for line in lines[:3])]
     assert columns["line"] == [0, 3]
     assert columns["sequence:text"] == [["x", "y", "x"], ["y"]]
@@ -77,7 +80,7 @@ def test_what_is_found_out_about_a_block(tmp_path: Path) -> None:
     job = make_job(SPEC + "split: {fractions: {train: 1.0}}", source, tmp_path / "out", block_bytes=1 << 20)
     _, analysis = stage(job)
     assert (analysis.read, analysis.examples, analysis.train_records) == (3, 2, 2)
-    assert analysis.blocks[0].line_count == 4
+    assert analysis.blocks[0].line_counts == (4,)
     assert analysis.rejected == Counter(invalid_json=1)
     [(block, offender)] = analysis.offenders["invalid_json"]
     assert (block, offender.path, offender.line) == (0, source, 3)
@@ -105,7 +108,35 @@ def test_a_block_in_which_no_line_begins(tmp_path: Path) -> None:
     job = make_job(SPEC, source, tmp_path / "out", block_bytes=8)
     staged, analysis = stage(job, 1)
     assert batch(staged).num_rows == 0
-    assert (analysis.read, analysis.blocks[1].line_count, analysis.train_records) == (0, 0, 0)
+    assert (analysis.read, analysis.blocks[1].line_counts, analysis.train_records) == (0, (0,), 0)
+
+
+def test_files_that_share_a_block(tmp_path: Path) -> None:
+    sources = [write_jsonl(tmp_path / f"{i}.jsonl", RECORDS[i:]) for i in range(3)]
+    patterns = [f"{split}={source}" for split, source in zip(("train", "test", "more"), sources, strict=True)]
+    spec = SPEC + "split: {fractions: {train: 1.0}}"
+    job = make_job(spec, patterns, tmp_path / "out", block_bytes=1 << 20)
+    staged, analysis = stage(job)
+    columns = batch(staged).to_pydict()
+    assert columns["source"] == [sources[0], *sources]
+    assert columns["line"] == [0, 3, 2, 1]
+    assert [job.splits[i] for i in columns["split"]] == ["train", "train", "test", "more"]
+    summary = analysis.blocks[0]
+    assert (summary.line_counts, summary.records) == ((4, 3, 2), (3, 2, 2))
+    assert summary.digests == tuple(hashlib.sha256(Path(source).read_bytes()).digest() for source in sources)
+    assert (analysis.read, analysis.train_records) == (7, 2)
+    offenders = [(block, item.path, item.line) for block, item in analysis.offenders["invalid_json"]]
+    assert offenders == [(0, source, 3 - i) for i, source in enumerate(sources)]
+
+
+def test_a_file_that_became_shorter_is_named(tmp_path: Path) -> None:
+    sources = [write_jsonl(tmp_path / f"{i}.jsonl", RECORDS) for i in range(3)]
+    job = make_job(SPEC, sources, tmp_path / "out", block_bytes=1 << 20)
+    content = Path(sources[1]).read_bytes()
+    Path(sources[1]).write_bytes(content[:-1])
+    with pytest.raises(DataError) as caught:
+        stage(job)
+    assert str(caught.value) == (f"{sources[1]}: became shorter while it was read; run again when nobody writes to it")
 
 
 def test_the_length_that_buckets_go_by() -> None:

@@ -1,0 +1,103 @@
+"""Input files become blocks: pieces of files that are read, staged and encoded together.
+
+What a block holds follows from the files alone (their order, sizes and splits), never from the
+number of workers. A large file is cut into ranges; small ones share a block, because what a block
+costs beside its bytes (a staged file, a segment, the start of a parser) is the price of many files.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from schemas.records.blocks import byte_ranges
+from schemas.records.formats import JSONL
+
+MOST_PIECES = 4_096  # of a block: opening a file takes time, too
+
+
+class InputFile(NamedTuple):
+    """One file to read.
+
+    Attributes:
+      path: As matched.
+      bytes: Its size.
+      split: The split of all its records; empty where the fractions decide.
+      format: As `schemas.records.formats` names it.
+    """
+
+    path: str
+    bytes: int
+    split: str
+    format: str = JSONL
+
+
+class Piece(NamedTuple):
+    """One range of one file.
+
+    Attributes:
+      path: Of the file.
+      start: First byte.
+      end: The byte behind the last.
+      split: As of the file.
+    """
+
+    path: str
+    start: int
+    end: int
+    split: str
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class Block:
+    """Pieces of different files, in the order of the files.
+
+    Attributes:
+      index: Of the block in the run.
+      pieces: One or more.
+    """
+
+    index: int
+    pieces: tuple[Piece, ...]
+
+    @property
+    def bytes(self) -> int:
+        """Its size."""
+        return sum(piece.bytes for piece in self.pieces)
+
+
+def plan_blocks(inputs: Iterable[InputFile], block_bytes: int, most_pieces: int = MOST_PIECES) -> list[Block]:
+    """Returns the blocks of files: every byte of every file in one piece, in order.
+
+    A file has no more than one piece in a block, and an empty file has none at all.
+
+    Args:
+      inputs: Files in the order in which they are read.
+      block_bytes: Most bytes of a block.
+      most_pieces: Most pieces of a block.
+    """
+    pieces = (piece for file in inputs for piece in _pieces_of(file, block_bytes))
+    return [Block(i, tuple(packed)) for i, packed in enumerate(_pack(pieces, block_bytes, most_pieces))]
+
+
+def _pieces_of(file: InputFile, block_bytes: int) -> list[Piece]:
+    """Returns the ranges in which a file can be read apart; another format has other ones."""
+    return [Piece(file.path, start, end, file.split) for start, end in byte_ranges(file.bytes, block_bytes)]
+
+
+def _pack(pieces: Iterable[Piece], most_bytes: int, most_pieces: int) -> Iterator[Sequence[Piece]]:
+    """Yields as many pieces at a time as fit."""
+    packed: list[Piece] = []
+    size = 0
+    for piece in pieces:
+        if packed and (size + piece.bytes > most_bytes or len(packed) == most_pieces):
+            yield packed
+            packed, size = [], 0
+        packed.append(piece)
+        size += piece.bytes
+    if packed:
+        yield packed
