@@ -12,7 +12,7 @@ import statistics
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,30 +23,32 @@ from measure import run
 from peers import HERE, ROOT, positive, prepare_corpus
 from report import table, write_section
 
-from pipeline import encode, segments, shards, stage
+from pipeline import counting, encode, segments, shards, stage
 from pipeline.analysis import Analysis
 from pipeline.inputs import plan_job
 from pipeline.job import Job
-from pipeline.plan import plan_dataset
+from pipeline.plan import plan_counting, plan_dataset
 from pipeline.split_facts import WrittenFacts
 from pipeline.vocabularies import write_plan
 from schemas.records import validate
 from schemas.spec import load_spec
 
-MERGE, PLAN, WHOLE = "merge what blocks found", "plan vocabulary and buckets, write them", "all steps"
+WHOLE = "all steps"
 READ_ONCE, WRITE_ONCE = "for comparison: read the input once", "for comparison: write the output once"
 INSIDE = "– "  # begins the name of a part of the step above
 STEPS = {
-    "read blocks, digest them": (stage, "read_whole_lines"),
+    "read blocks, digest them": (stage, "_read"),
     "parse JSON": (stage, "parse_jsonl"),
     "validate": (stage, "validate"),
     INSIDE + "cut texts into tokens, find the different ones": (validate, "tokenize"),
     INSIDE + "ids from content": (validate, "content_ids"),
     "split and order": (stage, "places"),
-    "count tokens and lengths": (stage, "_analyse"),
     "write staged blocks": (stage, "_arrow_file"),
-    MERGE: (Analysis, "merge"),
-    PLAN: (sys.modules[__name__], "plan"),
+    "count lengths": (stage, "_analyse"),
+    "count tokens of a block": (stage, "_count_tokens"),
+    "write them": (stage, "write_token_counts"),
+    "count tokens of all blocks": (counting._Count, "work"),
+    "plan vocabulary and buckets, write them": (sys.modules[__name__], "plan"),
     "encode": (encode, "encode_block"),
     INSIDE + "tokens to records": (encode, "encode_examples"),
     INSIDE + "frames with checksums": (encode, "frame"),
@@ -56,9 +58,9 @@ STEPS = {
 }
 
 
-def plan(analysis: Analysis, job: Job) -> Any:
+def plan(analysis: Analysis, counted: Iterable[counting.CountedTokens], job: Job) -> Any:
     """Plans a data set and writes its vocabularies."""
-    return write_plan(plan_dataset(analysis.compact(), job.spec), job.output)
+    return write_plan(plan_dataset(analysis, counting.load_candidates(counted), job.spec), job.output)
 
 
 class Clock:
@@ -97,7 +99,9 @@ def run_steps(job: Job) -> None:
                 staged.append(output)
             else:
                 analysis.merge(output.value)
-    planned = plan(analysis, job)
+    tasks = plan_counting(analysis.distinct, len(analysis.blocks), job.threads)
+    counted = [found for task in tasks for found in counting._Count(job).work(task)]
+    planned = plan(analysis, counted, job)
     for reference in staged:
         for output in encode._EncodeBlock(job).work(reference, planned):
             if isinstance(output, segments.Segment):

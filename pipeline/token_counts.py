@@ -8,13 +8,15 @@ import pyarrow as pa
 # Offsets of 64 bits: all tokens together may hold more than 2 GiB.
 COUNTS = pa.schema([("token", pa.large_string()), ("count", pa.int64())])
 
+_MANY_ROWS = 250_000  # fewer are not worth merging before the end
+
 
 @dataclass
 class TokenCounts:
     """A bag of tokens.
 
-    Tables are merged as soon as those waiting are as large as the merged one, so that each row is
-    merged about log2(tables) times at the most.
+    Tables are merged as soon as those waiting are many and as large as the merged one, so that each row
+    is merged about log2(tables) times at the most.
 
     Attributes:
       merged: Columns token (large_string, all different) and count (int64).
@@ -28,7 +30,7 @@ class TokenCounts:
         """Adds a table of the same columns, whose tokens may come again; returns the bag."""
         if table.num_rows:
             self.waiting.append(table)
-        if sum(waiting.num_rows for waiting in self.waiting) > self.merged.num_rows:
+        if sum(waiting.num_rows for waiting in self.waiting) > max(_MANY_ROWS, self.merged.num_rows):
             self.compact()
         return self
 

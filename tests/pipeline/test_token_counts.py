@@ -1,6 +1,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from random import Random
+from unittest import mock
 
 import pyarrow as pa
 import pytest
@@ -29,13 +30,23 @@ def table_of(pairs: list[tuple[str, int]]) -> pa.Table:
 def test_any_tables_in_any_order_count_the_same(parts: list[list[tuple[str, int]]], draw: Random) -> None:
     draw.shuffle(parts)
     bag, expected = TokenCounts(), Counter[str]()
-    for part in parts:
-        bag.add(table_of(part))
-        for token, count in part:
-            expected[token] += count
-        if draw.random() < 0.3:
-            bag.compact()
+    with mock.patch("pipeline.token_counts._MANY_ROWS", draw.choice([0, 5, 10**6])):
+        for part in parts:
+            bag.add(table_of(part))
+            for token, count in part:
+                expected[token] += count
+            if draw.random() < 0.3:
+                bag.compact()
     assert counter_of(bag) == expected
+
+
+def test_few_tables_wait_until_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.token_counts._MANY_ROWS", 3)
+    bag = TokenCounts()
+    for waiting in (2, 3, 0):
+        bag.add(table_of([("a", 1)] * (2 if waiting == 2 else 1)))
+        assert sum(table.num_rows for table in bag.waiting) == waiting
+    assert counter_of(bag) == Counter(a=4)
 
 
 def test_nothing() -> None:
@@ -56,8 +67,9 @@ class Watched(TokenCounts):
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_merging_touches_each_row_a_few_times_only(same: bool) -> None:
+def test_merging_touches_each_row_a_few_times_only(monkeypatch: pytest.MonkeyPatch, same: bool) -> None:
     """Merging at every addition would touch 200 * 201 / 2 * 50 rows of different tokens."""
+    monkeypatch.setattr("pipeline.token_counts._MANY_ROWS", 0)
     bag, rows = Watched(), 50
     for i in range(200):
         names = [f"{0 if same else i}-{j}" for j in range(rows)]
