@@ -14,10 +14,11 @@ from typing import Any
 import yaml
 
 from pipeline import files
+from pipeline.blocks import InputFile, plan_blocks
 from pipeline.field_facts import FieldFacts, collect_facts
 from pipeline.inputs import match_inputs
 from schemas.errors import DataError
-from schemas.records.blocks import BLOCK_BYTES, byte_ranges, read_whole_lines
+from schemas.records.blocks import BLOCK_BYTES, read_whole_lines
 from schemas.records.explain import parse_object
 
 _SAMPLE_BLOCKS = 16  # of 8 MiB, spread over the input
@@ -60,7 +61,7 @@ def propose(inputs: Sequence[str]) -> Proposal:
       DataError: No field of the records holds a sequence.
     """
     found = match_inputs(inputs)
-    records, bad = _sample([(file.path, file.bytes) for file in found])
+    records, bad = _sample(found)
     name = files.stem(found[0].path)
     if not records:
         raise DataError(f"{found[0].path}: holds no JSON object; a JSONL file has one on every line")
@@ -71,14 +72,14 @@ def propose(inputs: Sequence[str]) -> Proposal:
     return Proposal(_render(draft), draft.notes)
 
 
-def _sample(paths: list[tuple[str, int]]) -> tuple[list[dict[str, Any]], int]:
+def _sample(inputs: list[InputFile]) -> tuple[list[dict[str, Any]], int]:
     """Returns the records of blocks spread evenly over the input, and how many lines are bad."""
-    ranges = [(path, *ends) for path, size in paths for ends in byte_ranges(size, BLOCK_BYTES)]
-    step = max(1, -(-len(ranges) // _SAMPLE_BLOCKS))
+    blocks = plan_blocks(inputs, BLOCK_BYTES)
+    step = max(1, -(-len(blocks) // _SAMPLE_BLOCKS))
     records, bad = [], 0
-    for path, start, end in ranges[::step]:
-        with files.reading(path) as stream:
-            lines = read_whole_lines(stream, start, end).data.split(b"\n")
+    for piece in (piece for block in blocks[::step] for piece in block.pieces):
+        with files.reading(piece.path) as stream:
+            lines = read_whole_lines(stream, piece.start, piece.end).data.split(b"\n")
         for line in lines:
             record = parse_object(line) if line.strip() else {}
             bad += record is None

@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import files
+from pipeline.disk import check_space, estimate, with_need
 from pipeline.failure import find_message
 from pipeline.fit import check_fit
 from pipeline.job import RUN_NAME, Job
@@ -42,16 +43,20 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
       LengthwiseError: The input or its records are not what the spec says; nothing is published.
     """
     check_fit(job)
+    need = estimate(job)
+    disk = check_space(job, need)
     _check_writable(job)
-    console.print(_opening(job, options), highlight=False)
+    console.print(_opening(job, options, disk), highlight=False)
     started = time.monotonic()
     try:
         with interruptible() as interrupted:
             _execute(job, options, console, interrupted)
         manifest = _published(job)
+    except DataError as error:
+        _clean_up_failed(job)
+        raise with_need(error, need) from error.__cause__
     except BaseException:
-        with contextlib.suppress(OSError, LengthwiseError):  # the error itself is what has to be told
-            _sweep_failed(job)
+        _clean_up_failed(job)
         raise
     finally:
         with contextlib.suppress(OSError, LengthwiseError):
@@ -114,21 +119,20 @@ def _published(job: Job) -> Manifest:
     return parse_manifest(files.read(path), path)
 
 
-def _sweep_failed(job: Job) -> None:
+def _clean_up_failed(job: Job) -> None:
     """Removes what this run wrote and no manifest names; a data set that was there stays."""
-    path = files.join(job.output, MANIFEST_NAME)
-    try:
-        manifest = parse_manifest(files.read(path), path) if files.exists(path) else None
-    except LengthwiseError:
-        return  # written by another release: what it names is unknown, so nothing is touched
-    sweep(job.output, manifest)
+    with contextlib.suppress(OSError, LengthwiseError):  # the error itself is what has to be told
+        path = files.join(job.output, MANIFEST_NAME)
+        # Raises where it is of another release: what it names is unknown, so nothing is touched.
+        sweep(job.output, parse_manifest(files.read(path), path) if files.exists(path) else None)
 
 
-def _opening(job: Job, options: PipelineOptions) -> str:
+def _opening(job: Job, options: PipelineOptions, disk: str) -> str:
     size = sum(file.bytes for file in job.inputs)
     empty = sum(not file.bytes for file in job.inputs)
     note = f" ({empty} of them empty)" if empty else ""
-    return f"{len(job.inputs):,} file(s){note}, {size / 1e6:,.1f} MB → {job.output}; runner: {describe_runner(options)}"
+    parts = [f"{len(job.inputs):,} file(s){note}, {size / 1e6:,.1f} MB → {job.output}", disk]
+    return "; ".join([*filter(None, parts), f"runner: {describe_runner(options)}"])
 
 
 def _run_record(job: Job, options: PipelineOptions, seconds: float) -> bytes:

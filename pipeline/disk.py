@@ -1,0 +1,152 @@
+"""Disk that a run needs beside its input, and what there is of it, found out before the work.
+
+What a record takes is counted on a sample of the input. While a run lasts three things lie on the
+disk: the staged records (4 bytes for each token or number, and each different token once), the
+encoded records in segments, and the same once more in shards.
+"""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline import files
+from pipeline.blocks import Block
+from pipeline.job import Job
+from schemas.binary import byte_sizes
+from schemas.dataset_pb2 import DatasetSpec
+from schemas.errors import DataError, UsageError
+from schemas.manifest import stored_features
+from schemas.records.blocks import WholeLines, read_whole_lines
+from schemas.records.fields import LABEL, fields_of
+from schemas.records.joined import join_lines
+from schemas.records.jsonl import parse_jsonl
+from schemas.records.ragged import Ragged
+from schemas.records.validate import ExampleBlock, validate
+
+_SAMPLE_BLOCKS = 8  # spread evenly over the input
+_SAMPLE_BYTES = 1 << 16  # 64 KiB of each
+_STAGED_RECORD = 40  # bytes: where its id ends, position, line, file, split, order, label
+_STAGED_SEQUENCE = 12  # of each sequence of a record: where it ends, steps cut off
+_FRAME = 38  # of each record: frame, the message's own fields, its row of an index
+_FEATURE = 12  # of each feature of a record, beside its name and its values
+_INDEX = _NUMBER = 4  # bytes of a staged token, and of a number
+_MOST = 1.5  # times what the sample says: for input that is not alike
+
+
+class Need(NamedTuple):
+    """Bytes of disk that a run needs at a time, beside its input: as the sample says, and at most."""
+
+    likely: int
+    most: int
+
+
+def estimate(job: Job) -> Need:
+    """Returns what a run needs; reads a sample of the input, 512 KiB or the longest lines in it.
+
+    Raises:
+      DataError: A file cannot be read.
+    """
+    blocks = job.blocks()
+    lines = [lines for block in blocks[:: -(-len(blocks) // _SAMPLE_BLOCKS)] for lines in _begin_of(block)]
+    joined = join_lines(lines)
+    spec = job.spec
+    examples = validate(parse_jsonl(joined.data, fields_of(spec), joined.base_offset), spec)
+    share = len(joined.data) / sum(block.bytes for block in blocks)
+    likely = int(bytes_of(examples, spec) / share) if share else 0
+    return Need(likely, int(_MOST * likely))
+
+
+def bytes_of(examples: ExampleBlock, spec: DatasetSpec) -> int:
+    """Returns the bytes that examples take as staged records, in segments and in shards.
+
+    Args:
+      examples: Of the sample.
+      spec: A resolved spec.
+    """
+    records = len(examples)
+    ids = int(byte_sizes(examples.ids).sum())
+    staged = records * (_STAGED_RECORD + _STAGED_SEQUENCE * len(examples.sequences)) + ids
+    names = sum(_FEATURE + len(feature.name) for feature in stored_features(spec))
+    encoded = records * (_FRAME + names) + ids
+    values = {**examples.sequences, **({LABEL: examples.label} if isinstance(examples.label, Ragged) else {})}
+    for sequence in values.values():
+        value_staged, value_encoded = _values(sequence.values)
+        staged += value_staged
+        encoded += value_encoded
+    return staged + 2 * encoded
+
+
+def check_space(job: Job, need: Need) -> str:
+    """Returns a sentence about the disk, empty where the output lies on none of this machine's.
+
+    Raises:
+      UsageError: Less is free than the run is likely to need.
+    """
+    free = _free(job.output)
+    if free is None:
+        return ""
+    if free < need.likely:
+        raise UsageError(
+            f"--output {job.output}: {_size(free)} are free on its disk, and staging and output need about "
+            f"{_size(need.likely)}; free some space, or name a folder on another disk"
+        )
+    tight = "; this may be too little" if free < need.most else ""
+    return f"disk: about {_size(need.likely)}, at most {_size(need.most)}, of {_size(free)} free{tight}"
+
+
+def with_need(error: DataError, need: Need) -> DataError:
+    """Returns an error with what the run needs, where it tells of a full disk; else the same."""
+    if os.strerror(errno.ENOSPC) not in str(error):
+        return error
+    return DataError(
+        f"{error}; the run needs about {_size(need.likely)}, at most {_size(need.most)}, at a time; nothing was "
+        "published; free some space, or name a folder on another disk as --output",
+        error.details,
+    )
+
+
+def _begin_of(block: Block) -> list[WholeLines]:
+    """Returns the lines of the first bytes of a block."""
+    lines: list[WholeLines] = []
+    room = _SAMPLE_BYTES
+    for piece in block.pieces:
+        with files.reading(piece.path) as stream:
+            lines.append(read_whole_lines(stream, piece.start, min(piece.end, piece.start + room)))
+        room -= lines[-1].range_bytes
+        if room <= 0:
+            break
+    return lines
+
+
+def _values(values: pa.Array) -> tuple[int, int]:
+    """Returns the bytes of the values of a sequence, staged and encoded."""
+    if not pa.types.is_string(values.type):
+        return len(values) * _NUMBER, len(values) * _NUMBER
+    different = pc.unique(values)
+    # A varint holds 7 bits of an id in a byte.
+    width = -(-max(1, (len(different) + 2).bit_length()) // 7)
+    dictionary = int(byte_sizes(different).sum()) + _INDEX * len(different)
+    return len(values) * _INDEX + dictionary, len(values) * width
+
+
+def _free(path: str) -> int | None:
+    """Returns the bytes free where a local path lies or will lie; None where that is unknown."""
+    if not files.is_local(path):
+        return None
+    folder = Path(path).absolute()
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def _size(count: int) -> str:
+    """Returns a number of bytes in words."""
+    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"
