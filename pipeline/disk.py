@@ -1,7 +1,7 @@
 """Disk that a run needs beside its input, and what there is of it, found out before the work.
 
 What a record takes is counted on a sample of the input. While a run lasts three things lie on the
-disk: the staged records (4 bytes for each token or number, and each different token once), the
+disk: the staged records (4 bytes for each token or number, and each different token twice), the
 encoded records in segments, and the same once more in shards.
 """
 
@@ -35,6 +35,7 @@ _STAGED_SEQUENCE = 12  # of each sequence of a record: where it ends, steps cut 
 _FRAME = 38  # of each record: frame, the message's own fields, its row of an index
 _FEATURE = 12  # of each feature of a record, beside its name and its values
 _INDEX = _NUMBER = 4  # bytes of a staged token, and of a number
+_DIFFERENT = 20  # of each different token of a block, beside its bytes: where it ends, twice, and its count
 _MOST = 1.5  # times what the sample says: for input that is not alike
 
 
@@ -125,12 +126,13 @@ def _begin_of(block: Block) -> list[WholeLines]:
 
 def _values(values: pa.Array) -> tuple[int, int]:
     """Returns the bytes of the values of a sequence, staged and encoded."""
-    if not pa.types.is_string(values.type):
+    if not pa.types.is_dictionary(values.type):
         return len(values) * _NUMBER, len(values) * _NUMBER
-    different = pc.unique(values)
+    different = pc.unique(values.indices)
     # A varint holds 7 bits of an id in a byte.
     width = -(-max(1, (len(different) + 2).bit_length()) // 7)
-    dictionary = int(byte_sizes(different).sum()) + _INDEX * len(different)
+    # Each different token stands in the dictionary and among the counts.
+    dictionary = 2 * int(byte_sizes(values.dictionary.take(different)).sum()) + _DIFFERENT * len(different)
     return len(values) * _INDEX + dictionary, len(values) * width
 
 
