@@ -104,8 +104,8 @@ def with_need(error: DataError, need: Need) -> DataError:
     if os.strerror(errno.ENOSPC) not in str(error):
         return error
     return DataError(
-        f"{error}; the run needs about {_size(need.likely)}, at most {_size(need.most)}, at a time; nothing was "
-        "published; free some space, or name a folder on another disk as --output",
+        f"{error}; the run needs about {_size(need.likely)}, at most {_size(need.most)}, at a time; free some space, "
+        "or name a folder on another disk as --output",
         error.details,
     )
 
