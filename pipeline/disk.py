@@ -1,8 +1,8 @@
 """Disk that a run needs beside its input, and what there is of it, found out before the work.
 
-What a record takes is counted on a sample of the input. While a run lasts three things lie on the
-disk: the staged records (4 bytes for each token or number, and each different token twice), the
-encoded records in segments, and the same once more in shards.
+What a record takes is counted on a sample of the input. While a run lasts these lie on the disk: the
+staged records (4 bytes for each token or number), each different token up to five times, the encoded
+records in segments, and the same once more in shards.
 """
 
 import errno
@@ -35,7 +35,7 @@ _STAGED_SEQUENCE = 12  # of each sequence of a record: where it ends, steps cut 
 _FRAME = 38  # of each record: frame, the message's own fields, its row of an index
 _FEATURE = 12  # of each feature of a record, beside its name and its values
 _INDEX = _NUMBER = 4  # bytes of a staged token, and of a number
-_DIFFERENT = 20  # of each different token of a block, beside its bytes: where it ends, twice, and its count
+_DIFFERENT = 40  # of each different token of a block, beside its bytes: where it ends, and its counts
 _MOST = 1.5  # times what the sample says: for input that is not alike
 
 
@@ -105,8 +105,8 @@ def with_need(error: DataError, need: Need) -> DataError:
     if os.strerror(errno.ENOSPC) not in str(error):
         return error
     return DataError(
-        f"{error}; the run needs about {_size(need.likely)}, at most {_size(need.most)}, at a time; nothing was "
-        "published; free some space, or name a folder on another disk as --output",
+        f"{error}; the run needs about {_size(need.likely)}, at most {_size(need.most)}, at a time; free some space, "
+        "or name a folder on another disk as --output",
         error.details,
     )
 
@@ -131,8 +131,8 @@ def _values(values: pa.Array) -> tuple[int, int]:
     different = pc.unique(values.indices)
     # A varint holds 7 bits of an id in a byte.
     width = -(-max(1, (len(different) + 2).bit_length()) // 7)
-    # Each different token stands in the dictionary and among the counts.
-    dictionary = 2 * int(byte_sizes(values.dictionary.take(different)).sum()) + _DIFFERENT * len(different)
+    # In the dictionary, among the counts of the block and of all blocks, in the vocabulary and its copy.
+    dictionary = 5 * int(byte_sizes(values.dictionary.take(different)).sum()) + _DIFFERENT * len(different)
     return len(values) * _INDEX + dictionary, len(values) * width
 
 

@@ -4,6 +4,7 @@ Runners wrap what a worker raises in their own words, and remote ones lose it. S
 the message in the run's folder of failures, where the command finds it on any runner.
 """
 
+import contextlib
 import functools
 import json
 from collections.abc import Callable, Iterator
@@ -24,7 +25,8 @@ def reporting(process: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[A
         try:
             yield from process(self, *args, **kwargs)
         except LengthwiseError as error:
-            leave_message(self._job.failed, error)
+            with contextlib.suppress(LengthwiseError):  # a full disk has no room for the message either
+                leave_message(self._job.failed, error)
             raise
 
     return wrapped
