@@ -2,6 +2,7 @@
 
 import functools
 import hashlib
+import threading
 from dataclasses import dataclass
 
 from pipeline import files
@@ -11,6 +12,8 @@ from schemas.manifest_pb2 import Bucket, Moments
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
 from schemas.records.fields import LABEL
 from schemas.vocabulary import Vocabulary, dump_tokens, first_token_id, parse_tokens
+
+_loading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,14 @@ def write_plan(plan: DatasetPlan, output: str) -> PlanFiles:
     return PlanFiles(plan.buckets, tokens, plan.moments)
 
 
-@functools.lru_cache(maxsize=16)
 def load_vocabulary(path: str, first_id: int) -> Vocabulary:
     """Reads a vocabulary file, once per process. The name holds the digest, so it never goes stale."""
+    with _loading:  # or each thread that finds it missing would read it
+        return _load(path, first_id)
+
+
+@functools.lru_cache(maxsize=16)
+def _load(path: str, first_id: int) -> Vocabulary:
     return Vocabulary(parse_tokens(files.read(path), path), first_id)
 
 

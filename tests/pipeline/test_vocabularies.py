@@ -1,8 +1,11 @@
 import hashlib
 import pickle
+import threading
+import time
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from pipeline.plan import DatasetPlan, TokenPlan
 from pipeline.vocabularies import PlanFiles, load_vocabulary, write_plan
@@ -37,3 +40,26 @@ def test_workers_load_what_was_written(tmp_path: Path) -> None:
     assert loaded["text"].encode(pa.array(["", "x", "the", "a\n"])).tolist() == [4, 1, 2, 3]
     assert loaded["label"].encode(pa.array(["yes", "x", "no"])).tolist() == [1, -1, 0]
     assert load_vocabulary(*written.locations(str(tmp_path))["text"]) is loaded["text"]
+
+
+def test_threads_read_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, _ = write_plan(plan(), str(tmp_path)).locations(str(tmp_path))["text"]
+    reads = []
+    both = threading.Barrier(2)
+
+    def read_slowly(name: str) -> bytes:
+        reads.append(name)
+        time.sleep(0.05)
+        return Path(name).read_bytes()
+
+    def load() -> None:
+        both.wait()
+        load_vocabulary(path, 9)
+
+    monkeypatch.setattr("pipeline.vocabularies.files.read", read_slowly)
+    threads = [threading.Thread(target=load) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert reads == [path]

@@ -1,11 +1,13 @@
 """The order of a vocabulary, its file, and the ids it gives."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.errors import DataError
+from schemas.hashing import hash_strings
 from schemas.vocabulary import Vocabulary, as_tokens, dump_tokens, parse_tokens, ranked
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=6)
@@ -148,3 +150,34 @@ def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     except DataError:
         return
     assert parse_tokens(dump_tokens(tokens), "v.txt").to_pylist() == tokens.to_pylist()
+
+
+@pytest.mark.parametrize("hashes", ["as they are", "two for all", "one for all"])
+def test_a_large_vocabulary_is_looked_up_by_hash(hashes: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if hashes != "as they are":
+        most = 2 if hashes == "two for all" else 1
+        monkeypatch.setattr(
+            "schemas.vocabulary.hash_strings", lambda tokens: (hash_strings(tokens) % np.uint64(most)).astype(np.uint64)
+        )
+    tokens = [f"w{i}" for i in range(100)] + ["", "\0", "東京"]
+    vocabulary = Vocabulary(strings(tokens), first_id=2)
+    asked = ["w5", "", "w100", "東京", "\0", "w5", "x", "東", "w0"]
+    assert vocabulary.encode(strings(asked)).tolist() == [7, 102, 1, 104, 103, 7, 1, 1, 2]
+    assert vocabulary.encode(strings(["zz", *asked])[1:]).tolist() == [7, 102, 1, 104, 103, 7, 1, 1, 2]
+    assert vocabulary.encode(strings([])).tolist() == []
+    assert vocabulary.encode(pa.array(["w1", None], pa.string())).tolist() == [3, 1]
+
+
+def test_tokens_that_share_a_hash_may_stand_in_one_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.vocabulary.hash_strings", lambda tokens: np.zeros(len(tokens), np.uint64))
+    assert parse_tokens(b"a\nb\nc\n", "v.txt").to_pylist() == ["a", "b", "c"]
+    with pytest.raises(DataError, match="line 3: 'a' stands there twice"):
+        parse_tokens(b"a\nb\na\nb\n", "v.txt")
+
+
+def test_a_file_of_more_than_arrow_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schemas.vocabulary._MOST_BYTES", 6)
+    assert parse_tokens(b"a\nb\nc\n", "v.txt").to_pylist() == ["a", "b", "c"]
+    with pytest.raises(DataError) as raised:
+        parse_tokens(b"abc\nab\n", "v.txt")
+    assert str(raised.value) == "vocabulary v.txt: holds 7 bytes; 2 GiB is the most; write the data set again"
