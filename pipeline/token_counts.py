@@ -21,16 +21,19 @@ class TokenCounts:
     Attributes:
       merged: Columns token (large_string, all different) and count (int64).
       waiting: Tables of the same columns, not yet merged.
+      waiting_rows: Of all of these.
     """
 
     merged: pa.Table = field(default_factory=COUNTS.empty_table)
     waiting: list[pa.Table] = field(default_factory=list)
+    waiting_rows: int = 0
 
     def add(self, table: pa.Table) -> "TokenCounts":
         """Adds a table of the same columns, whose tokens may come again; returns the bag."""
         if table.num_rows:
             self.waiting.append(table)
-        if sum(waiting.num_rows for waiting in self.waiting) > max(_MANY_ROWS, self.merged.num_rows):
+            self.waiting_rows += table.num_rows
+        if self.waiting_rows > max(_MANY_ROWS, self.merged.num_rows):
             self.compact()
         return self
 
@@ -42,5 +45,5 @@ class TokenCounts:
             # As floats, which hold whole numbers below 2^53 exactly.
             sums = np.bincount(encoded.indices.to_numpy(), table["count"].to_numpy(), len(encoded.dictionary))
             self.merged = pa.table({"token": encoded.dictionary, "count": sums.astype(np.int64)}, schema=COUNTS)
-            self.waiting = []
+            self.waiting, self.waiting_rows = [], 0
         return self

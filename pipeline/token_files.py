@@ -14,16 +14,12 @@ import pyarrow as pa
 
 from pipeline import files
 from pipeline.token_counts import COUNTS
-from schemas.binary import contents
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.hashing import hash_strings
 from schemas.records.fields import LABEL
 from schemas.spec import NUMBER, token_sequences
 
 PARTITIONS = 32
-Hashes = npt.NDArray[np.uint64]
-_WORD_BYTES = 8
-_MASKS: Hashes = np.array([2 ** (8 * size) - 1 for size in range(_WORD_BYTES + 1)], np.uint64)  # of its first bytes
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio
 _SHIFT = np.uint64(64 - (PARTITIONS - 1).bit_length())
 
 
@@ -34,26 +30,8 @@ def token_columns(spec: DatasetSpec) -> list[str]:
 
 
 def partition_of(tokens: pa.Array) -> npt.NDArray[np.int64]:
-    """Returns the partition of each token, int64, (n,), in [0, PARTITIONS).
-
-    Its length and four words of eight bytes, the first, the last and two between, are mixed by
-    multiplication (Knuth, The Art of Computer Programming, volume 3, 6.4): enough to share tokens out,
-    the same on every machine, and of a bounded cost for a token of any length.
-
-    Args:
-      tokens: string, (n,).
-    """
-    data, offsets = contents(tokens)
-    starts, sizes = offsets[:-1].astype(np.int64), np.diff(offsets).astype(np.int64)
-    padded = np.concatenate([data, np.zeros(_WORD_BYTES, np.uint8)])
-    words: Hashes = np.ndarray(len(data) + 1, "<u8", padded, strides=(1,))  # from every byte on
-    masks = _MASKS[np.minimum(sizes, _WORD_BYTES)]
-    last = np.maximum(sizes - _WORD_BYTES, 0)
-    hashes = sizes.astype(np.uint64) * _MULTIPLIER
-    for third in range(4):
-        hashes ^= hashes >> np.uint64(32)
-        hashes = (hashes + (words[starts + last * third // 3] & masks)) * _MULTIPLIER
-    partitions: npt.NDArray[np.int64] = (hashes >> _SHIFT).astype(np.int64)
+    """Returns the partition of each token, string, (n,): int64, (n,), in [0, PARTITIONS)."""
+    partitions: npt.NDArray[np.int64] = (hash_strings(tokens) >> _SHIFT).astype(np.int64)
     return partitions
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.binary import contents
+from schemas.binary import Bytes, contents
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -32,24 +32,37 @@ def hash_strings(strings: pa.StringArray) -> Hashes:
     start = 0
     while start < len(hashes):
         end = int(np.searchsorted(offsets, offsets[start] + _CHUNK_BYTES, side="right")) - 1
-        end = max(start + 1, end)  # a string that is longer than a chunk is one of its own
-        inside = offsets[start : end + 1]
-        hashes[start:end] = _hash_chunk(data[inside[0] : inside[-1]], inside - inside[0])
+        if end > start:
+            inside = offsets[start : end + 1]
+            hashes[start:end] = _polynomials(data[inside[0] : inside[-1]], inside - inside[0])
+        else:
+            end = start + 1
+            hashes[start] = _long_polynomial(data[offsets[start] : offsets[end]])
         start = end
-    return hashes
+    return _mixed(hashes)
 
 
-def _hash_chunk(data: npt.NDArray[np.uint8], offsets: npt.NDArray[np.int32]) -> Hashes:
+def _polynomials(data: Bytes, offsets: npt.NDArray[np.int32]) -> Hashes:
     # Sums over all bytes before each position, so that a string is a difference; its first byte then has the
     # power of its place in the chunk, which the inverse takes off again. All of it modulo 2^64.
-    powers, inverses = _powers() if len(data) <= _CHUNK_BYTES else (_power_table(_BASE, len(data)), None)
-    sums = np.zeros(len(data) + 1, np.uint64)
-    terms = data.astype(np.uint64)
-    terms += 1
-    terms *= powers[: len(data)]
-    np.cumsum(terms, out=sums[1:])
-    polynomials = sums[offsets[1:]] - sums[offsets[:-1]]
-    return _mixed(polynomials if inverses is None else polynomials * inverses[offsets[:-1]])
+    powers, inverses = _powers()
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(_terms(data, powers))])
+    polynomials: Hashes = (sums[offsets[1:]] - sums[offsets[:-1]]) * inverses[offsets[:-1]]
+    return polynomials
+
+
+def _long_polynomial(data: Bytes) -> np.uint64:
+    """Returns the sum over one string, chunk by chunk."""
+    powers, _ = _powers()
+    total, power = 0, 1
+    for start in range(0, len(data), _CHUNK_BYTES):
+        total += power * int(_terms(data[start : start + _CHUNK_BYTES], powers).sum())
+        power = power * pow(_BASE, _CHUNK_BYTES, 1 << 64) % (1 << 64)
+    return np.uint64(total % (1 << 64))
+
+
+def _terms(data: Bytes, powers: Hashes) -> Hashes:
+    return (data.astype(np.uint64) + np.uint64(1)) * powers[: len(data)]
 
 
 @functools.cache

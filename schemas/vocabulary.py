@@ -139,7 +139,7 @@ def as_tokens(column: pa.ChunkedArray, name: str) -> pa.StringArray:
     Raises:
       DataError: They hold more than a vocabulary can.
     """
-    size = pc.sum(pc.binary_length(column)).as_py() or 0
+    size = (pc.sum(pc.binary_length(column)).as_py() or 0) + len(column)  # with the newlines of the file
     if size > _MOST_BYTES:
         raise DataError(
             f"'{name}': the tokens of the vocabulary hold {size:,} bytes, {_MOST_BYTES:,} is the most; "
