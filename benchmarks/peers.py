@@ -257,5 +257,16 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def positive_number(text: str) -> float:
+    """Returns an argument of the command line as a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is no size; it must be a number above 0, such as 0.02")
+    return number
+
+
 if __name__ == "__main__":
     sys.exit(main())
