@@ -156,7 +156,7 @@ def result_text(results: Sequence[Extreme]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; returns its exit code."""
-    parser = command_parser("Run the project over extreme inputs.", records=0)
+    parser = command_parser("Run the project over extreme inputs.")
     parser.add_argument("--scale", type=positive_number, default=1.0, metavar="X", help="size of the inputs (1 = full)")
     options = parser.parse_args(arguments)
     results = try_all(options.scale, options.cache.resolve())

@@ -231,12 +231,13 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     return options
 
 
-def command_parser(description: str, records: int) -> argparse.ArgumentParser:
+def command_parser(description: str, records: int = 0, writes: bool = True) -> argparse.ArgumentParser:
     """Returns a parser with what the scripts have in common.
 
     Args:
       description: Of the script.
       records: Of its corpus, unless the command line says so; 0 where it has no such option.
+      writes: Whether it has the option `--write`.
     """
     parser = argparse.ArgumentParser(description=description)
     if records:
@@ -246,7 +247,8 @@ def command_parser(description: str, records: int) -> argparse.ArgumentParser:
     parser.add_argument(
         "--cache", type=Path, default=ROOT / ".bench", metavar="DIR", help="environments, corpora, logs (%(default)s)"
     )
-    parser.add_argument("--write", action="store_true", help="replace the section of benchmarks/README.md")
+    if writes:
+        parser.add_argument("--write", action="store_true", help="replace the section of benchmarks/README.md")
     return parser
 
 

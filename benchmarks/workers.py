@@ -80,7 +80,9 @@ def result_text(results: Mapping[str, Outcome | str], records: int) -> str:
                 [name, f"{cost.seconds:.1f}", f"{cost.peak_bytes / 1e6:,.0f}", f"`{result.fingerprint[:16]}…`", options]
             )
     same = len(fingerprints(results)) == 1
-    verdict = "the fingerprint is the same for all of them" if same else "**the fingerprints differ or a setting failed**"
+    verdict = (
+        "the fingerprint is the same for all of them" if same else "**the fingerprints differ or a setting failed**"
+    )
     lines = [
         f"{records:,} records, one run of each setting: {verdict}.",
         "",
