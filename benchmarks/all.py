@@ -24,7 +24,7 @@ from environments import commit, machine, package_versions
 from goals import GIGABYTE, GOALS, Fact, Goal, Measured, NotMeasured, goals_table
 from measure import CommandFailedError
 from peers import OUR_PACKAGES, OURS, command_parser, positive, positive_number
-from project import HERE, progress
+from project import HERE, ROOT, progress
 from report import README, write_section
 
 FIXED_DISK, SCALED_DISK = 6.5e9, 2.5e9  # bytes: the peers' environments; inputs, and the output of one run
@@ -150,7 +150,10 @@ def run_script(session: Session, name: str, records: int) -> dict[str, Measured]
     count = session.records(records)
     options = ["--records", str(count), "--rounds", str(session.rounds), "--cache", str(session.cache)]
     command = [sys.executable, str(HERE / f"{name}.py"), *options]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    # The packages of this checkout come first, as for the other steps: another may be the installed one.
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, env=environment)
     if done.returncode != 0:
         raise CommandFailedError(f"{name}.py: exit code {done.returncode}")
     session.write(f"{name} {count}", done.stdout)
@@ -228,7 +231,7 @@ def main(arguments: list[str] | None = None) -> int:
     # Before the first step: each of them changes the README.
     origin = (
         f"Machine: {machine()}; load average at the start {os.getloadavg()[0]:.2f}; "
-        f"{package_versions(Path(sys.executable), OUR_PACKAGES)}; {commit(HERE.parent)}."
+        f"{package_versions(Path(sys.executable), OUR_PACKAGES)}; {commit(ROOT)}."
     )
     figures, complete = run_steps(session)
     text = result_text(figures, options.scale, origin)

@@ -70,8 +70,16 @@ class Goal:
         if isinstance(measured, NotMeasured):
             seen = measured.reason
         else:
-            seen = measured.text if isinstance(measured, Fact) else self.show(measured)
+            seen = measured.text if isinstance(measured, Fact) else self._exact(measured)
         return [self.figure, self.show(self.least), self.show(self.aim), seen, self.verdict(measured)]
+
+    def _exact(self, number: float) -> str:
+        """Returns a number to three digits, or to as many as it takes not to change its verdict."""
+        for digits in range(3, 9):
+            rounded = f"{number:.{digits}g}"
+            if self.verdict(float(rounded)) == self.verdict(number):
+                return f"{rounded}{self.unit}"
+        return f"{number}{self.unit}"
 
 
 GOALS = {
