@@ -28,7 +28,7 @@ check: $(READY)
 	$(BIN)/python tools/generate_protobuf.py --check
 
 bench: $(READY)
-	$(BIN)/python benchmarks/peers.py --write
+	$(BIN)/python benchmarks/all.py
 
 generate: $(READY)
 	$(BIN)/python tools/generate_protobuf.py

@@ -20,6 +20,7 @@ TRAINER = ["tensorflow>=2.21", "keras>=3.13"]
 TEST = ["pytest>=8.2", "hypothesis>=6.100"]
 DEV = [
     "grpcio-tools>=1.71",  # the protobuf compiler
+    "matplotlib>=3.9",  # the chart of the benchmarks
     "mypy>=1.11",
     "ruff>=0.6",
     "types-protobuf>=6.30",

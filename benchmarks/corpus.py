@@ -54,7 +54,7 @@ def make_blocks(records: int) -> Iterator[pa.Buffer]:
         last = max(first + 1, int(np.searchsorted(ends, ends[first] + BLOCK_TOKENS, side="right")) - 1)
         offsets = ends[first : last + 1] - ends[first]
         tokens = np.searchsorted(cumulative, rng.random(offsets[-1]))
-        yield _json_lines(first, offsets, tokens, words)
+        yield json_lines(first, offsets, tokens, words)
         first = last
 
 
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _json_lines(
+def json_lines(
     first: int, offsets: npt.NDArray[np.int64], tokens: npt.NDArray[np.int64], words: pa.StringArray
 ) -> pa.Buffer:
     """Returns one line a record; the words are letters only, so nothing needs an escape."""

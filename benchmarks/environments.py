@@ -48,6 +48,16 @@ def machine() -> str:
     )
 
 
+def commit(folder: Path) -> str:
+    """Returns the git commit of a folder, and whether anything in it differs from that commit."""
+    try:
+        name = _run(["git", "-C", str(folder), "rev-parse", "--short=12", "HEAD"]).strip()
+        changed = _run(["git", "-C", str(folder), "status", "--porcelain"]).splitlines()
+    except (CommandFailedError, OSError):
+        return "no git commit"
+    return f"git commit {name}, " + (f"with {len(changed)} uncommitted changes" if changed else "nothing uncommitted")
+
+
 def _run(command: Sequence[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 SAMPLING_SECONDS = 0.2
@@ -32,15 +32,17 @@ class Cost:
       peak_bytes: The greatest sum, over the processes alive at one time, of proportional set sizes
         (shared pages are divided by their sharers), sampled; at least the greatest resident set
         size of any one process. Only the latter where there is no /proc.
+      series: Each sample of that sum: seconds since the start, and bytes; empty where there is no /proc.
     """
 
     seconds: float
     cpu_seconds: float
     peak_bytes: int
+    series: tuple[tuple[float, int], ...] = field(default=(), repr=False)
 
 
 def median_cost(costs: Sequence[Cost]) -> Cost:
-    """Returns the median of each part."""
+    """Returns the median of each part; a series of samples has none."""
     return Cost(
         statistics.median(cost.seconds for cost in costs),
         statistics.median(cost.cpu_seconds for cost in costs),
@@ -78,7 +80,7 @@ def run(
             cwd=cwd,
             start_new_session=True,  # so that all its processes can be found, and ended, together
         )
-    watch = _Watch(process.pid, start + timeout)
+    watch = _Watch(process.pid, start, timeout)
     watch.start()
     try:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
@@ -91,8 +93,8 @@ def run(
         raise CommandFailedError(f"ended after {timeout:g} seconds")
     if process.returncode != 0:
         raise CommandFailedError(last_error(log.read_text(encoding="utf-8", errors="replace"), process.returncode))
-    peak = max(watch.peak_bytes, usage.ru_maxrss * _RSS_UNIT)
-    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak)
+    peak = max([usage.ru_maxrss * _RSS_UNIT, *(size for _, size in watch.series)])
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, peak, tuple(watch.series))
 
 
 def last_error(text: str, exit_code: int) -> str:
@@ -105,18 +107,21 @@ def last_error(text: str, exit_code: int) -> str:
 class _Watch(threading.Thread):
     """Samples the memory of a session of processes, and ends them when their time is over."""
 
-    def __init__(self, session: int, deadline: float) -> None:
+    def __init__(self, session: int, start: float, timeout: float) -> None:
         super().__init__(daemon=True)
-        self.peak_bytes = 0
+        self.series: list[tuple[float, int]] = []
         self.timed_out = False
         self._session = session
-        self._deadline = deadline
+        self._start = start
+        self._timeout = timeout
         self._done = threading.Event()
 
     def run(self) -> None:
         while not self._done.wait(SAMPLING_SECONDS):
-            self.peak_bytes = max(self.peak_bytes, _session_bytes(self._session))
-            if time.perf_counter() > self._deadline:
+            seconds = time.perf_counter() - self._start
+            if size := _session_bytes(self._session):
+                self.series.append((seconds, size))
+            if seconds > self._timeout:
                 self.timed_out = True
                 self._end()
                 return

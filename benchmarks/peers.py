@@ -11,16 +11,17 @@ import hashlib
 import os
 import shutil
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import corpus
 from environments import machine, package_versions, prepare_environment
 from measure import CommandFailedError, Cost, median_cost, run
+from project import HERE as HERE
+from project import ROOT as ROOT
+from project import TIMEOUT, pipeline_command, progress
 from report import table, write_section
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
 OURS = "lengthwise"
 OUR_PACKAGES = ("apache-beam", "pyarrow", "numpy", "google-crc32c")
 MEBIBYTE = 2**20
@@ -78,7 +79,7 @@ def prepare(contestant: Contestant, cache: Path) -> None:
     """Makes the environment of a peer; a failure is noted, not raised."""
     if not contestant.script:
         return
-    print(f"environment of {contestant.name} …", file=sys.stderr)
+    progress(f"environment of {contestant.name} …")
     try:
         contestant.python = prepare_environment(cache / contestant.name, contestant.packages)
     except CommandFailedError as error:
@@ -89,22 +90,19 @@ def run_once(contestant: Contestant, source: Path, scratch: Path, timeout: float
     """Runs a contestant from a clean output folder; a failure is noted, not raised."""
     output = scratch / "output"
     shutil.rmtree(output, ignore_errors=True)
-    command = [str(contestant.python)]
+    command = pipeline_command(source, output)
     if contestant.script:
-        command += [str(HERE / "peers" / contestant.script), str(source), str(output)]
-    else:
-        spec = str(HERE / "corpus.yaml")
-        command += ["-m", "pipeline", "run", "--spec", spec, "--input", str(source), "--output", str(output)]
+        command = [str(contestant.python), str(HERE / "peers" / contestant.script), str(source), str(output)]
     # Nobody asks a server for anything while the clock runs.
     quiet = {"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     try:
         cost = run(command, scratch / f"{contestant.name}.log", timeout, quiet, ROOT)
     except CommandFailedError as error:
         contestant.failure = f"failed: {error}"
-        print(f"{contestant.name}: {contestant.failure}", file=sys.stderr)
+        progress(f"{contestant.name}: {contestant.failure}")
     else:
         contestant.costs.append(cost)
-        print(f"{contestant.name}: {cost.seconds:.1f} s, {cost.peak_bytes / MEBIBYTE:,.0f} MiB", file=sys.stderr)
+        progress(f"{contestant.name}: {cost.seconds:.1f} s, {cost.peak_bytes / MEBIBYTE:,.0f} MiB")
     finally:
         shutil.rmtree(output, ignore_errors=True)
 
@@ -164,31 +162,57 @@ def result_text(entrants: list[Contestant], records: int, size: int, digest: str
 def prepare_corpus(records: int, cache: Path) -> tuple[Path, str]:
     """Returns the corpus and its SHA-256; hashing it also brings it into the page cache, for all alike."""
     path = cache / f"corpus-{records}.jsonl"
+    scratch = cache / "scratch"
+    scratch.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        print(f"corpus of {records:,} records …", file=sys.stderr)
+        progress(f"corpus of {records:,} records …")
         unfinished = path.with_suffix(".unfinished")
-        corpus.write_corpus(records, unfinished)
+        # In a process of its own: what this one held would count for the commands that it starts.
+        run([sys.executable, str(HERE / "corpus.py"), str(records), str(unfinished)], scratch / "corpus.log", TIMEOUT)
         unfinished.replace(path)
     with path.open("rb") as file:
         return path, hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def compare(
+    records: int, cache: Path, only: Sequence[str], rounds: int, slow_rounds: int, timeout: float = TIMEOUT
+) -> tuple[list[Contestant], str]:
+    """Runs the project and some peers over one corpus.
+
+    Args:
+      records: Of the corpus.
+      cache: Folder of environments, corpora and logs.
+      only: Names of the peers.
+      rounds: Runs of each.
+      slow_rounds: Runs of each slow one.
+      timeout: Seconds for one run.
+
+    Returns:
+      The contestants with their costs, and the section that says so.
+    """
+    load = os.getloadavg()[0]
+    source, digest = prepare_corpus(records, cache)
+    entrants = [entrant for entrant in contestants() if entrant.name == OURS or entrant.name in only]
+    for entrant in entrants:
+        prepare(entrant, cache)
+    for turn in range(rounds):
+        for entrant in entrants:
+            if not entrant.failure and (turn < slow_rounds or not entrant.slow):
+                run_once(entrant, source, cache / "scratch", timeout)
+    return entrants, result_text(entrants, records, source.stat().st_size, digest, load)
+
+
+def median_seconds(entrants: list[Contestant]) -> dict[str, float]:
+    """Returns the median wall time by name of those that ran to the end each time."""
+    return {one.name: median_cost(one.costs).seconds for one in entrants if one.costs and not one.failure}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; returns its exit code: 1 where the project itself failed."""
     options = _options(arguments)
-    cache: Path = options.cache.resolve()
-    scratch = cache / "scratch"
-    scratch.mkdir(parents=True, exist_ok=True)
-    load = os.getloadavg()[0]
-    source, digest = prepare_corpus(options.records, cache)
-    entrants = [entrant for entrant in contestants() if entrant.name == OURS or entrant.name in options.only]
-    for entrant in entrants:
-        prepare(entrant, cache)
-    for turn in range(options.rounds):
-        for entrant in entrants:
-            if not entrant.failure and (turn < options.slow_rounds or not entrant.slow):
-                run_once(entrant, source, scratch, options.timeout)
-    text = result_text(entrants, options.records, source.stat().st_size, digest, load)
+    entrants, text = compare(
+        options.records, options.cache.resolve(), options.only, options.rounds, options.slow_rounds, options.timeout
+    )
     print(text)
     if options.write:
         write_section(f"peers {options.records}", text)
@@ -197,21 +221,35 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     names = [entrant.name for entrant in contestants() if entrant.name != OURS]
-    parser = argparse.ArgumentParser(description="Time the project and its peers at the same work.")
-    parser.add_argument(
-        "--records", type=positive, default=100_000, metavar="N", help="size of the corpus (%(default)s)"
-    )
+    parser = command_parser("Time the project and its peers at the same work.", records=100_000)
     parser.add_argument("--rounds", type=positive, default=3, metavar="N", help="runs of each (%(default)s)")
     parser.add_argument("--slow-rounds", type=positive, metavar="N", help="runs of each slow peer (as --rounds)")
     parser.add_argument("--only", nargs="*", choices=names, default=names, help="these peers (default: all)")
-    parser.add_argument(
-        "--cache", type=Path, default=ROOT / ".bench", metavar="DIR", help="environments, corpora, logs"
-    )
-    parser.add_argument("--timeout", type=float, default=3600, metavar="S", help="seconds for one run (%(default)s)")
-    parser.add_argument("--write", action="store_true", help="replace the section of benchmarks/README.md")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, metavar="S", help="seconds for one run (%(default)s)")
     options = parser.parse_args(arguments)
     options.slow_rounds = options.slow_rounds or options.rounds
     return options
+
+
+def command_parser(description: str, records: int = 0, writes: bool = True) -> argparse.ArgumentParser:
+    """Returns a parser with what the scripts have in common.
+
+    Args:
+      description: Of the script.
+      records: Of its corpus, unless the command line says so; 0 where it has no such option.
+      writes: Whether it has the option `--write`.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    if records:
+        parser.add_argument(
+            "--records", type=positive, default=records, metavar="N", help="size of the corpus (%(default)s)"
+        )
+    parser.add_argument(
+        "--cache", type=Path, default=ROOT / ".bench", metavar="DIR", help="environments, corpora, logs (%(default)s)"
+    )
+    if writes:
+        parser.add_argument("--write", action="store_true", help="replace the section of benchmarks/README.md")
+    return parser
 
 
 def positive(text: str) -> int:
@@ -219,6 +257,17 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"'{text}' is no count; it must be 1 or more")
     return int(text)
+
+
+def positive_number(text: str) -> float:
+    """Returns an argument of the command line as a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"'{text}' is no size; it must be a number above 0, such as 0.02")
+    return number
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ The project reads through `python -m trainer batches`; the scripts in readers/ r
 as most people would.
 """
 
-import argparse
 import json
 import os
 import statistics
@@ -16,7 +15,8 @@ from typing import Any
 
 from environments import machine, package_versions
 from measure import CommandFailedError, run
-from peers import HERE, MEBIBYTE, OURS, ROOT, positive, prepare_corpus
+from peers import MEBIBYTE, OURS, command_parser, positive, prepare_corpus
+from project import HERE, ROOT, TIMEOUT, pipeline_command, progress
 from report import table, write_section
 
 READERS = {
@@ -24,16 +24,14 @@ READERS = {
     "parse_each": "parse one by one, bucket by powers of two",
     "random_batches": "parse one by one, batches of 64 without buckets",
 }
-TIMEOUT = 3600.0  # seconds for one run
 
 
 def prepare_data(records: int, cache: Path) -> Path:
     """Returns the folder of the corpus as the pipeline writes it; written anew, so that it is today's."""
     source, _ = prepare_corpus(records, cache)
     data = cache / f"data-{records}"
-    command = [sys.executable, "-m", "pipeline", "run", "--spec", str(HERE / "corpus.yaml"), "--replace"]
-    print(f"data set of {records:,} records …", file=sys.stderr)
-    run([*command, "--input", str(source), "--output", str(data)], cache / "scratch" / "prepare.log", TIMEOUT, cwd=ROOT)
+    progress(f"data set of {records:,} records …")
+    run(pipeline_command(source, data, ["--replace"]), cache / "scratch" / "prepare.log", TIMEOUT, cwd=ROOT)
     return data
 
 
@@ -49,7 +47,7 @@ def read_once(name: str, data: Path, cache: Path) -> dict[str, Any]:
     cost = run([sys.executable, *command], log, TIMEOUT, {"TF_CPP_MIN_LOG_LEVEL": "2"}, ROOT)
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("{")]
     result: dict[str, Any] = json.loads(lines[-1])
-    print(f"{name}: {result['examples_per_second']:,.0f} examples/s", file=sys.stderr)
+    progress(f"{name}: {result['examples_per_second']:,.0f} examples/s")
     return {**result, "peak_bytes": cost.peak_bytes}
 
 
@@ -81,16 +79,10 @@ def result_text(results: dict[str, list[dict[str, Any]]], failures: dict[str, st
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs the command; returns its exit code: 1 where a reader failed."""
-    parser = argparse.ArgumentParser(description="Time the reading of one epoch, with no model behind it.")
-    parser.add_argument(
-        "--records", type=positive, default=100_000, metavar="N", help="size of the corpus (%(default)s)"
-    )
+    parser = command_parser("Time the reading of one epoch, with no model behind it.", records=100_000)
     parser.add_argument("--rounds", type=positive, default=3, metavar="N", help="runs of each (%(default)s)")
-    parser.add_argument("--cache", type=Path, default=ROOT / ".bench", metavar="DIR", help="corpora, data sets, logs")
-    parser.add_argument("--write", action="store_true", help="replace the section of benchmarks/README.md")
     options = parser.parse_args(arguments)
     cache: Path = options.cache.resolve()
-    (cache / "scratch").mkdir(parents=True, exist_ok=True)
     load = os.getloadavg()[0]
     try:
         data = prepare_data(options.records, cache)
