@@ -25,6 +25,7 @@ from report import table, write_section
 
 from pipeline import counting, encode, segments, shards, stage
 from pipeline.analysis import Analysis
+from pipeline.block_facts import BlockFacts
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.plan import plan_counting, plan_dataset
@@ -44,8 +45,8 @@ STEPS = {
     INSIDE + "ids from content": (validate, "content_ids"),
     "split and order": (stage, "places"),
     "write staged blocks": (stage, "_arrow_file"),
-    "count lengths": (stage, "_analyse"),
-    "count tokens of a block": (stage, "_count_tokens"),
+    "count lengths": (BlockFacts, "analyse"),
+    "count tokens of a block": (BlockFacts, "count_tokens"),
     "write them": (stage, "write_token_counts"),
     "count tokens of all blocks": (counting._Count, "work"),
     "plan vocabulary and buckets, write them": (sys.modules[__name__], "plan"),

@@ -13,11 +13,12 @@ import pyarrow.compute as pc
 
 from pipeline import files
 from pipeline.analysis import first_offenders
+from pipeline.block_facts import bucket_lengths, sequence_column
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from pipeline.stage import SOURCE, StagedBlock, bucket_lengths, cut_column, sequence_column
+from pipeline.stage import SOURCE, StagedBlock, cut_column
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index

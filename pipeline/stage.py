@@ -6,9 +6,10 @@ smaller than most text, and compressing them costs more than a tenth of the whol
 the steps are only references to such files, which keeps memory flat whatever the size of the input.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -16,14 +17,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import files
-from pipeline.analysis import Analysis, BlockSummary
+from pipeline.analysis import BlockSummary
+from pipeline.block_facts import BlockFacts, sequence_column
 from pipeline.blocks import Block, Piece
 from pipeline.failure import reporting
 from pipeline.job import Job
-from pipeline.moments import moments_of
-from pipeline.split_facts import length_counts
 from pipeline.threads import ThreadedDoFn
-from pipeline.token_files import occurring, token_columns, write_token_counts
+from pipeline.token_files import write_token_counts
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
@@ -33,9 +33,9 @@ from schemas.records.identity import assign_splits, places
 from schemas.records.joined import join_lines
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
-from schemas.records.rejected import dump_rejected
+from schemas.records.rejected import Rejected, dump_rejected
 from schemas.records.validate import ExampleBlock, validate
-from schemas.spec import TRAIN, bucket_sequences
+from schemas.spec import TRAIN
 
 ANALYSES = "analyses"
 SOURCE = "source"  # staged column: the file of a record
@@ -75,34 +75,47 @@ class _StageBlock(ThreadedDoFn):
 
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
-        spec = self._job.spec
-        pieces = [_read(piece) for piece in block.pieces]
-        joined = join_lines(pieces)
-        raw = parse_jsonl(joined.data, fields_of(spec), joined.base_offset)
-        examples = validate(raw, spec)
-        source = joined.piece_of(examples.lines)
-        offsets, lines = joined.positions(examples.offsets, examples.lines)
-        rejected = joined.place(examples.rejected, [piece.path for piece in block.pieces])
-        examples = replace(examples, offsets=offsets, lines=lines, rejected=rejected)
-        record_places = places(examples.ids, spec.split.salt)
-        splits = _splits(self._job, block, source, record_places.share)
-        path = self._job.staged_path(block.index)
-        columns = {SOURCE: _sources(block, source)} | _columns(examples)
+        job = self._job
+        spec = job.spec
+        found = _read_block(block, spec)
+        record_places = places(found.examples.ids, spec.split.salt)
+        splits = _splits(job, block, found.source, record_places.share)
+        columns = {SOURCE: _sources(block, found.source)} | _columns(found.examples)
         columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(record_places.order)}
+        path = job.staged_path(block.index)
         files.write(path, _arrow_file(columns))
-        if rejected:
-            content = dump_rejected(rejected)
-            files.write(self._job.rejected_path(block.index, "stage"), content)
+        if found.rejected:
+            files.write(job.rejected_path(block.index, "stage"), dump_rejected(found.rejected))
         yield StagedBlock(block.index, path)
-        train = splits == self._job.splits.index(TRAIN)
-        analysis = _analyse(examples, spec, train, columns)
-        counted = _count_tokens(train, columns, spec)
-        write_token_counts(self._job.tokens_path(block.index), list(counted.values()))
-        analysis.distinct.update({name: table.num_rows for name, table in counted.items()})
-        digests = tuple(piece.digest for piece in pieces)
-        analysis.blocks[block.index] = BlockSummary(joined.lines_of(raw), joined.records_of(raw), digests)
-        analysis.reject(block.index, rejected)
+        facts = BlockFacts(found.examples, columns, splits == job.splits.index(TRAIN), spec)
+        counted = facts.count_tokens()
+        write_token_counts(job.tokens_path(block.index), list(counted.values()))
+        analysis = facts.analyse()
+        analysis.distinct = Counter({name: table.num_rows for name, table in counted.items()})
+        analysis.blocks[block.index] = found.summary
+        analysis.reject(block.index, found.rejected)
         yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
+
+
+class _ReadBlock(NamedTuple):
+    """The examples of a block; `source` is the piece of each, and positions are those in its file."""
+
+    examples: ExampleBlock
+    source: Int64s
+    rejected: list[Rejected]
+    summary: BlockSummary
+
+
+def _read_block(block: Block, spec: DatasetSpec) -> _ReadBlock:
+    pieces = [_read(piece) for piece in block.pieces]
+    joined = join_lines(pieces)
+    raw = parse_jsonl(joined.data, fields_of(spec), joined.base_offset)
+    examples = validate(raw, spec)
+    source = joined.piece_of(examples.lines)
+    offsets, lines = joined.positions(examples.offsets, examples.lines)
+    rejected = joined.place(examples.rejected, [piece.path for piece in block.pieces])
+    summary = BlockSummary(joined.lines_of(raw), joined.records_of(raw), tuple(piece.digest for piece in pieces))
+    return _ReadBlock(replace(examples, offsets=offsets, lines=lines), source, rejected, summary)
 
 
 def _read(piece: Piece) -> WholeLines:
@@ -124,22 +137,6 @@ def _sources(block: Block, source: Int64s) -> pa.DictionaryArray:
     """Returns the file of each record."""
     paths = pa.array([piece.path for piece in block.pieces], pa.string())
     return pa.DictionaryArray.from_arrays(pa.array(source.astype(np.int16)), paths)
-
-
-def bucket_lengths(lengths: dict[str, Int64s], spec: DatasetSpec) -> Int64s:
-    """Returns the length that the buckets go by, int64, (records,).
-
-    Args:
-      lengths: By name of the sequence, each int64, (records,).
-      spec: A resolved spec.
-    """
-    longest: Int64s = np.max(np.stack([lengths[name] for name in bucket_sequences(spec)]), axis=0)
-    return longest
-
-
-def sequence_column(name: str) -> str:
-    """Returns the staged column of a sequence."""
-    return f"sequence:{name}"
 
 
 def cut_column(name: str) -> str:
@@ -179,43 +176,3 @@ def _arrow_file(columns: dict[str, pa.Array]) -> memoryview:
     with pa.ipc.new_file(sink, batch.schema) as writer:
         writer.write_batch(batch)
     return memoryview(sink.getvalue())
-
-
-def _analyse(examples: ExampleBlock, spec: DatasetSpec, train: Mask, columns: dict[str, pa.Array]) -> Analysis:
-    """Returns the facts of a block; `train` tells the records of the training split."""
-    analysis = Analysis(dropped=examples.dropped, train_records=int(train.sum()))
-    lengths = {name: sequence.lengths for name, sequence in examples.sequences.items()}
-    analysis.bucket_lengths = length_counts(bucket_lengths(lengths, spec)[train])
-    for name, column in _valued(columns, spec).items():
-        values, inside = _values(column, train)
-        if not pa.types.is_dictionary(values.type):
-            dims = spec.sequences[name].dims if name in spec.sequences else 1
-            numbers = _within(values.to_numpy(zero_copy_only=False), inside)
-            analysis.moments[name] = moments_of(numbers.reshape(-1, dims))
-    return analysis
-
-
-def _count_tokens(train: Mask, columns: dict[str, pa.Array], spec: DatasetSpec) -> dict[str, pa.Table]:
-    """Returns the token counts of a block, by token column, as `occurring` does."""
-    valued, counts = _valued(columns, spec), {}
-    for name in token_columns(spec):
-        values, inside = _values(valued[name], train)
-        counts[name] = occurring(values.dictionary, _within(values.indices.to_numpy(), inside))
-    return counts
-
-
-def _valued(columns: dict[str, pa.Array], spec: DatasetSpec) -> dict[str, pa.Array]:
-    """Returns the columns of sequences and label by their names in the spec."""
-    named = {name: columns[sequence_column(name)] for name in spec.sequences}
-    return named | ({LABEL: columns[LABEL]} if LABEL in columns else {})
-
-
-def _values(column: pa.Array, train: Mask) -> tuple[pa.Array, Mask]:
-    """Returns the values of all records, and which of them are those of the training split."""
-    if not pa.types.is_list(column.type):
-        return column, train
-    return column.values, np.repeat(train, np.diff(column.offsets.to_numpy()))
-
-
-def _within(values: npt.NDArray[Any], inside: Mask) -> npt.NDArray[Any]:
-    return values if inside.all() else np.compress(inside, values)

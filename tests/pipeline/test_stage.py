@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from pipeline.analysis import Analysis
+from pipeline.block_facts import bucket_lengths
 from pipeline.job import Job
-from pipeline.stage import StagedBlock, _StageBlock, bucket_lengths
+from pipeline.stage import StagedBlock, _StageBlock
 from pipeline.token_files import PARTITIONS, read_token_counts
 from schemas.errors import DataError
 from schemas.spec import parse_spec

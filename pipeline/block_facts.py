@@ -1,0 +1,89 @@
+"""What is found out about the examples of one block: lengths, moments, and how often each token occurs."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.analysis import Analysis
+from pipeline.moments import moments_of
+from pipeline.split_facts import length_counts
+from pipeline.token_files import occurring, token_columns
+from schemas.buckets import Int64s
+from schemas.dataset_pb2 import DatasetSpec
+from schemas.records.fields import LABEL
+from schemas.records.validate import ExampleBlock
+from schemas.spec import bucket_sequences
+
+Mask = npt.NDArray[np.bool_]
+
+
+def bucket_lengths(lengths: dict[str, Int64s], spec: DatasetSpec) -> Int64s:
+    """Returns the length that the buckets go by, int64, (records,).
+
+    Args:
+      lengths: By name of the sequence, each int64, (records,).
+      spec: A resolved spec.
+    """
+    longest: Int64s = np.max(np.stack([lengths[name] for name in bucket_sequences(spec)]), axis=0)
+    return longest
+
+
+def sequence_column(name: str) -> str:
+    """Returns the staged column of a sequence."""
+    return f"sequence:{name}"
+
+
+@dataclass(frozen=True)
+class BlockFacts:
+    """The examples of a block, to be looked at.
+
+    Attributes:
+      examples: As validated.
+      columns: The same, as they are staged.
+      train: Which of them are of the training split, (records,).
+      spec: A resolved spec.
+    """
+
+    examples: ExampleBlock
+    columns: dict[str, pa.Array]
+    train: Mask
+    spec: DatasetSpec
+
+    def analyse(self) -> Analysis:
+        """Returns counts, lengths and moments."""
+        analysis = Analysis(dropped=self.examples.dropped, train_records=int(self.train.sum()))
+        lengths = {name: sequence.lengths for name, sequence in self.examples.sequences.items()}
+        analysis.bucket_lengths = length_counts(bucket_lengths(lengths, self.spec)[self.train])
+        for name, column in self._columns_by_name().items():
+            values, inside = self._values(column)
+            if not pa.types.is_dictionary(values.type):
+                dims = self.spec.sequences[name].dims if name in self.spec.sequences else 1
+                numbers = _within(values.to_numpy(zero_copy_only=False), inside)
+                analysis.moments[name] = moments_of(numbers.reshape(-1, dims))
+        return analysis
+
+    def count_tokens(self) -> dict[str, pa.Table]:
+        """Returns the counts of each token column, as `occurring` does."""
+        columns, counts = self._columns_by_name(), {}
+        for name in token_columns(self.spec):
+            values, inside = self._values(columns[name])
+            counts[name] = occurring(values.dictionary, _within(values.indices.to_numpy(), inside))
+        return counts
+
+    def _columns_by_name(self) -> dict[str, pa.Array]:
+        """Returns the columns of sequences and label by their names in the spec."""
+        named = {name: self.columns[sequence_column(name)] for name in self.spec.sequences}
+        return named | ({LABEL: self.columns[LABEL]} if LABEL in self.columns else {})
+
+    def _values(self, column: pa.Array) -> tuple[pa.Array, Mask]:
+        """Returns the values of all records, and which of them are those of the training split."""
+        if not pa.types.is_list(column.type):
+            return column, self.train
+        return column.values, np.repeat(self.train, np.diff(column.offsets.to_numpy()))
+
+
+def _within(values: npt.NDArray[Any], inside: Mask) -> npt.NDArray[Any]:
+    return values if inside.all() else np.compress(inside, values)
