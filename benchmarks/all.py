@@ -182,7 +182,7 @@ def forecast(scale: float) -> str:
     minutes = sum(step.fixed_seconds + scale * step.scaled_seconds for step in STEPS) / 60
     disk = (FIXED_DISK + scale * SCALED_DISK) / GIGABYTE
     return (
-        f"about {max(1, round(minutes))} minutes on two cores, and some more the first time, when the peers are "
+        f"about {max(1, round(minutes))} min on two cores, and some more the first time, when the peers are "
         f"installed; about {disk:.1f} GB of disk"
     )
 

@@ -71,7 +71,7 @@ def test_exit_code_and_section(
     assert row in out
     assert out.strip() in readme.read_text()
     assert "old" not in readme.read_text()
-    assert err.startswith("about 1 minutes on two cores, ")
+    assert err.startswith("about 1 min on two cores, ")
     assert "[1/1] step …" in err
 
 
