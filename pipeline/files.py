@@ -21,7 +21,7 @@ from schemas.errors import DataError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _RAW = CompressionTypes.UNCOMPRESSED
-_PART_BYTES = 4 << 20  # read at a time into a buffer that is there already
+_PART_BYTES = 1 << 20  # read at a time into a buffer that is there already
 
 
 def join(folder: str, *parts: str) -> str:

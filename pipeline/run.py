@@ -17,13 +17,14 @@ from pipeline import files
 from pipeline.disk import check_space, estimate, with_need
 from pipeline.failure import find_message
 from pipeline.fit import check_fit
+from pipeline.interrupts import interruptible
 from pipeline.job import RUN_NAME, Job
 from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset
 from pipeline.progress import ShowProgress
 from pipeline.publish import sweep
 from pipeline.summary import summarise
-from pipeline.terminal import interruptible, quiet_workers
+from pipeline.terminal import quiet_workers
 from pipeline.threads import stop_threads
 from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.manifest import MANIFEST_NAME, parse_manifest

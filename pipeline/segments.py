@@ -59,7 +59,7 @@ def write_segment(
       split_names: All splits.
     """
     order = np.lexsort((index["order"], buckets, splits))
-    files.write(path, joined(frames.take(pa.array(order))))
+    files.write(path, in_order(frames, order))
     rows = index[order]
     files.write(_index_path(path), npy(rows))
     keys = np.stack([splits[order], buckets[order]])
@@ -78,9 +78,15 @@ def read_rows(segment: Segment, group: Group, least: int, beyond: int) -> tuple[
     head, size = _npy_head(), INDEX_TYPE.itemsize
     content = files.read_range(_index_path(segment.path), head + group.first_row * size, group.rows * size)
     rows = np.frombuffer(content, INDEX_TYPE)
+    first, last = rows_between(rows, least, beyond)
+    return rows[first:last], group.first_byte + int(rows["size"][:first].sum(dtype=np.int64))
+
+
+def rows_between(rows: Index, least: int, beyond: int) -> tuple[int, int]:
+    """Returns where the rows with least <= order < beyond begin and end, of rows sorted by order."""
     first = int(np.searchsorted(rows["order"], np.uint64(least), side="left"))
     last = len(rows) if beyond > 2**64 - 1 else int(np.searchsorted(rows["order"], np.uint64(beyond), side="left"))
-    return rows[first:last], group.first_byte + int(rows["size"][:first].sum(dtype=np.int64))
+    return first, last
 
 
 def groups_of(segments: Iterable[Segment], split: str, bucket: int) -> Iterator[tuple[Segment, Group]]:
@@ -91,9 +97,11 @@ def groups_of(segments: Iterable[Segment], split: str, bucket: int) -> Iterator[
                 yield segment, group
 
 
-def joined(records: pa.BinaryArray) -> memoryview:
-    """Returns the bytes of all records, one after another."""
-    return contents(records)[0].data
+def in_order(frames: pa.BinaryArray, order: Int64s) -> bytes:
+    """Returns the frames one after another; Arrow's `take` needs several times their bytes meanwhile."""
+    data, offsets = contents(frames)
+    places = zip(offsets[order].tolist(), offsets[order + 1].tolist(), strict=True)
+    return b"".join([data.data[start:end] for start, end in places])
 
 
 def npy(array: npt.NDArray[np.generic]) -> bytes:

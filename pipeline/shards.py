@@ -5,7 +5,7 @@ any number of workers and any retry writes the same bytes under the same name.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -19,7 +19,7 @@ from pipeline import files
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.plan import plan_shards, shard_starts
-from pipeline.segments import INDEX_TYPE, Index, Segment, groups_of, joined, npy, read_rows
+from pipeline.segments import Index, Segment, groups_of, in_order, npy, read_rows, rows_between
 from pipeline.split_facts import WrittenFacts
 from pipeline.spread import Spread
 from pipeline.threads import ThreadedDoFn
@@ -28,7 +28,8 @@ from schemas.buckets import Int64s
 from schemas.manifest import index_path, shard_path
 from schemas.manifest_pb2 import Shard
 
-_PIECE_BYTES = 1 << 20
+_PART_BYTES = 2 << 20  # of a shard, held in memory at a time
+_LEAST_READ = 16 << 10  # of one segment for a part, on average: opening a file costs as much
 _POSITION = np.dtype([("offset", "<i8"), ("length", "<i4")])
 
 
@@ -53,6 +54,26 @@ class ShardTask:
     count: int
     least: int
     beyond: int
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What a shard takes of one segment.
+
+    Attributes:
+      path: Of the segment.
+      rows: INDEX_TYPE, (records,), sorted by order.
+      start: Byte at which the first frame begins; the others follow.
+    """
+
+    path: str
+    rows: Index
+    start: int
+
+    def between(self, least: int, beyond: int) -> "Piece":
+        """Returns the records with least <= order < beyond."""
+        first, last = rows_between(self.rows, least, beyond)
+        return Piece(self.path, self.rows[first:last], self.start + int(self.rows["size"][:first].sum(dtype=np.int64)))
 
 
 def shard_tasks(group_bytes: Mapping[tuple[str, int], int], shard_bytes: int) -> list[ShardTask]:
@@ -101,12 +122,10 @@ class _WriteShard(ThreadedDoFn):
 
     @reporting
     def work(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
-        frames, rows = read_frames(task, segments)
-        if not len(frames):
+        pieces = find_pieces(task, segments)
+        if not pieces:
             return
-        order = _order(frames, rows)
-        rows = rows[order]
-        path, sha256 = self._write(task, frames, order, rows)
+        path, sha256, rows = self._write(task, pieces)
         positions = np.empty(len(rows), _POSITION)
         positions["offset"] = np.cumsum(rows["size"], dtype=np.int64) - rows["size"]
         positions["length"] = rows["length"]
@@ -127,45 +146,66 @@ class _WriteShard(ThreadedDoFn):
             index_sha256=hashlib.sha256(index).hexdigest(),
         )
 
-    def _write(self, task: ShardTask, frames: pa.BinaryArray, order: Int64s, rows: Index) -> tuple[str, str]:
-        """Writes the frames in order; returns path and SHA-256 of the shard."""
+    def _write(self, task: ShardTask, pieces: list[Piece]) -> tuple[str, str, Index]:
+        """Writes the records of a shard in order; returns its path, its SHA-256 and all index rows."""
         digest = hashlib.sha256()
+        written: list[Index] = []
 
-        def pieces() -> Iterator[memoryview]:
-            for part in _parts(rows):
-                piece = joined(frames.take(pa.array(order[part])))
-                digest.update(piece)
-                yield piece
+        def parts() -> Iterator[bytes]:
+            part_bytes = max(_PART_BYTES, _LEAST_READ * len(pieces))
+            for least, beyond in pairwise([task.least, *part_starts(pieces, part_bytes), task.beyond]):
+                frames, rows = read_part(pieces, least, beyond)
+                order = _order(frames, rows)
+                written.append(rows[order])
+                content = in_order(frames, order)
+                digest.update(content)
+                yield content
 
         def path() -> str:
             return shard_path(task.split, task.bucket, task.index, task.count, digest.hexdigest())
 
         job = self._job
-        files.write_pieces(job.unfinished_path(task.number), pieces(), lambda: files.join(job.output, path()))
-        return path(), digest.hexdigest()
+        files.write_pieces(job.unfinished_path(task.number), parts(), lambda: files.join(job.output, path()))
+        return path(), digest.hexdigest(), np.concatenate(written)
 
 
-def _parts(rows: Index) -> list[slice]:
-    """Returns the rows of each piece that is copied at a time."""
-    ends = np.cumsum(rows["size"], dtype=np.int64)
-    cuts = np.unique(np.searchsorted(ends, np.arange(0, int(ends[-1]), _PIECE_BYTES)))
-    return [slice(start, end) for start, end in pairwise([*cuts.tolist(), len(rows)])]
-
-
-def read_frames(task: ShardTask, segments: Iterable[Segment]) -> tuple[pa.BinaryArray, Index]:
-    """Returns the frames that a shard holds and their index rows, segment after segment."""
-    pieces = [
-        (segment.path, *read_rows(segment, group, task.least, task.beyond))
+def find_pieces(task: ShardTask, segments: Iterable[Segment]) -> list[Piece]:
+    """Returns what a shard takes of each segment that holds any of it."""
+    found = (
+        Piece(segment.path, *read_rows(segment, group, task.least, task.beyond))
         for segment, group in groups_of(segments, task.split, task.bucket)
-    ]
-    rows = np.concatenate([np.empty(0, INDEX_TYPE), *(rows for _, rows, _ in pieces)])
+    )
+    return [piece for piece in found if len(piece.rows)]
+
+
+def part_starts(pieces: Sequence[Piece], part_bytes: int) -> list[int]:
+    """Returns the orders at which a shard is cut into parts, each of which is held in memory whole.
+
+    Records of one order are never cut apart.
+
+    Args:
+      pieces: Of the shard, in any order.
+      part_bytes: Bytes of a part; it holds fewer, but for its last record and those of the same order.
+    """
+    rows = np.concatenate([piece.rows for piece in pieces])
+    rows = rows[np.argsort(rows["order"], kind="stable")]
+    ends = np.cumsum(rows["size"], dtype=np.int64)
+    cuts = np.searchsorted(ends, np.arange(part_bytes, int(ends[-1]), part_bytes), side="left") + 1
+    starts = np.unique(rows["order"][cuts[cuts < len(rows)]])
+    return [int(start) for start in starts if start > rows["order"][0]]
+
+
+def read_part(pieces: Iterable[Piece], least: int, beyond: int) -> tuple[pa.BinaryArray, Index]:
+    """Returns the frames with least <= order < beyond and their index rows, piece after piece."""
+    wanted = [piece.between(least, beyond) for piece in pieces]
+    rows = np.concatenate([piece.rows for piece in wanted])
     ends = np.concatenate([[0], np.cumsum(rows["size"], dtype=np.int64)])
-    # Read to where they belong: a shard is the largest thing that a worker holds.
     data = np.empty(int(ends[-1]), np.uint8)
     at = 0
-    for path, some, start in pieces:
-        size = int(some["size"].sum(dtype=np.int64))
-        files.read_into(path, start, data.data[at : at + size])
+    for piece in wanted:
+        size = int(piece.rows["size"].sum(dtype=np.int64))
+        if size:
+            files.read_into(piece.path, piece.start, data.data[at : at + size])
         at += size
     return binary_column(data, ends), rows
 

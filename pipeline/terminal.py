@@ -1,41 +1,13 @@
-"""What a run must not leave to chance in a terminal: interrupts, and what worker processes print."""
+"""What worker processes print in a terminal, which a run must not leave to chance."""
 
 import contextlib
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 from typing import IO
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[threading.Event]:
-    """Context in which SIGINT and SIGTERM raise KeyboardInterrupt and set the event.
-
-    Runners wrap an interrupt in errors of their own, so that only the event tells it for sure.
-    """
-    interrupted = threading.Event()
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        interrupted.set()
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():  # only there can signals be caught
-        yield interrupted
-        return
-    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
-    try:
-        yield interrupted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,8 @@ import weakref
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
 import apache_beam as beam
@@ -16,6 +17,9 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
+from pipeline.interrupts import shielded
+
+_Outcome = list[Any] | BaseException  # of one element: its outputs, or what was raised
 _AHEAD = 1  # elements waiting for each thread: what bounds the memory
 
 _pools: "weakref.WeakSet[ThreadPoolExecutor]" = weakref.WeakSet()
@@ -31,7 +35,7 @@ class ThreadedDoFn(beam.DoFn):  # type: ignore[misc]  # Beam has no types
     def __init__(self, threads: int) -> None:
         self._threads = threads
         self._pool: ThreadPoolExecutor | None = None
-        self._pending: deque[Future[list[Any]]] = deque()
+        self._pending: deque[SimpleQueue[_Outcome]] = deque()
 
     @abstractmethod
     def work(self, element: Any, *sides: Any) -> Iterator[Any]:
@@ -53,25 +57,42 @@ class ThreadedDoFn(beam.DoFn):  # type: ignore[misc]  # Beam has no types
         if self._pool is None:
             yield from self.work(element, *sides)
             return
-        self._pending.append(self._pool.submit(lambda: list(self.work(element, *sides))))
+        place: SimpleQueue[_Outcome] = SimpleQueue()
+        with shielded():  # broken off, it would leave a lock held, or a thread that nobody waits for
+            self._pool.submit(self._work_into, place, element, *sides)
+        self._pending.append(place)
         while len(self._pending) > (1 + _AHEAD) * self._threads - 1:
-            yield from self._pending.popleft().result()
+            yield from _outputs(self._pending.popleft())
 
     def finish_bundle(self) -> Iterator[Any]:
         """Yields the outputs of the others."""
         while self._pending:
-            yield from _in_global_window(self._pending.popleft().result())
+            yield from _in_global_window(_outputs(self._pending.popleft()))
 
     def teardown(self) -> None:
         """Ends the threads."""
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
+    def _work_into(self, place: "SimpleQueue[_Outcome]", element: Any, *sides: Any) -> None:
+        try:
+            place.put(list(self.work(element, *sides)))
+        except BaseException as error:
+            place.put(error)
+
 
 def stop_threads() -> None:
     """Waits for what is at work in this process, and drops the rest: after a run that was broken off."""
     for pool in list(_pools):
         pool.shutdown(cancel_futures=True)
+
+
+def _outputs(place: "SimpleQueue[_Outcome]") -> list[Any]:
+    """Waits for an element; an interrupt of this wait leaves no lock behind, as that of a Future could."""
+    outcome = place.get()
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return outcome
 
 
 def _in_global_window(outputs: Iterable[Any]) -> Iterator[Any]:

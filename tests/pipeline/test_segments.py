@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.segments import INDEX_TYPE, Segment, groups_of, joined, npy, read_rows, write_segment
+from pipeline.segments import INDEX_TYPE, Segment, groups_of, in_order, npy, read_rows, write_segment
 
 SPLITS = ["train", "test"]
 LAST = 2**64 - 1
@@ -95,9 +95,11 @@ def test_groups_of_passes_over_other_splits_and_buckets(tmp_path: Path) -> None:
     assert list(groups_of(segments, "test", 2)) == []
 
 
-def test_joined_takes_the_bytes_of_all_records() -> None:
-    assert joined(pa.array([b"a", b"", b"bc"], pa.binary())) == b"abc"
-    assert joined(pa.array([], pa.binary())) == b""
+def test_frames_in_order() -> None:
+    frames = pa.array([b"-", b"a", b"", b"bc"], pa.binary())
+    assert in_order(frames[1:], np.array([2, 1, 0])) == b"bca"
+    assert in_order(frames, np.array([3])) == b"bc"
+    assert in_order(frames[:0], np.zeros(0, np.int64)) == b""
 
 
 def test_npy_is_read_by_numpy(tmp_path: Path) -> None:

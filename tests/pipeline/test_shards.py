@@ -1,4 +1,5 @@
 import hashlib
+import itertools
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Segment, write_segment
-from pipeline.shards import ShardTask, _WriteShard, shard_tasks
+from pipeline.shards import Piece, ShardTask, _WriteShard, part_starts, shard_tasks
 from schemas.manifest_pb2 import Shard
 
 LAST = 2**64 - 1
@@ -133,3 +134,36 @@ def test_tasks_are_sorted_and_cover_every_order() -> None:
         1 << 64,
     ]
     assert shard_tasks({}, 10) == []
+
+
+@given(st.lists(st.lists(records, min_size=1, max_size=9), min_size=1, max_size=4), st.integers(1, 40))
+def test_parts_hold_every_record_once_and_never_cut_an_order_apart(blocks: list[list[Record]], most: int) -> None:
+    pieces = []
+    for block in blocks:
+        rows = np.array(sorted((r.order, len(r.data), len(r.data)) for r in block), INDEX_TYPE)
+        pieces.append(Piece("", rows, 0))
+    starts = part_starts(pieces, most)
+    everything = np.sort(np.concatenate([piece.rows for piece in pieces]), order="order")
+    assert starts == sorted(set(starts))
+    found = []
+    for least, beyond in itertools.pairwise([0, *starts, 1 << 64]):
+        rows = np.concatenate([piece.between(least, beyond).rows for piece in pieces])
+        assert len(rows)
+        # One record, or one order, may be more than a part; what came before it is not.
+        last = rows["order"] == rows["order"].max()
+        assert rows["size"][~last].sum() < most + rows["size"].max()
+        found += rows["order"].tolist()
+    assert sorted(found) == everything["order"].tolist()
+
+
+@pytest.mark.parametrize("part", [1, 40, 10**6])
+def test_parts_of_any_size_make_the_same_shards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: int) -> None:
+    draw = Random(3)
+    rows = [Record(draw.choice([7, draw.getrandbits(64)]), 0, draw.randbytes(draw.randint(1, 9))) for _ in range(60)]
+    wanted = write_shards(str(tmp_path / "whole"), [rows], 200)
+    monkeypatch.setattr("pipeline.shards._PART_BYTES", part)
+    monkeypatch.setattr("pipeline.shards._LEAST_READ", 1)
+    found = write_shards(str(tmp_path / "parts"), [rows[:20], rows[20:]], 200)
+    assert [(shard.path, shard.sha256, shard.index_sha256) for shard in found] == [
+        (shard.path, shard.sha256, shard.index_sha256) for shard in wanted
+    ]
