@@ -1,11 +1,12 @@
 """Disk that a run needs beside its input, and what there is of it, found out before the work.
 
 What a record takes is counted on a sample of the input. While a run lasts these lie on the disk: the
-staged records (4 bytes for each token or number), each different token up to five times, the encoded
-records in segments, and the same once more in shards.
+staged records (4 bytes for each token or number), the different tokens of each block, the vocabularies,
+the encoded records in segments, and the same once more in shards.
 """
 
 import errno
+import math
 import os
 import shutil
 from pathlib import Path
@@ -34,8 +35,8 @@ _STAGED_RECORD = 40  # bytes: where its id ends, position, line, file, split, or
 _STAGED_SEQUENCE = 12  # of each sequence of a record: where it ends, steps cut off
 _FRAME = 38  # of each record: frame, the message's own fields, its row of an index
 _FEATURE = 12  # of each feature of a record, beside its name and its values
-_INDEX = _NUMBER = 4  # bytes of a staged token, and of a number
-_DIFFERENT = 40  # of each different token of a block, beside its bytes: where it ends, and its counts
+_NUMBER = 4  # bytes of a staged token, and of a number
+_IN_BLOCK = _IN_ALL = 20  # of each different token beside its bytes: where it ends, and its counts
 _MOST = 1.5  # times what the sample says: for input that is not alike
 
 
@@ -57,29 +58,54 @@ def estimate(job: Job) -> Need:
     joined = join_lines(lines)
     spec = job.spec
     examples = validate(parse_jsonl(joined.data, fields_of(spec), joined.base_offset), spec)
-    share = len(joined.data) / sum(block.bytes for block in blocks)
-    likely = int(bytes_of(examples, spec) / share) if share else 0
+    size = sum(block.bytes for block in blocks)
+    likely = int(bytes_of(examples, spec, size / len(joined.data), len(blocks))) if joined.data else 0
     return Need(likely, int(_MOST * likely))
 
 
-def bytes_of(examples: ExampleBlock, spec: DatasetSpec) -> int:
-    """Returns the bytes that examples take as staged records, in segments and in shards.
+def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: int) -> float:
+    """Returns the bytes that all records take as staged records, in segments and in shards.
 
     Args:
       examples: Of the sample.
       spec: A resolved spec.
+      times: How many times the sample the input is.
+      blocks: How many blocks the input is cut into.
     """
     records = len(examples)
     ids = int(byte_sizes(examples.ids).sum())
     staged = records * (_STAGED_RECORD + _STAGED_SEQUENCE * len(examples.sequences)) + ids
     names = sum(_FEATURE + len(feature.name) for feature in stored_features(spec))
     encoded = records * (_FRAME + names) + ids
+    dictionaries = 0.0
     values = {**examples.sequences, **({LABEL: examples.label} if isinstance(examples.label, Ragged) else {})}
     for sequence in values.values():
-        value_staged, value_encoded = _values(sequence.values)
-        staged += value_staged
-        encoded += value_encoded
-    return staged + 2 * encoded
+        width = _NUMBER
+        if pa.types.is_dictionary(sequence.values.type):
+            different = pc.unique(sequence.values.indices)
+            # A varint holds 7 bits of an id in a byte.
+            width = -(-max(1, (len(different) + 2).bit_length()) // 7)
+            dictionaries += _dictionaries(sequence.values, times, blocks)
+        staged += len(sequence.values) * _NUMBER
+        encoded += len(sequence.values) * width
+    return times * (staged + 2 * encoded) + dictionaries
+
+
+def _dictionaries(tokens: pa.DictionaryArray, times: float, blocks: int) -> float:
+    """Returns the bytes of the different tokens: twice for each block, and three times for all.
+
+    Different tokens grow with a power of the number of tokens (Heaps' law), which two halves of the
+    sample tell.
+    """
+    different = pc.unique(tokens.indices)
+    if not len(different):
+        return 0.0
+    half = max(1, len(pc.unique(tokens.indices[: len(tokens) // 2])))
+    power = min(1.0, math.log2(len(different) / half))
+    size = byte_sizes(tokens.dictionary.take(different)).sum() / len(different)
+    of_a_block = len(different) * (times / blocks) ** power
+    of_all = len(different) * times**power
+    return float(blocks * of_a_block * (2 * size + _IN_BLOCK) + of_all * (3 * size + _IN_ALL))
 
 
 def check_space(job: Job, need: Need) -> str:
@@ -122,18 +148,6 @@ def _begin_of(block: Block) -> list[WholeLines]:
         if room <= 0:
             break
     return lines
-
-
-def _values(values: pa.Array) -> tuple[int, int]:
-    """Returns the bytes of the values of a sequence, staged and encoded."""
-    if not pa.types.is_dictionary(values.type):
-        return len(values) * _NUMBER, len(values) * _NUMBER
-    different = pc.unique(values.indices)
-    # A varint holds 7 bits of an id in a byte.
-    width = -(-max(1, (len(different) + 2).bit_length()) // 7)
-    # In the dictionary, among the counts of the block and of all blocks, in the vocabulary and its copy.
-    dictionary = 5 * int(byte_sizes(values.dictionary.take(different)).sum()) + _DIFFERENT * len(different)
-    return len(values) * _INDEX + dictionary, len(values) * width
 
 
 def _free(path: str) -> int | None:

@@ -26,7 +26,8 @@ _PART_BYTES = 1 << 20  # read at a time into a buffer that is there already
 
 def join(folder: str, *parts: str) -> str:
     """Returns a path within a folder."""
-    return cast("str", FileSystems.join(folder, *parts))
+    with _in_words(folder, "cannot be used"):
+        return cast("str", FileSystems.join(folder, *parts))
 
 
 def stem(path: str) -> str:
@@ -200,9 +201,12 @@ def write_pieces(path: str, pieces: Iterable[bytes | memoryview], final: Callabl
 
 
 def _make_folder(path: str) -> None:
-    """Makes the folder of a local file; writing a file does so as well, renaming one does not."""
+    """Makes the folder of a file where there are folders; writing a file does so as well, renaming one does not."""
     if is_local(path):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
+    elif FileSystems.get_filesystem(path).has_dirs():
+        with contextlib.suppress(OSError):  # it is there already, or renaming says what is wrong
+            FileSystems.mkdirs(FileSystems.split(path)[0])
 
 
 def delete(paths: Iterable[str]) -> None:

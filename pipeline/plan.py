@@ -17,7 +17,7 @@ from schemas.records.fields import LABEL
 from schemas.spec import NUMBER, token_sequences
 from schemas.vocabulary import Vocabulary, as_tokens, first_token_id, ranked
 
-_MOST_ROWS = 1_000_000  # of one counting task, which takes some 100 MB with common tokens
+_MOST_ROWS = 1_000_000  # of one counting task, some 100 MB with common tokens, until each partition is a task
 _WORTH_A_THREAD = 250_000
 
 

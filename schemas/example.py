@@ -196,8 +196,9 @@ def _payload(column: Column) -> tuple[int, pa.BinaryArray]:
 
 def _coded_varints(column: CodedColumn) -> pa.BinaryArray:
     data, ends = _joined_varints(column.distinct)
-    widest = int(np.diff(ends).max(initial=1))
-    check_block_bytes(len(column.codes) * widest)
+    codes = column.codes.to_numpy()
+    if len(codes) * int(np.diff(ends).max(initial=1)) >= 2**31:  # rarely more than a bound, so rarely counted
+        check_block_bytes(int(np.bincount(codes, minlength=len(column.distinct)) @ np.diff(ends)))
     values, ends_of_all = contents(binary_column(data, ends).take(column.codes))
     return binary_column(values, ends_of_all.astype(np.int64)[column.offsets])
 

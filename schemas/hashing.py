@@ -31,7 +31,7 @@ def hash_strings(strings: pa.StringArray) -> Hashes:
     hashes = np.empty(len(strings), np.uint64)
     start = 0
     while start < len(hashes):
-        end = int(np.searchsorted(offsets, offsets[start] + _CHUNK_BYTES, side="right")) - 1
+        end = int(np.searchsorted(offsets, int(offsets[start]) + _CHUNK_BYTES, side="right")) - 1
         if end > start:
             inside = offsets[start : end + 1]
             hashes[start:end] = _polynomials(data[inside[0] : inside[-1]], inside - inside[0])

@@ -124,8 +124,8 @@ def _split_lines(data: bytes, base_offset: int) -> tuple[_Lines, int]:
     numbers = np.arange(len(starts))
     ends = ends - ((ends > starts) & (view[np.maximum(ends - 1, 0)] == _RETURN) if len(data) else 0)
     odd = (ends == starts) | (view[np.minimum(starts, len(data) - 1)] != _OPEN) if len(data) else ends == starts
-    blank = np.zeros(len(starts), bool)
-    for i in np.flatnonzero(odd):
+    blank = ends == starts
+    for i in np.flatnonzero(odd & ~blank):
         blank[i] = not data[starts[i] : ends[i]].strip(b" \t\r")
     lines = _Lines(data, starts.astype(np.int64), ends.astype(np.int64), numbers.astype(np.int64))
     return lines.take(~blank), len(starts)

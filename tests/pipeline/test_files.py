@@ -121,3 +121,8 @@ def test_only_folders_that_hold_nothing_are_deleted(tmp_path: Path) -> None:
 def test_a_stem_has_no_folder_and_no_suffix() -> None:
     assert files.stem("a/b/reviews.jsonl") == "reviews"
     assert files.stem("gs://bucket/part.1.jsonl") == "part.1"
+
+
+def test_a_folder_on_a_filesystem_that_is_not_there_is_one_line() -> None:
+    with pytest.raises(DataError, match=r"^nowhere://a/b: cannot be used: Unable to get filesystem"):
+        files.join("nowhere://a/b", "c")
