@@ -97,11 +97,9 @@ def groups_of(segments: Iterable[Segment], split: str, bucket: int) -> Iterator[
                 yield segment, group
 
 
-def in_order(frames: pa.BinaryArray, order: Int64s) -> bytes:
-    """Returns the frames one after another; Arrow's `take` needs several times their bytes meanwhile."""
-    data, offsets = contents(frames)
-    places = zip(offsets[order].tolist(), offsets[order + 1].tolist(), strict=True)
-    return b"".join([data.data[start:end] for start, end in places])
+def in_order(frames: pa.BinaryArray, order: Int64s) -> memoryview:
+    """Returns the frames one after another. Arrow needs several times their bytes for it meanwhile."""
+    return contents(frames.take(pa.array(order)))[0].data
 
 
 def npy(array: npt.NDArray[np.generic]) -> bytes:

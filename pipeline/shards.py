@@ -151,7 +151,7 @@ class _WriteShard(ThreadedDoFn):
         digest = hashlib.sha256()
         written: list[Index] = []
 
-        def parts() -> Iterator[bytes]:
+        def parts() -> Iterator[memoryview]:
             part_bytes = max(_PART_BYTES, _LEAST_READ * len(pieces))
             for least, beyond in pairwise([task.least, *part_starts(pieces, part_bytes), task.beyond]):
                 frames, rows = read_part(pieces, least, beyond)
