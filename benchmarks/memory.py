@@ -84,6 +84,8 @@ def draw(costs: Mapping[int, Cost], path: Path) -> None:
         for (records, cost), colour in zip(sorted(costs.items()), COLOURS, strict=True):
             seconds, sizes = zip(*[(0.0, 0), *cost.series], strict=True)
             axes.plot(seconds, [size / 1e6 for size in sizes], color=colour, label=f"{records:,} records")
+            # May lie above every sample; without it the picture would not show the ratio in its title.
+            axes.axhline(cost.peak_bytes / 1e6, color=colour, linestyle=":", label=f"peak, {records:,} records")
         axes.set_title(f"{FACTOR} times the records, {growth(costs):.2f} times the memory", loc="left")
         axes.set_xlabel("seconds since the start")
         axes.set_ylabel("memory of all processes (PSS), MB")

@@ -13,6 +13,7 @@ from measure import Cost, run
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 SPEC = HERE / "corpus.yaml"
+PROGRAM = ("-m", "pipeline")  # as Python is told
 TIMEOUT = 3600.0  # seconds for one run
 
 
@@ -34,13 +35,17 @@ class Outcome:
         return str(self.manifest["fingerprint"])
 
 
-def pipeline_command(source: str | Path, output: Path, options: Sequence[str] = ()) -> list[str]:
+def pipeline_command(
+    source: str | Path, output: Path, options: Sequence[str] = (), program: Sequence[str] = PROGRAM
+) -> list[str]:
     """Returns the command that turns the files of a pattern into a data set."""
     paths = ["--spec", str(SPEC), "--input", str(source), "--output", str(output)]
-    return [sys.executable, "-m", "pipeline", "run", *paths, *options]
+    return [sys.executable, *program, "run", *paths, *options]
 
 
-def run_pipeline(source: str | Path, scratch: Path, name: str, options: Sequence[str] = ()) -> Outcome:
+def run_pipeline(
+    source: str | Path, scratch: Path, name: str, options: Sequence[str] = (), program: Sequence[str] = PROGRAM
+) -> Outcome:
     """Runs the project into an empty folder, which is removed afterwards.
 
     Args:
@@ -48,6 +53,7 @@ def run_pipeline(source: str | Path, scratch: Path, name: str, options: Sequence
       scratch: Folder of the output and the log.
       name: What it says on standard error; also of the log.
       options: Of the command, beside input, output and spec.
+      program: What Python runs; it must take the arguments of the command.
 
     Raises:
       CommandFailedError: It did not exit with 0.
@@ -56,7 +62,7 @@ def run_pipeline(source: str | Path, scratch: Path, name: str, options: Sequence
     output = scratch / "output"
     shutil.rmtree(output, ignore_errors=True)
     try:
-        command = pipeline_command(source, output, options)
+        command = pipeline_command(source, output, options, program)
         cost = run(command, scratch / f"{name.replace(' ', '-')}.log", TIMEOUT, cwd=ROOT)
         manifest = json.loads((output / "manifest.json").read_text(encoding="utf-8"))
     finally:

@@ -18,10 +18,17 @@ from project import Outcome, progress, run_pipeline
 from report import table, write_section
 
 RECORDS = 100_000  # nine blocks, so that the workers have something to share out
-ONE_CPU = "one processor"
+ONE_CPU, FOUR_CPUS = "one processor", "four threads, as on four processors"
+# How many threads a run takes goes by the processors that it may use; this says four on any machine.
+ON_FOUR_CPUS = (
+    "-c",
+    "import os, sys; os.sched_getaffinity = lambda process: set(range(4)); "
+    "from pipeline.__main__ import main; sys.exit(main())",
+)
 SETTINGS: dict[str, tuple[str, ...]] = {
     "defaults": (),
     ONE_CPU: (),
+    FOUR_CPUS: (),
     "two processes": ("--direct_running_mode=multi_processing", "--direct_num_workers=2"),
     "two threads": ("--direct_running_mode=multi_threading", "--direct_num_workers=2"),
     "each bundle twice": ("--direct_runner_bundle_repeat=2",),
@@ -54,6 +61,8 @@ def try_settings(records: int, cache: Path) -> dict[str, Outcome | str]:
             if name == ONE_CPU:
                 with one_cpu():
                     results[name] = run_pipeline(source, cache / "scratch", name, options)
+            elif name == FOUR_CPUS:
+                results[name] = run_pipeline(source, cache / "scratch", name, options, program=ON_FOUR_CPUS)
             else:
                 results[name] = run_pipeline(source, cache / "scratch", name, options)
         except CommandFailedError as error:

@@ -39,3 +39,4 @@ def test_the_chart_is_the_same_each_time(tmp_path: Path) -> None:
     chart = (tmp_path / "a.svg").read_text()
     assert chart == (tmp_path / "b.svg").read_text()
     assert "<dc:date>" not in chart
+    assert chart.count("stroke-dasharray") == 4  # two peaks, in the plot and in the legend

@@ -1,13 +1,14 @@
 """Fingerprints by setting: one for all, or it is told."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import workers
 from measure import CommandFailedError, Cost
-from project import Outcome
+from project import ROOT, Outcome
 
 
 def _outcome(fingerprint: str) -> Outcome:
@@ -27,11 +28,20 @@ def test_a_failure_or_another_fingerprint_counts_as_different() -> None:
 
 def test_the_exit_code_says_whether_they_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "prepare_corpus", lambda records, cache: (cache / "corpus.jsonl", ""))
-    monkeypatch.setattr(workers, "run_pipeline", lambda *_: _outcome("ab"))
+    monkeypatch.setattr(workers, "run_pipeline", lambda *_, **__: _outcome("ab"))
     assert workers.main(["--records", "10", "--cache", str(tmp_path)]) == 0
-    outcomes = iter([_outcome("ab"), _outcome("ab"), _outcome("cd"), _outcome("ab"), _outcome("ab")])
-    monkeypatch.setattr(workers, "run_pipeline", lambda *_: next(outcomes))
+    outcomes = iter([_outcome("ab"), _outcome("ab"), _outcome("cd"), *[_outcome("ab")] * 3])
+    monkeypatch.setattr(workers, "run_pipeline", lambda *_, **__: next(outcomes))
     assert workers.main(["--records", "10", "--cache", str(tmp_path)]) == 1
+
+
+def test_four_processors_mean_four_threads_on_any_machine() -> None:
+    flag, code = workers.ON_FOUR_CPUS
+    asked, _ = code.split("from pipeline")
+    check = f"{asked}from pipeline.options import beam_options, local_threads; print(local_threads(beam_options([])))"
+    command = [sys.executable, flag, check]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "4\n"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux binds processes to processors")
