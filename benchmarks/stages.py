@@ -44,7 +44,7 @@ STEPS = {
     INSIDE + "cut texts into tokens, find the different ones": (validate, "tokenize"),
     INSIDE + "ids from content": (validate, "content_ids"),
     "split and order": (stage, "places"),
-    "write staged blocks": (stage, "_arrow_file"),
+    "write staged blocks": (stage, "write_batches"),
     "count lengths": (BlockFacts, "analyse"),
     "count tokens of a block": (BlockFacts, "count_tokens"),
     "write them": (stage, "write_token_counts"),

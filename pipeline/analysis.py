@@ -88,10 +88,6 @@ class Analysis:
                 mine.merge(theirs)
         return self
 
-    def compact(self) -> "Analysis":
-        """Returns itself; it is small as it is."""
-        return self
-
     def first_lines(self, blocks: Sequence[Block]) -> dict[tuple[int, str], int]:
         """Returns the line, from 0, with which each piece begins in its file, by index of the block and path.
 

@@ -8,20 +8,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import apache_beam as beam
-import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import files
 from pipeline.analysis import Analysis
+from pipeline.arrow_files import read_table, write_batches
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.plan import CountingTask, TokenCandidates, plan_counting
 from pipeline.spread import Spread
 from pipeline.threads import ThreadedDoFn
 from pipeline.token_counts import COUNTS, TokenCounts
-from pipeline.token_files import read_token_counts, token_columns
+from pipeline.token_files import read_token_counts, token_columns, vocabulary_limits
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.records.fields import LABEL
 from schemas.vocabulary import ranked
 
 
@@ -69,7 +67,7 @@ class _Count(ThreadedDoFn):
         job = self._job
         candidates = count(task, job.spec, (job.tokens_path(block) for block in range(task.blocks)))
         path = job.counted_path(task.number)
-        _write(path, candidates.ranked)
+        write_batches(path, COUNTS, candidates.ranked.to_batches())
         yield CountedTokens(task.name, path, candidates.tokens, candidates.distinct)
 
 
@@ -86,8 +84,7 @@ def count(task: CountingTask, spec: DatasetSpec, paths: Iterable[str]) -> TokenC
     for path in paths:
         counts.add(read_token_counts(path, column, task.partitions))
     whole = counts.compact().merged
-    options = None if task.name == LABEL else spec.sequences[task.name].vocabulary
-    best = ranked(whole, options.top_k, options.min_frequency) if options else ranked(whole)
+    best = ranked(whole, *vocabulary_limits(spec, task.name))
     return TokenCandidates(best, pc.sum(whole["count"]).as_py() or 0, whole.num_rows)
 
 
@@ -95,17 +92,6 @@ def load_candidates(counted: Iterable[CountedTokens]) -> dict[str, TokenCandidat
     """Reads what the tasks have left, by name of the column."""
     found: dict[str, TokenCandidates] = {}
     for part in counted:
-        candidates = TokenCandidates(_read(part.path), part.tokens, part.distinct)
+        candidates = TokenCandidates(read_table(part.path), part.tokens, part.distinct)
         found[part.name] = found[part.name].joined(candidates) if part.name in found else candidates
     return found
-
-
-def _write(path: str, table: pa.Table) -> None:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, COUNTS) as writer:
-        writer.write_table(table)
-    files.write(path, memoryview(sink.getvalue()))
-
-
-def _read(path: str) -> pa.Table:
-    return pa.ipc.open_file(pa.py_buffer(files.read(path))).read_all()

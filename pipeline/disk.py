@@ -85,19 +85,18 @@ def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: in
             different = pc.unique(sequence.values.indices)
             # A varint holds 7 bits of an id in a byte.
             width = -(-max(1, (len(different) + 2).bit_length()) // 7)
-            dictionaries += _dictionaries(sequence.values, times, blocks)
+            dictionaries += _dictionaries(sequence.values, different, times, blocks)
         staged += len(sequence.values) * _NUMBER
         encoded += len(sequence.values) * width
     return times * (staged + 2 * encoded) + dictionaries
 
 
-def _dictionaries(tokens: pa.DictionaryArray, times: float, blocks: int) -> float:
+def _dictionaries(tokens: pa.DictionaryArray, different: pa.Array, times: float, blocks: int) -> float:
     """Returns the bytes of the different tokens: twice for each block, and three times for all.
 
     Different tokens grow with a power of the number of tokens (Heaps' law), which two halves of the
     sample tell.
     """
-    different = pc.unique(tokens.indices)
     if not len(different):
         return 0.0
     half = max(1, len(pc.unique(tokens.indices[: len(tokens) // 2])))

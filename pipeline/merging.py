@@ -7,7 +7,7 @@ import apache_beam as beam
 
 
 class Merging(beam.CombineFn):  # type: ignore[misc]  # Beam has no types
-    """Merges accumulators that know how: `kind()`, `merge(other)`, `compact()`, the latter two returning themselves."""
+    """Merges accumulators that know how: `kind()`, and `merge(other)`, which returns itself."""
 
     kind: ClassVar[type[Any]]
 
@@ -26,10 +26,6 @@ class Merging(beam.CombineFn):  # type: ignore[misc]  # Beam has no types
             merged.merge(accumulator)
         return merged
 
-    def compact(self, accumulator: Any) -> Any:
-        """Returns the accumulator as small as it can be before it travels."""
-        return accumulator.compact()
-
     def extract_output(self, accumulator: Any) -> Any:
         """Returns the facts about all blocks."""
-        return accumulator.compact()
+        return accumulator

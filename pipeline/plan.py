@@ -8,13 +8,12 @@ import pyarrow as pa
 
 from pipeline.analysis import Analysis
 from pipeline.moments import to_message
-from pipeline.token_files import PARTITIONS
+from pipeline.token_files import PARTITIONS, token_columns, vocabulary_limits
 from schemas.buckets import plan_buckets
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.records.fields import LABEL
-from schemas.spec import NUMBER, token_sequences
 from schemas.vocabulary import Vocabulary, as_tokens, first_token_id, ranked
 
 _MOST_ROWS = 1_000_000  # of one counting task, some 100 MB with common tokens, until each partition is a task
@@ -122,12 +121,9 @@ def plan_dataset(analysis: Analysis, candidates: Mapping[str, TokenCandidates], 
     lengths = np.array(sorted(analysis.bucket_lengths), np.int64)
     counts = np.array([analysis.bucket_lengths[int(length)] for length in lengths], np.int64)
     tokens = {}
-    for name in token_sequences(spec):
-        options = spec.sequences[name].vocabulary
-        first_id = first_token_id(options.oov_buckets)
-        tokens[name] = _plan_tokens(name, candidates[name], first_id, options.top_k, options.min_frequency)
-    if spec.HasField("label") and spec.label.type != NUMBER:
-        tokens[LABEL] = _plan_tokens(LABEL, candidates[LABEL], first_id=0)
+    for name in token_columns(spec):
+        first_id = 0 if name == LABEL else first_token_id(spec.sequences[name].vocabulary.oov_buckets)
+        tokens[name] = _plan_tokens(name, candidates[name], first_id, *vocabulary_limits(spec, name))
     return DatasetPlan(
         buckets=plan_buckets(lengths, counts, spec.buckets.count),
         tokens=tokens,
@@ -169,9 +165,7 @@ def shard_starts(count: int) -> list[int]:
     return [-(-(i << 64) // count) for i in range(count)]
 
 
-def _plan_tokens(
-    name: str, candidates: TokenCandidates, first_id: int, top_k: int = 0, min_frequency: int = 1
-) -> TokenPlan:
+def _plan_tokens(name: str, candidates: TokenCandidates, first_id: int, top_k: int, min_frequency: int) -> TokenPlan:
     best = ranked(candidates.ranked, top_k, min_frequency)
     covered = int(best["count"].to_numpy().sum())
     return TokenPlan(

@@ -112,10 +112,6 @@ class WrittenFacts:
             self.offenders[reason] = first_offenders([*self.offenders.get(reason, []), *offenders])
         return self
 
-    def compact(self) -> "WrittenFacts":
-        """Returns itself; it is small as it is."""
-        return self
-
 
 class MergeWrittenFacts(Merging):
     """Merges the facts of blocks into those of all."""

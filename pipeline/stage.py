@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from pipeline import files
 from pipeline.analysis import BlockSummary
+from pipeline.arrow_files import write_batches
 from pipeline.block_facts import BlockFacts, sequence_column
 from pipeline.blocks import Block, Piece
 from pipeline.failure import reporting
@@ -83,7 +84,8 @@ class _StageBlock(ThreadedDoFn):
         columns = {SOURCE: _sources(block, found.source)} | _columns(found.examples)
         columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(record_places.order)}
         path = job.staged_path(block.index)
-        files.write(path, _arrow_file(columns))
+        batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+        write_batches(path, batch.schema, [batch])
         if found.rejected:
             files.write(job.rejected_path(block.index, "stage"), dump_rejected(found.rejected))
         yield StagedBlock(block.index, path)
@@ -168,11 +170,3 @@ def _narrow(sequence: Ragged) -> Ragged:
         return sequence
     codes = values.indices.cast(pa.uint16())
     return replace(sequence, values=pa.DictionaryArray.from_arrays(codes, values.dictionary))
-
-
-def _arrow_file(columns: dict[str, pa.Array]) -> memoryview:
-    batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return memoryview(sink.getvalue())

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import files
+from pipeline.arrow_files import write_batches
 from pipeline.token_counts import COUNTS
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.hashing import hash_strings
@@ -27,6 +28,14 @@ def token_columns(spec: DatasetSpec) -> list[str]:
     """Returns what a vocabulary is counted of: the token sequences, and "label" for classes."""
     classes = spec.HasField("label") and spec.label.type != NUMBER
     return [*token_sequences(spec), *([LABEL] if classes else [])]
+
+
+def vocabulary_limits(spec: DatasetSpec, column: str) -> tuple[int, int]:
+    """Returns `top_k` and `min_frequency` of a token column; classes are all kept."""
+    if column == LABEL:
+        return 0, 1
+    options = spec.sequences[column].vocabulary
+    return options.top_k, options.min_frequency
 
 
 def partition_of(tokens: pa.Array) -> npt.NDArray[np.int64]:
@@ -57,12 +66,12 @@ def write_token_counts(path: str, counted: Sequence[pa.Table]) -> None:
       path: Of the file.
       counted: As `occurring` returns them, for each token column in the order of `token_columns`.
     """
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, COUNTS) as writer:
-        for table in counted:
-            for tokens, counts in zip(table["token"].chunks, table["count"].chunks, strict=True):
-                writer.write_batch(pa.record_batch([tokens, counts], schema=COUNTS))
-    files.write(path, memoryview(sink.getvalue()))
+    batches = (
+        pa.record_batch([tokens, counts], schema=COUNTS)
+        for table in counted
+        for tokens, counts in zip(table["token"].chunks, table["count"].chunks, strict=True)
+    )
+    write_batches(path, COUNTS, batches)
 
 
 def read_token_counts(path: str, column: int, partitions: range) -> pa.Table:
