@@ -70,6 +70,13 @@ def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
     return fields
 
 
+def canonical_type(kind: pa.DataType) -> pa.DataType:
+    """Returns the type of a column once it has been read, whatever the type in the record was."""
+    if pa.types.is_list(kind):
+        return pa.list_(canonical_type(kind.value_type))
+    return pa.string() if pa.types.is_integer(kind) or pa.types.is_boolean(kind) else kind
+
+
 def nested_types(fields: list[Field], chosen: Mapping[str, pa.DataType]) -> Nested:
     """Returns the chosen type of each field as a tree of names, the form of the raw record.
 

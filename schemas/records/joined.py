@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from schemas.records.blocks import WholeLines
-from schemas.records.jsonl import BYTE_ORDER_MARK, RawBlock
+from schemas.records.lines import BYTE_ORDER_MARK
 from schemas.records.ragged import Int64s
+from schemas.records.raw import RawBlock
 from schemas.records.rejected import Rejected
 
 

@@ -1,12 +1,5 @@
-"""JSONL: the lines of a block of bytes become columns, each bad line a rejected record.
+"""JSONL: the lines of a block of bytes become columns, each bad line a rejected record."""
 
-The meaning of a block is the meaning of its lines, one at a time. Arrow reads many lines in one
-call as long as that cannot make a difference, and fewer at a time as soon as something is wrong
-with one of them, so that one bad line costs itself and the speed of its neighbours only.
-"""
-
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,67 +9,11 @@ import pyarrow.compute as pc
 import pyarrow.json as pj
 
 from schemas.records.explain import explain_line, parse_object
-from schemas.records.fields import Field, Nested, nested_types
-from schemas.records.rejected import Rejected, excerpt
+from schemas.records.fields import Field, Nested, canonical_type, nested_types
+from schemas.records.lines import BYTE_ORDER_MARK, Lines, block_of_groups, one_chunk, read_in_groups, split_lines
+from schemas.records.raw import RawBlock
 
-Int64s = npt.NDArray[np.int64]
-
-_NEWLINE, _OPEN, _CLOSE, _RETURN = b"\n{}\r"
-BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_GROUP_SIZES = (256, 32, 4, 1)  # lines read together after a larger group failed
-
-
-@dataclass(frozen=True)
-class RawBlock:
-    """The raw records of a block.
-
-    Attributes:
-      columns: By field name; all (records,). Names are strings, whatever they were in the record.
-      offsets: int64, (records,); position of each record in its file.
-      lines: int64, (records,); line of each record within the block, from 0.
-      rejected: Lines that hold no such record.
-      line_count: All lines of the block, blank ones included.
-      fields: What was read.
-      data: What it was read from.
-      base_offset: Position of `data` in its file.
-    """
-
-    columns: dict[str, pa.Array]
-    offsets: Int64s
-    lines: Int64s
-    rejected: list[Rejected]
-    line_count: int
-    fields: list[Field]
-    data: bytes
-    base_offset: int
-
-    def received(self, i: int) -> bytes:
-        """Returns record i as it stood in the file, without the end of its line."""
-        start = int(self.offsets[i]) - self.base_offset
-        end = self.data.find(b"\n", start)
-        return self.data[start : end if end >= 0 else None].removesuffix(b"\r")
-
-
-@dataclass(frozen=True)
-class _Lines:
-    """Lines of a block: bytes data[starts[i]:ends[i]], line numbers[i]."""
-
-    data: bytes
-    starts: Int64s
-    ends: Int64s
-    numbers: Int64s
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def take(self, index: Int64s | slice | npt.NDArray[np.bool_]) -> "_Lines":
-        return _Lines(self.data, self.starts[index], self.ends[index], self.numbers[index])
-
-    def text(self, i: int) -> bytes:
-        return self.data[self.starts[i] : self.ends[i]]
-
-    def joined(self) -> bytes:
-        return b"\n".join(self.text(i) for i in range(len(self)))
+_OPEN, _CLOSE = b"{}"
 
 
 def parse_jsonl(data: bytes, fields: list[Field], base_offset: int = 0) -> RawBlock:
@@ -87,51 +24,31 @@ def parse_jsonl(data: bytes, fields: list[Field], base_offset: int = 0) -> RawBl
       fields: What to read; other fields are passed over.
       base_offset: Position of `data` in its file.
     """
-    lines, line_count = _split_lines(data, base_offset)
+    every, line_count = split_lines(data, base_offset)
+    lines = every.take(~_blank(every))
     whole = _look_like_objects(lines)
-    rejected = [_reject(lines, int(i), fields, base_offset) for i in np.flatnonzero(~whole)]
-    tables, kept = [], []
     candidates = lines if whole.all() else lines.take(whole)
-    for group, table in _read(candidates, fields, data if whole.all() else None):
-        if table is None:
-            rejected.append(_reject(group, 0, fields, base_offset))
-        else:
-            tables.append(table)
-            kept.append(group)
-    schema = pa.schema([(field.name, _canonical(field.types[0])) for field in fields])
-    table = pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
-    return RawBlock(
-        columns={name: _one_chunk(table[name]) for name in table.column_names},
-        offsets=np.concatenate([[], *(group.starts for group in kept)]).astype(np.int64) + base_offset,
-        lines=np.concatenate([[], *(group.numbers for group in kept)]).astype(np.int64),
-        rejected=rejected,
-        line_count=line_count,
-        fields=fields,
-        data=data,
-        base_offset=base_offset,
-    )
+
+    def read(some: Lines) -> pa.Table | None:
+        return _read_group(some, some.joined(), fields)
+
+    def read_all() -> pa.Table | None:
+        return _read_group(lines, data.removeprefix(BYTE_ORDER_MARK), fields)
+
+    groups = read_in_groups(candidates, read, read_all if whole.all() else None)
+    return block_of_groups(groups, lines.take(~whole), line_count, fields, base_offset, explain_line)
 
 
-def _split_lines(data: bytes, base_offset: int) -> tuple[_Lines, int]:
-    """Returns the lines that are not blank, and how many there are with the blank ones."""
-    mark = len(BYTE_ORDER_MARK) if base_offset == 0 and data.startswith(BYTE_ORDER_MARK) else 0
-    view = np.frombuffer(data, np.uint8)
-    newlines = np.flatnonzero(view == _NEWLINE)
-    starts = np.concatenate([[mark], newlines + 1])
-    ends = np.concatenate([newlines, [len(data)]])
-    if starts[-1] >= len(data):  # nothing behind the last newline
-        starts, ends = starts[:-1], ends[:-1]
-    numbers = np.arange(len(starts))
-    ends = ends - ((ends > starts) & (view[np.maximum(ends - 1, 0)] == _RETURN) if len(data) else 0)
-    odd = (ends == starts) | (view[np.minimum(starts, len(data) - 1)] != _OPEN) if len(data) else ends == starts
-    blank = ends == starts
-    for i in np.flatnonzero(odd & ~blank):
-        blank[i] = not data[starts[i] : ends[i]].strip(b" \t\r")
-    lines = _Lines(data, starts.astype(np.int64), ends.astype(np.int64), numbers.astype(np.int64))
-    return lines.take(~blank), len(starts)
+def _blank(lines: Lines) -> npt.NDArray[np.bool_]:
+    """Which lines hold white space only."""
+    blank: npt.NDArray[np.bool_] = lines.ends == lines.starts
+    first = np.frombuffer(lines.data, np.uint8)[np.minimum(lines.starts, len(lines.data) - 1)]
+    for i in np.flatnonzero(~blank & (first != _OPEN)):
+        blank[i] = not lines.text(int(i)).strip(b" \t\r")
+    return blank
 
 
-def _look_like_objects(lines: _Lines) -> npt.NDArray[np.bool_]:
+def _look_like_objects(lines: Lines) -> npt.NDArray[np.bool_]:
     """Which lines begin and end as an object does.
 
     Where all do and Arrow finds as many objects as there are lines, each line is one object: an
@@ -147,20 +64,8 @@ def _look_like_objects(lines: _Lines) -> npt.NDArray[np.bool_]:
     return sure
 
 
-def _read(lines: _Lines, fields: list[Field], data: bytes | None) -> Iterator[tuple[_Lines, pa.Table | None]]:
-    """Yields groups of lines with their table, or single lines with None where they are bad."""
-    table = _read_group(lines, fields, data) if len(lines) else None
-    if table is not None or len(lines) == 1:
-        yield lines, table
-        return
-    size = next((size for size in _GROUP_SIZES if size < len(lines)), 1)
-    for start in range(0, len(lines), size):
-        yield from _read(lines.take(slice(start, start + size)), fields, None)
-
-
-def _read_group(lines: _Lines, fields: list[Field], data: bytes | None) -> pa.Table | None:
+def _read_group(lines: Lines, content: bytes, fields: list[Field]) -> pa.Table | None:
     """Returns the table of a group of lines, or None where Arrow cannot read every one."""
-    content = lines.joined() if data is None else data.removeprefix(BYTE_ORDER_MARK)
     table = _read_objects(content, fields, _choose_types(lines.text(0), fields))
     if table is None or table.num_rows != len(lines):
         return None
@@ -219,26 +124,9 @@ def _arrow_fields(tree: Nested) -> list[pa.Field]:
 
 
 def _extract(table: pa.Table, path: tuple[str, ...]) -> pa.Array:
-    column = _one_chunk(table[path[0]])
+    column = one_chunk(table[path[0]])
     return pc.struct_field(column, list(path[1:])) if len(path) > 1 else column
 
 
-def _canonical(kind: pa.DataType) -> pa.DataType:
-    """The type of a column, whatever the type in the record was."""
-    if pa.types.is_list(kind):
-        return pa.list_(_canonical(kind.value_type))
-    return pa.string() if pa.types.is_integer(kind) or pa.types.is_boolean(kind) else kind
-
-
 def _as_canonical(column: pa.Array) -> pa.Array:
-    return pc.cast(column, _canonical(column.type))
-
-
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
-def _reject(lines: _Lines, i: int, fields: list[Field], base_offset: int) -> Rejected:
-    line = lines.text(i)
-    reason, rule = explain_line(line, fields)
-    return Rejected("", base_offset + int(lines.starts[i]), int(lines.numbers[i]), reason, rule, excerpt(line))
+    return pc.cast(column, canonical_type(column.type))

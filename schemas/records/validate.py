@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, Empty, Layout, SequenceFeature, SequenceType, Tokenizer, TooLong
-from schemas.records.explain import MISSING_FIELD, NOT_FINITE, explain_line
+from schemas.records.explain import MISSING_FIELD, NOT_FINITE
 from schemas.records.fields import ID, LABEL
 from schemas.records.identity import content_ids
-from schemas.records.jsonl import RawBlock
 from schemas.records.ragged import Int64s, Ragged, count_in_rows, from_lists
+from schemas.records.raw import RawBlock
 from schemas.records.rejected import Rejected, excerpt
 from schemas.records.text import lower, tokenize
 from schemas.spec import NUMBER, PER_STEP_CLASS
@@ -234,7 +234,7 @@ def _rejected(block: RawBlock, verdicts: _Verdicts) -> list[Rejected]:
         received = block.received(int(i))
         reason, rule = verdicts.rules[verdicts.rule_of[i]]
         if reason == MISSING_FIELD:
-            reason, rule = explain_line(received, block.fields)
+            reason, rule = block.explain(int(i))
         rejected.append(Rejected("", int(block.offsets[i]), int(block.lines[i]), reason, rule, excerpt(received)))
     return rejected
 

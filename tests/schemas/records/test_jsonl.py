@@ -8,7 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.records.fields import Field, fields_of
-from schemas.records.jsonl import RawBlock, parse_jsonl
+from schemas.records.jsonl import parse_jsonl
+from schemas.records.raw import RawBlock
 from schemas.records.rejected import dump_rejected
 from schemas.spec import parse_spec
 
