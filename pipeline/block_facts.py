@@ -13,8 +13,8 @@ from pipeline.split_facts import length_counts
 from pipeline.token_files import occurring, token_columns
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.records.examples import ExampleBlock
 from schemas.records.fields import LABEL
-from schemas.records.validate import ExampleBlock
 from schemas.spec import bucket_sequences
 
 Mask = npt.NDArray[np.bool_]

@@ -29,13 +29,14 @@ from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
 from schemas.records.blocks import WholeLines, read_whole_lines
+from schemas.records.examples import ExampleBlock
 from schemas.records.fields import LABEL, fields_of
 from schemas.records.identity import assign_splits, places
 from schemas.records.joined import join_lines
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
 from schemas.records.rejected import Rejected, dump_rejected
-from schemas.records.validate import ExampleBlock, validate
+from schemas.records.validate import validate
 from schemas.spec import TRAIN
 
 ANALYSES = "analyses"

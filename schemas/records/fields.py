@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas.dataset_pb2 import DatasetSpec, Layout, SequenceFeature, SequenceType, Tokenizer
+from schemas.dataset_pb2 import ContextType, DatasetSpec, Layout, SequenceFeature, SequenceType, Tokenizer
 from schemas.errors import UsageError
 from schemas.spec import NUMBER, PER_STEP_CLASS, source_path
 
@@ -61,6 +61,9 @@ def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
       UsageError: Two parts of the spec read one field as different types.
     """
     fields = [_field(name, source_path(feature), _sequence_types(feature)) for name, feature in spec.sequences.items()]
+    for name, part in spec.context.items():
+        types = (pa.float64(),) if part.type == ContextType.number else _NAME_TYPES
+        fields.append(_field(name, source_path(part), types))
     if spec.HasField("id"):
         fields.append(_field(ID, spec.id, _NAME_TYPES, required=for_training))
     if for_training and spec.HasField("label"):
