@@ -180,7 +180,7 @@ def _input_files(job: Job, analysis: Analysis) -> list[InputFile]:
     return [
         InputFile(
             path=file.path,
-            format=file.format,
+            format=file.reading.format,
             split=file.split,
             bytes=file.bytes,
             digest=file_digest(digests[file.path]),
