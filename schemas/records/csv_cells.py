@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,17 +22,8 @@ _SHOWN_NAMES = 8
 _TEXT = (pa.string(),)
 _VALUE = "value"  # name of the only field of the JSON objects that are made of cells
 _JSON_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_MINUS, _DOT, _ZERO = b"-.0"
-
-
-def _table(characters: bytes) -> npt.NDArray[np.bool_]:
-    table = np.zeros(256, bool)
-    table[list(characters)] = True
-    return table
-
-
-_DIGIT = _table(b"0123456789")
-_IN_NUMBERS = _table(b"0123456789-+.eE")
+_MINUS, _DOT, _ZERO, _NINE = b"-.09"
+_IN_NUMBERS = np.isin(np.arange(256), list(b"-+eE"))  # beside digits and dots
 
 
 def column_name(field: Field) -> str:
@@ -79,11 +69,12 @@ def _hold_json_numbers(cells: pa.StringArray) -> bool:
     values = np.frombuffer(cells.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
     ends = offsets[1:] - offsets[0]
     starts = offsets[:-1] - offsets[0]
-    digit = _DIGIT[values]
-    if not (digit[ends - 1].all() and _IN_NUMBERS[values].all()):
+    digit = values - _ZERO <= _NINE - _ZERO  # without a sign, what is less than 0 is large
+    dot = values == _DOT
+    if not (digit[ends - 1].all() and _IN_NUMBERS[values[~(digit | dot)]].all()):
         return False
     first = starts + (values[starts] == _MINUS)
-    dots = np.flatnonzero(values == _DOT)
+    dots = np.flatnonzero(dot)
     zeros = first[(values[first] == _ZERO) & (first + 1 < ends)]
     # The last byte of a cell is a digit, so the one behind a dot is of the same cell.
     return bool(digit[first].all() and digit[dots - 1].all() and digit[dots + 1].all() and not digit[zeros + 1].any())

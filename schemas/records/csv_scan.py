@@ -116,10 +116,10 @@ def outline_of(data: bytes, dialect: Dialect, in_quotes: bool = False, can_open:
     view = np.frombuffer(data, np.uint8)
     if not len(view):
         return Outline(_NONE, _NONE, _NONE, -1 if in_quotes else None, can_open)
-    newlines = np.flatnonzero(view == NEWLINE)
-    quotes, strays = _quotes(view, dialect, in_quotes, can_open)
+    newlines = _positions(data, "\n")
+    quotes, strays = _quotes(data, dialect, in_quotes, can_open)
     closing = quotes[0 if in_quotes else 1 :: 2]
-    returns = np.flatnonzero(view == RETURN)
+    returns = _positions(data, "\r")
     returns = returns[~_ends_line(view, returns)]
     mistakes = [strays, closing[~_may_close(view, closing, dialect)], returns[~_inside(quotes, returns, in_quotes)]]
     still_open = bool((len(quotes) + in_quotes) % 2)
@@ -129,24 +129,30 @@ def outline_of(data: bytes, dialect: Dialect, in_quotes: bool = False, can_open:
         ends=newlines[~_inside(quotes, newlines, in_quotes)] + 1,
         strays=np.sort(np.concatenate(mistakes)),
         open_quote=(int(quotes[-1]) if len(quotes) else -1) if still_open else None,
-        can_open=not still_open and (just_closed or bool(_begins_cell(dialect)[view[-1]])),
+        can_open=not still_open and (just_closed or data[-1:] in (b"\n", dialect.delimiter.encode())),
     )
 
 
-def _quotes(view: _Bytes, dialect: Dialect, in_quotes: bool, can_open: bool) -> tuple[Int64s, Int64s]:
+def _positions(data: bytes, character: str) -> Int64s:
+    """Returns where a character stands; quickly where it is not there at all."""
+    code = ord(character)
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == code) if code in data else _NONE
+
+
+def _quotes(data: bytes, dialect: Dialect, in_quotes: bool, can_open: bool) -> tuple[Int64s, Int64s]:
     """Returns the positions of the quotes that open and close in turn, and of those that do neither."""
-    quotes = np.flatnonzero(view == ord(dialect.quote)) if dialect.quote else _NONE
-    if not len(quotes):
-        return _NONE, _NONE
-    before = view[quotes - 1]
-    begins = _begins_cell(dialect)[before]
-    if quotes[0] == 0:
-        begins[0], before[0] = can_open, 0
-    may_open = begins | (before == ord(dialect.quote))
-    wrong = np.flatnonzero(~may_open[int(in_quotes) :: 2])
-    if not len(wrong):
+    quotes = _positions(data, dialect.quote) if dialect.quote else _NONE
+    view = np.frombuffer(data, np.uint8)
+    opening = quotes[1 if in_quotes else 0 :: 2]
+    may_open = _table(dialect.delimiter, "\n", dialect.quote)[view[opening - 1]]
+    if len(opening) and opening[0] == 0:
+        may_open[0] = can_open
+    if may_open.all():
         return quotes, _NONE
-    return _quotes_one_by_one(quotes, begins, int(in_quotes) + 2 * int(wrong[0]))
+    begins = _table(dialect.delimiter, "\n")[view[quotes - 1]]
+    if quotes[0] == 0:
+        begins[0] = can_open
+    return _quotes_one_by_one(quotes, begins, int(in_quotes) + 2 * int(np.argmin(may_open)))
 
 
 def _quotes_one_by_one(quotes: Int64s, begins: _Flags, first: int) -> tuple[Int64s, Int64s]:
@@ -174,10 +180,9 @@ def _inside(quotes: Int64s, positions: Int64s, in_quotes: bool) -> _Flags:
 def _may_close(view: _Bytes, closing: Int64s, dialect: Dialect) -> _Flags:
     """Which quotes stand before a delimiter, another quote, or the end of a record or of the bytes."""
     behind = np.minimum(closing + 1, len(view) - 1)
-    following = view[behind]
-    fits: _Flags = (closing + 1 == len(view)) | (following == NEWLINE)
-    fits |= (following == ord(dialect.delimiter)) | (following == ord(dialect.quote or "\0"))
-    fits |= (following == RETURN) & _ends_line(view, behind)
+    fits: _Flags = _table(dialect.delimiter, "\n", "\r", dialect.quote)[view[behind]] | (closing + 1 == len(view))
+    returns = np.flatnonzero(view[behind] == RETURN)
+    fits[returns] = _ends_line(view, behind[returns])
     return fits
 
 
@@ -187,8 +192,8 @@ def _ends_line(view: _Bytes, returns: Int64s) -> _Flags:
     return ends
 
 
-def _begins_cell(dialect: Dialect) -> _Flags:
-    """Behind which bytes a cell begins; bool, (256,)."""
+def _table(*characters: str) -> _Flags:
+    """Which bytes are one of some characters; bool, (256,)."""
     table = np.zeros(256, bool)
-    table[[NEWLINE, ord(dialect.delimiter)]] = True
+    table[[ord(character) for character in characters if character]] = True
     return table

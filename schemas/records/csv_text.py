@@ -5,14 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pcsv
 
 from schemas.records.blocks import MAX_RECORD_BYTES
 from schemas.records.csv_cells import column_name, explain_record, typed_cells
 from schemas.records.csv_scan import Dialect, never_closed, outline_of
 from schemas.records.fields import Field, canonical_type
-from schemas.records.lines import BYTE_ORDER_MARK, RETURN, Lines, block_of_groups, one_chunk, read_in_groups
+from schemas.records.lines import BYTE_ORDER_MARK, RETURN, Lines, block_of_groups, is_utf8, one_chunk, read_in_groups
 from schemas.records.raw import RawBlock
 
 
@@ -105,8 +104,9 @@ def _read_cells(content: bytes, names: Sequence[str], wanted: set[str], dialect:
     read = sorted(wanted) or [names[0]]
     if content.startswith(BYTE_ORDER_MARK):  # is of the first cell here, but Arrow passes one over
         content = BYTE_ORDER_MARK + content
+    if not is_utf8(content):
+        return None
     try:
-        pc.cast(pa.array([content], pa.large_binary()), pa.large_string())  # refuses what is no UTF-8
         return pcsv.read_csv(
             pa.BufferReader(content),
             pcsv.ReadOptions(use_threads=False, block_size=len(content) + 1, column_names=list(names)),

@@ -11,7 +11,15 @@ import pyarrow.json as pj
 from schemas.records.blocks import MAX_RECORD_BYTES
 from schemas.records.explain import explain_line, parse_object
 from schemas.records.fields import Field, Nested, canonical_type, nested_types
-from schemas.records.lines import BYTE_ORDER_MARK, Lines, block_of_groups, one_chunk, read_in_groups, split_lines
+from schemas.records.lines import (
+    BYTE_ORDER_MARK,
+    Lines,
+    block_of_groups,
+    is_utf8,
+    one_chunk,
+    read_in_groups,
+    split_lines,
+)
 from schemas.records.raw import RawBlock
 
 _OPEN, _CLOSE = b"{}"
@@ -78,7 +86,7 @@ def _read_group(lines: Lines, content: bytes, fields: list[Field]) -> pa.Table |
 
 
 def read_objects(
-    content: bytes | pa.Buffer, fields: list[Field], chosen: dict[str, pa.DataType], others: str = "ignore"
+    content: bytes, fields: list[Field], chosen: dict[str, pa.DataType], others: str = "ignore"
 ) -> pa.Table | None:
     """Returns a row for each object, or None where Arrow cannot read all of the content.
 
@@ -88,8 +96,9 @@ def read_objects(
       chosen: The type of each field.
       others: "ignore" or "error": what other fields are.
     """
+    if not is_utf8(content):
+        return None
     try:
-        pc.cast(pa.array([content], pa.large_binary()), pa.large_string())  # refuses what is no UTF-8
         return pj.read_json(
             pa.BufferReader(content),
             pj.ReadOptions(use_threads=False, block_size=len(content) + 1),
