@@ -8,14 +8,21 @@ from collections.abc import Mapping, Sequence
 from pipeline import files
 from pipeline.blocks import InputFile
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, SplitBy
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.records.blocks import BLOCK_BYTES
 from schemas.records.fields import fields_of
 from schemas.records.formats import check_format
+from schemas.records.splits import decided_splits
 from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name, resolve
 
+_SAYS_SPLITS = {
+    SplitBy.hash: "split.fractions",
+    SplitBy.group: "split.fractions",
+    SplitBy.field: "split.names",
+    SplitBy.time: "split.before or split.otherwise",
+}
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 
 
@@ -93,10 +100,11 @@ def match_inputs(inputs: Sequence[str]) -> list[InputFile]:
 
 
 def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
-    """Returns how the records of files without a split of their own are shared out.
+    """Returns how the records of files without a split of their own are shared out; empty where no hash decides.
 
     Files given as `train=` count as such: `train` is what is left for training, and 10 % of it
-    are held out for validation unless an input or the spec says otherwise.
+    are held out for validation unless an input or the spec says otherwise. Where a field or a time
+    decides, they are all for training.
 
     Args:
       spec: A resolved spec.
@@ -107,11 +115,12 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
     """
     fractions = dict(spec.split.fractions)
     others = named - {"", TRAIN}
-    both = others & set(fractions)
+    decided = decided_splits(spec)
+    both = others & {*fractions, *decided}
     if both:
-        name = min(both)
-        raise UsageError(f"split '{name}' comes from --input {name}= and from split.fractions in the spec; remove one")
-    if fractions:
+        name, field = min(both), _SAYS_SPLITS[spec.split.by]
+        raise UsageError(f"split '{name}' comes from --input {name}= and from {field} in the spec; remove one")
+    if fractions or decided:
         return fractions
     return {TRAIN: 1.0} if VALIDATION in others else DEFAULT_FRACTIONS
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pipeline import files
 from pipeline.blocks import Block, InputFile, plan_blocks
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.records.identity import split_order
+from schemas.records.splits import split_names
 
 SPEC_NAME = "spec.yaml"  # as the person wrote it
 RUN_NAME = "run.json"  # what differs from run to run, and so is not in the manifest
@@ -20,7 +20,7 @@ class Job:
     Attributes:
       spec_bytes: The resolved spec, serialised, because messages do not pickle everywhere.
       inputs: Sorted by path; only steps that name files know them, see `without_inputs`.
-      fractions: Share of each split, for the records of files without one.
+      fractions: Share of each split, for the records of files without one; empty where no hash decides.
       output: The data set's folder.
       run: Name of this run, different from that of any other.
       block_bytes: Size of a block.
@@ -52,8 +52,8 @@ class Job:
 
     @property
     def splits(self) -> list[str]:
-        """All splits; those of the fractions first, in the order of `assign_splits`."""
-        shared = split_order(self.fractions)
+        """All splits; those that the records themselves decide on first, in the order of `split_names`."""
+        shared = split_names(self.spec, self.fractions)
         return [*shared, *sorted(self.named_splits.difference(shared))]
 
     def blocks(self) -> list[Block]:

@@ -29,9 +29,9 @@ from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.records.examples import ExampleBlock
 from schemas.records.fields import LABEL
-from schemas.records.identity import assign_splits, places
 from schemas.records.ragged import Ragged
 from schemas.records.rejected import dump_rejected
+from schemas.records.splits import place_examples
 from schemas.records.validate import validate
 from schemas.spec import TRAIN
 
@@ -88,11 +88,10 @@ class _StageBlock(ThreadedDoFn):
         rejected = part.places.place(examples.rejected, [piece.path for piece in block.pieces])
         if rejected:
             files.write(job.rejected_path(block.index, "stage", part.number), dump_rejected(rejected))
-        deciding = examples.parents.ids if examples.parents else examples.ids
-        splits = _splits(job, block, source, places(deciding, spec.split.salt).share)
+        placed = place_examples(examples, spec, job.fractions)
+        splits = _splits(job, block, source, placed.splits)
         columns = {SOURCE: _sources(block, source)} | staged_columns(examples)
-        order = places(examples.ids, spec.split.salt).order
-        columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(order)}
+        columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(placed.order)}
         path = job.staged_path(block.index, part.number, part.consumed)
         batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
         write_batches(path, batch.schema, [batch])
@@ -119,11 +118,11 @@ def validate_part(part: Part, spec: DatasetSpec) -> tuple[ExampleBlock, Int64s]:
     return replace(examples, offsets=offsets, lines=lines), source
 
 
-def _splits(job: Job, block: Block, source: Int64s, share: Any) -> Int64s:
-    """Returns the split of each record; `source` is its piece."""
+def _splits(job: Job, block: Block, source: Int64s, own: Int64s) -> Int64s:
+    """Returns the split of each record: that of its piece, `source`, or else its own."""
     whole = {name: i for i, name in enumerate(job.splits) if name not in job.fractions}
     indices = np.array([whole.get(piece.split, -1) for piece in block.pieces])[source]
-    return np.where(indices < 0, assign_splits(share, job.fractions), indices)
+    return np.where(indices < 0, own, indices)
 
 
 def _sources(block: Block, source: Int64s) -> pa.DictionaryArray:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from schemas.dataset_pb2 import DatasetSpec, SequenceType
 from schemas.records.examples import ExampleBlock, Parents
 from schemas.records.explain import MISSING_FIELD
-from schemas.records.fields import ID, LABEL
+from schemas.records.fields import ID, LABEL, SPLIT
 from schemas.records.identity import content_ids
 from schemas.records.labels import read_context, read_label
 from schemas.records.lengths import (
@@ -25,6 +25,7 @@ from schemas.records.ragged import Int64s, Ragged
 from schemas.records.raw import RawBlock
 from schemas.records.rejected import Rejected, excerpt
 from schemas.records.series import read_series
+from schemas.records.splits import read_split
 from schemas.records.tokens import read_tokens
 from schemas.records.verdicts import Mask, Verdicts
 from schemas.spec import cuts_records, leaders
@@ -100,7 +101,9 @@ def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts) -> _Content:
         reader = read_series if feature.type == SequenceType.series else read_tokens
         sequences[name] = reader(name, block.columns[name], feature, verdicts)
     label = read_label(block.columns[LABEL], spec, sequences, verdicts) if LABEL in block.columns else None
-    return _Content(sequences, {}, read_context(block.columns, spec, verdicts), label, None)
+    context = read_context(block.columns, spec, verdicts)
+    split_by = read_split(block.columns[SPLIT], spec, verdicts) if SPLIT in block.columns else None
+    return _Content(sequences, {}, context, label, split_by)
 
 
 def _cut(examples: ExampleBlock, pieces: dict[str, Pieces], spec: DatasetSpec) -> ExampleBlock:
