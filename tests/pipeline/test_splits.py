@@ -10,7 +10,7 @@ from tests.pipeline.helpers import make_job, prepare, read_dataset, write_jsonl
 
 SPEC = "id: id\nsequences: {text: {type: tokens, tokenizer: whitespace}}\nsplit: "
 BY_FIELD = SPEC + "{by: field, from: part, names: {a: train, b: test}}"
-BY_TIME = SPEC + "{by: time, from: day, time_format: iso8601, zone: UTC, before: {train: 2024-01-01}}"
+BY_TIME = SPEC + "{by: time, from: day, time_format: iso8601, zone: UTC, before: {train: \"2024-01-01\"}}"
 BY_GROUP = SPEC + "{by: group, from: user, fractions: {train: 0.6, validation: 0.4}}"
 
 
