@@ -22,7 +22,7 @@ from pipeline.stage import PARENT, SOURCE, START, StagedBlock, beside_column, cu
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, UnknownLabel
 from schemas.example import (
     BytesColumn,
     CodedColumn,
@@ -92,7 +92,8 @@ class _EncodeBlock(ThreadedDoFn):
         batch = _load(files.read(staged.path))
         vocabularies = {name: load_vocabulary(*where) for name, where in plan.locations(job.output).items()}
         facts = WrittenFacts()
-        known = _known_labels(batch, vocabularies.get(LABEL))
+        refuses = job.spec.label.unknown == UnknownLabel.reject
+        known = _known_labels(batch, vocabularies.get(LABEL) if refuses else None)
         if not known.all():
             batch = self._reject_unknown(staged, batch, known, vocabularies[LABEL], facts)
         if batch.num_rows:
@@ -129,7 +130,7 @@ def encode_block(
     buckets: Sequence[Bucket],
     split_names: list[str],
 ) -> EncodedBlock:
-    """Encodes staged examples whose labels are all known.
+    """Encodes staged examples; a class that is none of the known ones becomes -1.
 
     Args:
       batch: Columns as `StageBlocks` wrote them.
@@ -230,7 +231,7 @@ def _reject_label(batch: pa.RecordBatch, i: int, known: Collection[str]) -> Reje
     unknown = sorted({name for name in (label if isinstance(label, list) else [label]) if name not in known})
     rule = (
         f"a label must occur in the training split, and {excerpt(canonical_json(unknown))} does not; "
-        "give more training records, or allow it with --max_rejected"
+        "give more training records, say label.unknown: keep, or allow it with --max_rejected"
     )
     received = canonical_json(label)
     path, offset, line = (batch[name][i].as_py() for name in (SOURCE, "offset", "line"))

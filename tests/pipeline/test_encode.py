@@ -188,7 +188,7 @@ def test_unknown_labels_are_rejected_with_their_lines(strange_labels: Job) -> No
         assert row["reason"] == "unknown_label"
         assert row["rule"] == (
             f"a label must occur in the training split, and [{row['excerpt']}] does not; "
-            "give more training records, or allow it with --max_rejected"
+            "give more training records, say label.unknown: keep, or allow it with --max_rejected"
         )
     assert facts.splits["test"].records == 2
     assert read_examples(Path(segment.path).read_bytes())[0]["id"][0] in {b"tx", b"ty"}
