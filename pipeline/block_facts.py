@@ -13,9 +13,9 @@ from pipeline.split_facts import length_counts
 from pipeline.token_files import occurring, token_columns
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.records.examples import ExampleBlock
 from schemas.records.fields import LABEL
-from schemas.spec import bucket_sequences
+from schemas.records.ragged import from_lists
+from schemas.spec import bucket_sequences, steps_of
 
 Mask = npt.NDArray[np.bool_]
 
@@ -46,21 +46,22 @@ class BlockFacts:
     """The examples of a block, to be looked at.
 
     Attributes:
-      examples: As validated.
-      columns: The same, as they are staged.
+      columns: As they are staged.
       train: Which of them are of the training split, (records,).
       spec: A resolved spec.
     """
 
-    examples: ExampleBlock
     columns: dict[str, pa.Array]
     train: Mask
     spec: DatasetSpec
 
     def analyse(self) -> Analysis:
-        """Returns counts, lengths and moments."""
-        analysis = Analysis(dropped=self.examples.dropped, train_records=int(self.train.sum()))
-        lengths = {name: sequence.lengths for name, sequence in self.examples.sequences.items()}
+        """Returns lengths and moments of the training split."""
+        analysis = Analysis(train_records=int(self.train.sum()))
+        lengths = {
+            name: from_lists(self.columns[sequence_column(name)], steps_of(feature)).lengths
+            for name, feature in self.spec.sequences.items()
+        }
         analysis.bucket_lengths = length_counts(bucket_lengths(lengths, self.spec)[self.train])
         for name, column in self._columns_by_name().items():
             values, inside = self._values(column)

@@ -18,7 +18,7 @@ from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from pipeline.stage import PARENT, SOURCE, START, StagedBlock, beside_column, cut_column
+from pipeline.stage import PARENT, SOURCE, START, StagedBlock, beside_column, cut_column, first_of_record
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
@@ -98,7 +98,7 @@ class _EncodeBlock(ThreadedDoFn):
             batch = self._reject_unknown(staged, batch, known, vocabularies[LABEL], facts)
         if batch.num_rows:
             encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits)
-            facts.splits, facts.kept = encoded.facts, int(_first_of_record(batch).sum())
+            facts.splits, facts.kept = encoded.facts, int(first_of_record(batch).sum())
             path = job.segment_path(staged.index, staged.part)
             segment = write_segment(path, encoded.frames, encoded.splits, encoded.buckets, encoded.index, job.splits)
             for group in segment.groups:
@@ -110,7 +110,7 @@ class _EncodeBlock(ThreadedDoFn):
         self, staged: StagedBlock, batch: pa.RecordBatch, known: Mask, classes: Vocabulary, facts: WrittenFacts
     ) -> pa.RecordBatch:
         """Rejects records with all of their examples where any of these has a label that is not known."""
-        first = _first_of_record(batch)
+        first = first_of_record(batch)
         record = np.cumsum(first) - 1
         unknown = np.bincount(record, weights=~known).astype(bool)
         names = set(classes.tokens.to_pylist())
@@ -208,14 +208,6 @@ class _EncodedColumns:
 
 def _load(content: bytes) -> pa.RecordBatch:
     return pa.ipc.open_file(pa.py_buffer(content)).get_batch(0)
-
-
-def _first_of_record(batch: pa.RecordBatch) -> Mask:
-    """Which examples are the first of their record, (examples,)."""
-    if START not in batch.schema.names:
-        return np.ones(batch.num_rows, bool)
-    first: Mask = batch[START].to_numpy() == 0
-    return first
 
 
 def _known_labels(batch: pa.RecordBatch, classes: Vocabulary | None) -> Mask:

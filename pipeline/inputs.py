@@ -23,6 +23,8 @@ _SAYS_SPLITS = {
     SplitBy.field: "split.names",
     SplitBy.time: "split.before or split.otherwise",
 }
+MOST_ID_SHARES = 64  # each reads of every block
+_ID_SHARE_BYTES = 512 << 20  # of input; of very short records some 5 million, whose digests take 80 MB
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 
 
@@ -73,6 +75,7 @@ def plan_job(
         threads=threads,
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
+        id_shares=min(MOST_ID_SHARES, 1 + sum(file.bytes for file in found) // _ID_SHARE_BYTES),
     )
 
 
