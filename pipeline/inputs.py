@@ -9,14 +9,23 @@ from typing import Any
 from pipeline import files
 from pipeline.blocks import InputFile
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
-from schemas.dataset_pb2 import DatasetSpec, Input
+from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.records.blocks import BLOCK_BYTES
 from schemas.records.fields import fields_of
 from schemas.records.formats import TEXT_FILES, is_known, reading_of
+from schemas.records.splits import decided_splits
 from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name, resolve
 
+_SAYS_SPLITS = {
+    SplitBy.hash: "split.fractions",
+    SplitBy.group: "split.fractions",
+    SplitBy.field: "split.names",
+    SplitBy.time: "split.before or split.otherwise",
+}
+MOST_ID_SHARES = 64  # each reads of every block
+_ID_SHARE_BYTES = 512 << 20  # of input; of very short records some 5 million, whose digests take 80 MB
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 
 
@@ -67,6 +76,7 @@ def plan_job(
         threads=threads,
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
+        id_shares=min(MOST_ID_SHARES, 1 + sum(file.bytes for file in found) // _ID_SHARE_BYTES),
     )
 
 
@@ -98,10 +108,11 @@ def match_inputs(inputs: Sequence[str], given: Input | None = None) -> list[Inpu
 
 
 def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
-    """Returns how the records of files without a split of their own are shared out.
+    """Returns how the records of files without a split of their own are shared out; empty where no hash decides.
 
     Files given as `train=` count as such: `train` is what is left for training, and 10 % of it
-    are held out for validation unless an input or the spec says otherwise.
+    are held out for validation unless an input or the spec says otherwise. Where a field or a time
+    decides, they are all for training.
 
     Args:
       spec: A resolved spec.
@@ -112,11 +123,12 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
     """
     fractions = dict(spec.split.fractions)
     others = named - {"", TRAIN}
-    both = others & set(fractions)
+    decided = decided_splits(spec)
+    both = others & {*fractions, *decided}
     if both:
-        name = min(both)
-        raise UsageError(f"split '{name}' comes from --input {name}= and from split.fractions in the spec; remove one")
-    if fractions:
+        name, field = min(both), _SAYS_SPLITS[spec.split.by]
+        raise UsageError(f"split '{name}' comes from --input {name}= and from {field} in the spec; remove one")
+    if fractions or decided:
         return fractions
     return {TRAIN: 1.0} if VALIDATION in others else DEFAULT_FRACTIONS
 

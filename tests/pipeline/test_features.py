@@ -234,7 +234,8 @@ def test_records_identical_in_content(tmp_path: Path) -> None:
 
 def test_records_of_one_given_id(tmp_path: Path) -> None:
     """Their order is that of their bytes, whichever comes first."""
-    spec = "id: id\nsequences: {text: {type: tokens, tokenizer: words}}\n" + TRAIN_ONLY + "buckets: {count: 1}"
+    spec = "id: id\nduplicate_ids: keep\nsequences: {text: {type: tokens, tokenizer: words}}\n" + TRAIN_ONLY
+    spec += "buckets: {count: 1}"
     records = [{"id": "same", "text": text} for text in ("b", "a", "c", "a")]
     prints = set()
     for i, rows in enumerate((records, records[::-1])):
