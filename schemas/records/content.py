@@ -72,7 +72,8 @@ def open_content(stream: BinaryIO, compression: str = NONE, encoding: str = UTF_
 
     Raises:
       UsageError: There is no such compression or encoding.
-      DataError: By the stream, when it is read: the compressed content is damaged, or ends too early.
+      DataError: By the stream, when it is read: the compressed content is damaged, or ends too early, or
+        the content lacks the byte order mark that its encoding demands.
     """
     name = check_encoding(encoding)
     if check_compression(compression) != NONE:
@@ -164,6 +165,7 @@ class _Bzip2:
 class _Transcoded(io.RawIOBase):
     def __init__(self, stream: BinaryIO, encoding: str) -> None:
         self._stream = stream
+        self._encoding = encoding
         self._decoder = codecs.getincrementaldecoder(encoding)(_UNKNOWN)
         self._rest = b""
         self._at_end = False
@@ -175,11 +177,20 @@ class _Transcoded(io.RawIOBase):
         while not self._rest and not self._at_end:
             data = self._stream.read(CHUNK_BYTES)
             self._at_end = not data
-            self._rest = self._decoder.decode(data, self._at_end).encode("utf-8", _UNKNOWN)
+            self._rest = self._decode(data).encode("utf-8", _UNKNOWN)
         room = memoryview(target)
         data, self._rest = self._rest[: len(room)], self._rest[len(room) :]
         room[: len(data)] = data
         return len(data)
+
+    def _decode(self, data: bytes) -> str:
+        try:
+            return self._decoder.decode(data, self._at_end)
+        except UnicodeError as error:  # what only a part of the content does wrong is handled by _UNKNOWN
+            raise DataError(
+                f"encoding {self._encoding}: the content cannot be read ({error}); it must begin with a byte order "
+                f"mark, or the encoding must say the order of bytes, as {self._encoding}-le"
+            ) from error
 
 
 def _not_utf8(error: UnicodeError) -> tuple[str | bytes, int]:

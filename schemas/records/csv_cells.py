@@ -83,7 +83,7 @@ def _hold_json_numbers(cells: pa.StringArray) -> bool:
 def _lists(cells: pa.StringArray, field: Field) -> pa.Array | None:
     cells = pc.ascii_trim(cells, " \t\r\n")
     # Anything else could end the object around the cell, and begin another.
-    if not pc.all(pc.and_(pc.starts_with(cells, "["), pc.ends_with(cells, "]"))).as_py():
+    if not pc.all(pc.and_(pc.starts_with(cells, "["), pc.ends_with(cells, "]")), min_count=0).as_py():
         return None
     within = Field(_VALUE, (_VALUE,), field.types)
     example = next((cell.as_py() for cell in cells if cell.is_valid), "null")
