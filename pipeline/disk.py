@@ -23,11 +23,12 @@ from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError, UsageError
 from schemas.manifest import stored_features
 from schemas.records.blocks import WholeLines, read_whole_lines
+from schemas.records.examples import ExampleBlock
 from schemas.records.fields import LABEL, fields_of
 from schemas.records.joined import join_lines
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
-from schemas.records.validate import ExampleBlock, validate
+from schemas.records.validate import validate
 
 _SAMPLE_BLOCKS = 8  # spread evenly over the input
 _SAMPLE_BYTES = 1 << 16  # 64 KiB of each

@@ -77,7 +77,7 @@ class InputFile(_message.Message):
     def __init__(self, path: _Optional[str] = ..., format: _Optional[str] = ..., split: _Optional[str] = ..., bytes: _Optional[int] = ..., digest: _Optional[str] = ..., records: _Optional[int] = ...) -> None: ...
 
 class Counts(_message.Message):
-    __slots__ = ("read", "kept", "rejected", "dropped")
+    __slots__ = ("read", "kept", "rejected", "dropped", "examples")
     class RejectedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -96,11 +96,13 @@ class Counts(_message.Message):
     KEPT_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
     read: int
     kept: int
     rejected: _containers.ScalarMap[str, int]
     dropped: _containers.ScalarMap[str, int]
-    def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    examples: int
+    def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., examples: _Optional[int] = ...) -> None: ...
 
 class StoredFeature(_message.Message):
     __slots__ = ("name", "dtype", "variable", "dims")
@@ -170,18 +172,20 @@ class LengthStatistics(_message.Message):
     def __init__(self, lengths: _Optional[_Iterable[int]] = ..., counts: _Optional[_Iterable[int]] = ..., steps: _Optional[int] = ..., truncated_records: _Optional[int] = ..., truncated_steps: _Optional[int] = ..., oov_steps: _Optional[int] = ...) -> None: ...
 
 class Moments(_message.Message):
-    __slots__ = ("count", "mean", "variance", "min", "max")
+    __slots__ = ("count", "mean", "variance", "min", "max", "counts")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     MEAN_FIELD_NUMBER: _ClassVar[int]
     VARIANCE_FIELD_NUMBER: _ClassVar[int]
     MIN_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     count: int
     mean: _containers.RepeatedScalarFieldContainer[float]
     variance: _containers.RepeatedScalarFieldContainer[float]
     min: _containers.RepeatedScalarFieldContainer[float]
     max: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, count: _Optional[int] = ..., mean: _Optional[_Iterable[float]] = ..., variance: _Optional[_Iterable[float]] = ..., min: _Optional[_Iterable[float]] = ..., max: _Optional[_Iterable[float]] = ...) -> None: ...
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, count: _Optional[int] = ..., mean: _Optional[_Iterable[float]] = ..., variance: _Optional[_Iterable[float]] = ..., min: _Optional[_Iterable[float]] = ..., max: _Optional[_Iterable[float]] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Bucket(_message.Message):
     __slots__ = ("min_length", "max_length")

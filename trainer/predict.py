@@ -14,11 +14,12 @@ from schemas.dataset_pb2 import DatasetSpec, Empty, TooLong
 from schemas.errors import DataError
 from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Manifest
+from schemas.records.examples import ExampleBlock
 from schemas.records.fields import fields_of
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
 from schemas.records.rejected import Rejected
-from schemas.records.validate import ExampleBlock, validate
+from schemas.records.validate import validate
 from trainer.batch_plan import BatchLimits, sorted_batches
 from trainer.model import SequenceModel
 from trainer.progress import say

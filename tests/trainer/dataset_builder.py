@@ -27,10 +27,11 @@ from schemas.manifest import (
 )
 from schemas.manifest_pb2 import Bucket, LengthStatistics, Manifest, Moments, Shard, SplitStatistics
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
+from schemas.records.examples import ExampleBlock
 from schemas.records.fields import fields_of
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
-from schemas.records.validate import ExampleBlock, validate
+from schemas.records.validate import validate
 from schemas.spec import CLASS, NUMBER, PER_STEP_CLASS, parse_spec, series_sequences, token_sequences
 from schemas.vocabulary import Vocabulary, as_tokens, dump_tokens, ranked
 
