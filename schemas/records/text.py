@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.binary import Bytes, contents
-from schemas.dataset_pb2 import SequenceFeature, Tokenizer
+from schemas.dataset_pb2 import Normalization, SequenceFeature, Tokenizer
 from schemas.records.unicode import arrow_lowers_alike, lower_map, mapped, ranges_of
 
 # The code points of the Unicode property White_Space, but for the space itself. Written out,
@@ -53,15 +53,18 @@ def tokenize(texts: pa.StringArray, feature: SequenceFeature) -> pa.ListArray:
 
     Args:
       texts: string, (records,), without nulls.
-      feature: A resolved token sequence with a tokenizer.
+      feature: A resolved token sequence with a tokenizer other than subwords.
 
     Returns:
       list<dictionary<string>>, (records,): each different token is there once.
     """
+    texts = normalize_text(texts, normalization_of(feature))
     if feature.lowercase:
         texts = lower(texts)
     if feature.tokenizer == Tokenizer.characters:
         return code_points(texts)
+    if feature.tokenizer == Tokenizer.bytes:
+        return byte_tokens(texts)
     for pattern, replacement in TEXT_RULES[Tokenizer.Value.Name(feature.tokenizer)].replacements:
         # Looking for a match is several times faster than replacing, and most texts have no
         # white space but spaces.
@@ -77,6 +80,11 @@ def lower(texts: pa.Array) -> pa.Array:
     if is_ascii(texts):
         return pc.ascii_lower(texts)
     return pc.utf8_lower(texts) if arrow_lowers_alike() else mapped(texts, lower_map())
+
+
+def normalization_of(feature: SequenceFeature) -> str:
+    """Returns the name of the normalisation form of a token sequence, resolved or not."""
+    return str(Normalization.Value.Name(feature.normalization or Normalization.none))
 
 
 def normalize_text(texts: pa.StringArray, form: str) -> pa.StringArray:
