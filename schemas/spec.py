@@ -4,7 +4,15 @@ from pathlib import Path
 
 import yaml
 
-from schemas.dataset_pb2 import ContextType, DatasetSpec, LabelType, SequenceFeature, SequenceType
+from schemas.dataset_pb2 import (
+    ContextType,
+    DatasetSpec,
+    LabelType,
+    SequenceFeature,
+    SequenceType,
+    TooLong,
+    VocabularyOptions,
+)
 from schemas.errors import DataError, UsageError
 from schemas.messages import fill, to_plain
 from schemas.spec_checks import check_name, check_split_name, source_path
@@ -33,6 +41,7 @@ __all__ = [
     "bucket_sequences",
     "category_features",
     "check_split_name",
+    "cuts_records",
     "dump_spec",
     "leaders",
     "load_spec",
@@ -43,6 +52,7 @@ __all__ = [
     "source_path",
     "steps_of",
     "token_sequences",
+    "vocabulary_options",
 ]
 
 
@@ -126,3 +136,13 @@ def category_features(spec: DatasetSpec) -> list[str]:
 def number_features(spec: DatasetSpec) -> list[str]:
     """Returns the names of the numbers of a spec's context, sorted."""
     return sorted(name for name, feature in spec.context.items() if feature.type == ContextType.number)
+
+
+def vocabulary_options(spec: DatasetSpec, name: str) -> VocabularyOptions:
+    """Returns the options of the vocabulary of a token sequence or a category."""
+    return spec.sequences[name].vocabulary if name in spec.sequences else spec.context[name].vocabulary
+
+
+def cuts_records(spec: DatasetSpec) -> bool:
+    """Returns whether one record can become several examples."""
+    return spec.HasField("window") or any(feature.too_long == TooLong.split for feature in spec.sequences.values())

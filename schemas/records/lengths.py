@@ -55,11 +55,6 @@ def apply_length_rules(lengths: Mapping[str, Int64s], spec: DatasetSpec, verdict
         verdicts.drop(lengths[window.of] < window.length, f"shorter than a window {window.of}")
 
 
-def cuts_records(spec: DatasetSpec) -> bool:
-    """Returns whether one record can become several examples."""
-    return spec.HasField("window") or any(feature.too_long == TooLong.split for feature in spec.sequences.values())
-
-
 def pieces_of(name: str, lengths: Int64s, spec: DatasetSpec) -> Pieces:
     """Returns the steps of each record that become examples, by the policy of a sequence.
 

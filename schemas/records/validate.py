@@ -17,7 +17,6 @@ from schemas.records.lengths import (
     Pieces,
     apply_length_rules,
     check_alignment,
-    cuts_records,
     pieces_of,
     steps_left_out,
 )
@@ -28,7 +27,7 @@ from schemas.records.rejected import Rejected, excerpt
 from schemas.records.series import read_series
 from schemas.records.tokens import read_tokens
 from schemas.records.verdicts import Mask, Verdicts
-from schemas.spec import leaders
+from schemas.spec import cuts_records, leaders
 
 
 @dataclass(frozen=True)
