@@ -18,17 +18,23 @@ _EXAMPLES_KEPT = 3  # first offenders of each reason, for the end of the run
 
 
 class BlockSummary(NamedTuple):
-    """What is kept of one block, by piece.
+    """What is kept of one block, or of a part of one, by piece.
 
     Attributes:
       line_counts: Lines, blank ones included.
       records: Records read.
-      digests: SHA-256 over the range of the file.
+      digests: SHA-256 over the range of the file; empty of a part that does not end it.
     """
 
     line_counts: tuple[int, ...]
     records: tuple[int, ...]
     digests: tuple[bytes, ...]
+
+    def joined(self, other: "BlockSummary") -> "BlockSummary":
+        """Returns the summary of this part and the next."""
+        lines = tuple(a + b for a, b in zip(self.line_counts, other.line_counts, strict=True))
+        records = tuple(a + b for a, b in zip(self.records, other.records, strict=True))
+        return BlockSummary(lines, records, tuple(a + b for a, b in zip(self.digests, other.digests, strict=True)))
 
 
 @dataclass
@@ -37,6 +43,7 @@ class Analysis:
 
     Attributes:
       blocks: By index of the block.
+      parts: By index of the block: how many parts of it are staged.
       rejected: Records, by reason.
       dropped: Records, by policy.
       offenders: By reason: the first rejected records, with the index of their block.
@@ -48,6 +55,7 @@ class Analysis:
     """
 
     blocks: dict[int, BlockSummary] = field(default_factory=dict)
+    parts: Counter[int] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     offenders: dict[str, list[tuple[int, Rejected]]] = field(default_factory=dict)
@@ -73,8 +81,10 @@ class Analysis:
             self._remember(item.reason, [(block, item)])
 
     def merge(self, other: "Analysis") -> "Analysis":
-        """Adds what another one found out about other blocks; returns itself."""
-        self.blocks |= other.blocks
+        """Adds what another one found out about other blocks or later parts of them; returns itself."""
+        for index, summary in other.blocks.items():
+            self.blocks[index] = self.blocks[index].joined(summary) if index in self.blocks else summary
+        self.parts.update(other.parts)
         self.rejected += other.rejected
         self.dropped += other.dropped
         self.bucket_lengths += other.bucket_lengths

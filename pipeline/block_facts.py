@@ -36,6 +36,11 @@ def sequence_column(name: str) -> str:
     return f"sequence:{name}"
 
 
+def context_column(name: str) -> str:
+    """Returns the staged column of a feature of the context."""
+    return f"context:{name}"
+
+
 @dataclass(frozen=True)
 class BlockFacts:
     """The examples of a block, to be looked at.
@@ -74,8 +79,9 @@ class BlockFacts:
         return counts
 
     def _columns_by_name(self) -> dict[str, pa.Array]:
-        """Returns the columns of sequences and label by their names in the spec."""
+        """Returns the columns of sequences, context and label by their names in the spec."""
         named = {name: self.columns[sequence_column(name)] for name in self.spec.sequences}
+        named |= {name: self.columns[context_column(name)] for name in self.spec.context}
         return named | ({LABEL: self.columns[LABEL]} if LABEL in self.columns else {})
 
     def _values(self, column: pa.Array) -> tuple[pa.Array, Mask]:

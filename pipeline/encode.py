@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 
 from pipeline import files
 from pipeline.analysis import first_offenders
-from pipeline.block_facts import bucket_lengths, sequence_column
+from pipeline.block_facts import bucket_lengths, context_column, sequence_column
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from pipeline.stage import SOURCE, StagedBlock, cut_column
+from pipeline.stage import PARENT, SOURCE, START, StagedBlock, beside_column, cut_column
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
@@ -34,7 +34,7 @@ from schemas.example import (
     one_each,
     records_digest,
 )
-from schemas.manifest import length_feature
+from schemas.manifest import PARENT_FEATURE, START_FEATURE, beside_features, length_feature
 from schemas.manifest_pb2 import Bucket
 from schemas.messages import canonical_json
 from schemas.records.fields import LABEL
@@ -94,27 +94,32 @@ class _EncodeBlock(ThreadedDoFn):
         facts = WrittenFacts()
         known = _known_labels(batch, vocabularies.get(LABEL))
         if not known.all():
-            classes = set(vocabularies[LABEL].tokens.to_pylist())
-            rejected = [_reject_label(batch, int(i), classes) for i in np.flatnonzero(~known)]
-            files.write(job.rejected_path(staged.index, "encode"), dump_rejected(rejected))
-            facts.rejected = Counter(item.reason for item in rejected)
-            facts.offenders = {UNKNOWN_LABEL: first_offenders([(staged.index, item) for item in rejected])}
-            batch = batch.filter(pa.array(known))
+            batch = self._reject_unknown(staged, batch, known, vocabularies[LABEL], facts)
         if batch.num_rows:
             encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits)
-            facts.splits = encoded.facts
-            segment = write_segment(
-                job.segment_path(staged.index),
-                encoded.frames,
-                encoded.splits,
-                encoded.buckets,
-                encoded.index,
-                job.splits,
-            )
+            facts.splits, facts.kept = encoded.facts, int(_first_of_record(batch).sum())
+            path = job.segment_path(staged.index, staged.part)
+            segment = write_segment(path, encoded.frames, encoded.splits, encoded.buckets, encoded.index, job.splits)
             for group in segment.groups:
                 facts.bytes[group.split, group.bucket] += group.bytes
             yield segment
         yield beam.pvalue.TaggedOutput(FACTS, facts)
+
+    def _reject_unknown(
+        self, staged: StagedBlock, batch: pa.RecordBatch, known: Mask, classes: Vocabulary, facts: WrittenFacts
+    ) -> pa.RecordBatch:
+        """Rejects records with all of their examples where any of these has a label that is not known."""
+        first = _first_of_record(batch)
+        record = np.cumsum(first) - 1
+        unknown = np.bincount(record, weights=~known).astype(bool)
+        names = set(classes.tokens.to_pylist())
+        rows = [int(np.flatnonzero((record == i) & ~known)[0]) for i in np.flatnonzero(unknown)]
+        rejected = [_reject_label(batch, i, names) for i in rows]
+        path = self._job.rejected_path(staged.index, "encode", staged.part)
+        files.write(path, dump_rejected(rejected))
+        facts.rejected = Counter(item.reason for item in rejected)
+        facts.offenders = {UNKNOWN_LABEL: first_offenders([(staged.index, item) for item in rejected])}
+        return batch.filter(pa.array(~unknown[record]))
 
 
 def encode_block(
@@ -163,13 +168,20 @@ class _EncodedColumns:
         self.unknown = {name: _unknown_steps(column) for name, column in self.sequences.items()}
         self.bucket_length = bucket_lengths(self.lengths, spec)
         self.cut = {name: batch[cut_column(name)].to_numpy() for name in self.sequences}
+        self.beside = {
+            name: _plain_column(from_lists(batch[beside_column(name)], dims)) for name, dims in beside_features(spec)
+        }
+        self.context = {
+            name: _context_column(batch[context_column(name)], vocabularies.get(name)) for name in sorted(spec.context)
+        }
+        self.parents = _parents(batch) if PARENT in batch.schema.names else {}
         self.label = _label(batch, vocabularies.get(LABEL)) if LABEL in batch.schema.names else None
         self._has_classes = LABEL in vocabularies
 
     def features(self, ids: pa.Array) -> dict[str, Column]:
         """Returns the stored features, as `schemas.manifest.stored_features` lists them."""
         features: dict[str, Column] = {"id": BytesColumn(ids)}
-        features |= self.sequences
+        features |= self.sequences | self.beside | self.context | self.parents
         for name, lengths in self.lengths.items():
             features[length_feature(name)] = Int64Column(lengths, one_each(len(lengths)))
         if self.label is not None:
@@ -195,6 +207,14 @@ class _EncodedColumns:
 
 def _load(content: bytes) -> pa.RecordBatch:
     return pa.ipc.open_file(pa.py_buffer(content)).get_batch(0)
+
+
+def _first_of_record(batch: pa.RecordBatch) -> Mask:
+    """Which examples are the first of their record, (examples,)."""
+    if START not in batch.schema.names:
+        return np.ones(batch.num_rows, bool)
+    first: Mask = batch[START].to_numpy() == 0
+    return first
 
 
 def _known_labels(batch: pa.RecordBatch, classes: Vocabulary | None) -> Mask:
@@ -237,6 +257,16 @@ def _plain_column(sequence: Ragged) -> Column:
     if pa.types.is_integer(sequence.values.type):
         return Int64Column(values, sequence.offsets)
     return FloatColumn(values.astype(np.float32, copy=False), sequence.offsets)
+
+
+def _context_column(column: pa.Array, vocabulary: Vocabulary | None) -> Column:
+    values = column if vocabulary is None else pa.array(vocabulary.encode(column))
+    return _plain_column(Ragged(values, one_each(len(column))))
+
+
+def _parents(batch: pa.RecordBatch) -> dict[str, Column]:
+    starts = batch[START].to_numpy()
+    return {PARENT_FEATURE: BytesColumn(batch[PARENT]), START_FEATURE: Int64Column(starts, one_each(len(starts)))}
 
 
 def _unknown_steps(column: Column) -> Int64s | None:

@@ -74,26 +74,36 @@ class Job:
         """Folder of what a failed run has to tell."""
         return files.join(self.output, "failed", self.run)
 
-    def staged_path(self, block: int) -> str:
-        """Path of the validated examples of a block."""
-        return files.join(self.staging, "blocks", f"block-{block:07d}.arrow")
+    def staged_path(self, block: int, part: int = 0, consumed: int = 0) -> str:
+        """Path of the validated examples of a part of a block.
 
-    def tokens_path(self, block: int) -> str:
-        """Path of the token counts of a block."""
-        return files.join(self.staging, "tokens", f"block-{block:07d}.arrow")
+        Args:
+          block: Number of the block.
+          part: Its place in the block.
+          consumed: Bytes of the block's files that were read by then, for whoever watches the run.
+        """
+        return files.join(self.staging, "blocks", f"{_part_name(block, part)}-{consumed}.arrow")
+
+    def tokens_path(self, block: int, part: int = 0) -> str:
+        """Path of the token counts of a part of a block."""
+        return files.join(self.staging, "tokens", f"{_part_name(block, part)}.arrow")
 
     def counted_path(self, task: int) -> str:
         """Path of what a counting task leaves."""
         return files.join(self.staging, "counted", f"task-{task:05d}.arrow")
 
-    def segment_path(self, block: int) -> str:
-        """Path of the encoded records of a block."""
-        return files.join(self.staging, "segments", f"block-{block:07d}")
+    def segment_path(self, block: int, part: int = 0) -> str:
+        """Path of the encoded records of a part of a block."""
+        return files.join(self.staging, "segments", _part_name(block, part))
 
     def unfinished_path(self, shard: int) -> str:
         """Path of a shard that is not yet whole."""
         return files.join(self.staging, "shards", f"shard-{shard:07d}")
 
-    def rejected_path(self, block: int, step: str) -> str:
-        """Path of the records of a block that a step rejected."""
-        return files.join(self.staging, "rejected", f"block-{block:07d}-{step}.jsonl")
+    def rejected_path(self, block: int, step: str, part: int = 0) -> str:
+        """Path of the records of a part of a block that a step rejected."""
+        return files.join(self.staging, "rejected", f"{_part_name(block, part)}-{step}.jsonl")
+
+
+def _part_name(block: int, part: int) -> str:
+    return f"block-{block:07d}-{part:05d}"

@@ -1,6 +1,6 @@
 """Everything that is decided once the records have been looked at: pure functions of an analysis."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.records.fields import LABEL
+from schemas.spec import vocabulary_options
 from schemas.vocabulary import Vocabulary, as_tokens, first_token_id, ranked
 
 _MOST_ROWS = 1_000_000  # of one counting task, some 100 MB with common tokens, until each partition is a task
@@ -38,6 +39,31 @@ class TokenPlan:
 
 
 @dataclass(frozen=True)
+class StagedParts:
+    """Which parts of which blocks are staged; as small for very many blocks as for one.
+
+    Attributes:
+      blocks: Their number.
+      uncommon: Index and number of parts of each block that has not exactly one.
+    """
+
+    blocks: int
+    uncommon: tuple[tuple[int, int], ...] = ()
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yields (block, part), in order."""
+        uncommon = dict(self.uncommon)
+        for block in range(self.blocks):
+            yield from ((block, part) for part in range(uncommon.get(block, 1)))
+
+    @classmethod
+    def of(cls, parts: Mapping[int, int], blocks: int) -> "StagedParts":
+        """Returns those of an analysis, whose `parts` leave out blocks that have none."""
+        counts = ((block, parts.get(block, 0)) for block in range(blocks))
+        return cls(blocks, tuple((block, count) for block, count in counts if count != 1))
+
+
+@dataclass(frozen=True)
 class CountingTask:
     """A part of the tokens of one column to count.
 
@@ -45,13 +71,13 @@ class CountingTask:
       number: Its place among all tasks.
       name: Of the token sequence, or "label" for classes.
       partitions: Which of the partitions of `pipeline.token_files`.
-      blocks: Number of the blocks, each of which has counts.
+      staged: What has counts.
     """
 
     number: int
     name: str
     partitions: range
-    blocks: int
+    staged: "StagedParts"
 
 
 @dataclass(frozen=True)
@@ -89,19 +115,19 @@ class DatasetPlan:
     moments: dict[str, Moments] = field(default_factory=dict)
 
 
-def plan_counting(distinct: Mapping[str, int], blocks: int, threads: int) -> list[CountingTask]:
+def plan_counting(distinct: Mapping[str, int], staged: StagedParts, threads: int) -> list[CountingTask]:
     """Returns the tasks that count the tokens of all blocks: each partition of each column in exactly one.
 
     Args:
       distinct: By name of the token column: different tokens of each block, added up.
-      blocks: Their number.
+      staged: What has counts.
       threads: Of a worker; a count that takes a while is shared out among them.
     """
     tasks: list[CountingTask] = []
     for name, rows in distinct.items():
         parts = max(-(-rows // _MOST_ROWS), min(threads, -(-rows // _WORTH_A_THREAD)))
         ends = np.linspace(0, PARTITIONS, min(PARTITIONS, max(1, parts)) + 1).astype(int).tolist()
-        tasks += [CountingTask(len(tasks) + i, name, range(*ends[i : i + 2]), blocks) for i in range(len(ends) - 1)]
+        tasks += [CountingTask(len(tasks) + i, name, range(*ends[i : i + 2]), staged) for i in range(len(ends) - 1)]
     return tasks
 
 
@@ -122,7 +148,7 @@ def plan_dataset(analysis: Analysis, candidates: Mapping[str, TokenCandidates], 
     counts = np.array([analysis.bucket_lengths[int(length)] for length in lengths], np.int64)
     tokens = {}
     for name in token_columns(spec):
-        first_id = 0 if name == LABEL else first_token_id(spec.sequences[name].vocabulary.oov_buckets)
+        first_id = 0 if name == LABEL else first_token_id(vocabulary_options(spec, name).oov_buckets)
         tokens[name] = _plan_tokens(name, candidates[name], first_id, *vocabulary_limits(spec, name))
     return DatasetPlan(
         buckets=plan_buckets(lengths, counts, spec.buckets.count),

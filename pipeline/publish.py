@@ -97,7 +97,13 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
     manifest = Manifest(
         spec=spec,
         inputs=_input_files(job, analysis),
-        counts=Counts(read=analysis.read, kept=written, rejected=dict(rejected), dropped=dict(analysis.dropped)),
+        counts=Counts(
+            read=analysis.read,
+            kept=facts.kept,
+            rejected=dict(rejected),
+            dropped=dict(analysis.dropped),
+            examples=written,
+        ),
         features=stored_features(spec),
         vocabularies={name: entry for name, entry in plan.tokens.items() if name != LABEL},
         statistics={name: split.to_message(classes) for name, split in facts.splits.items()},

@@ -47,7 +47,7 @@ class SplitFacts:
     """Facts about one split.
 
     Attributes:
-      records: Their number.
+      records: Examples.
       sequences: By name.
       bucket_length: Of the length that the buckets go by.
       classes: Records or steps, by id of the class.
@@ -92,12 +92,14 @@ class WrittenFacts:
 
     Attributes:
       splits: By split.
+      kept: Records of which examples were encoded.
       rejected: Records that encoding rejected, by reason.
       bytes: By split and bucket.
       offenders: By reason: the first rejected records, with the index of their block.
     """
 
     splits: dict[str, SplitFacts] = field(default_factory=dict)
+    kept: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     bytes: Counter[tuple[str, int]] = field(default_factory=Counter)
     offenders: dict[str, list[tuple[int, Rejected]]] = field(default_factory=dict)
@@ -106,6 +108,7 @@ class WrittenFacts:
         """Adds the facts of other blocks; returns itself."""
         for name, facts in other.splits.items():
             self.splits.setdefault(name, SplitFacts()).merge(facts)
+        self.kept += other.kept
         self.rejected += other.rejected
         self.bytes += other.bytes
         for reason, offenders in other.offenders.items():

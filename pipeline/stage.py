@@ -9,52 +9,51 @@ the steps are only references to such files, which keeps memory flat whatever th
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import files
-from pipeline.analysis import BlockSummary
+from pipeline.analysis import Analysis
 from pipeline.arrow_files import write_batches
-from pipeline.block_facts import BlockFacts, sequence_column
-from pipeline.blocks import Block, Piece
+from pipeline.block_facts import BlockFacts, context_column, sequence_column
+from pipeline.blocks import Block
 from pipeline.failure import reporting
 from pipeline.job import Job
+from pipeline.read import Part, read_parts
 from pipeline.threads import ThreadedDoFn
 from pipeline.token_files import write_token_counts
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.errors import DataError
-from schemas.records.blocks import WholeLines, read_whole_lines
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import LABEL, fields_of
+from schemas.records.fields import LABEL
 from schemas.records.identity import assign_splits, places
-from schemas.records.joined import join_lines
-from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
-from schemas.records.rejected import Rejected, dump_rejected
+from schemas.records.rejected import dump_rejected
 from schemas.records.validate import validate
 from schemas.spec import TRAIN
 
 ANALYSES = "analyses"
-SOURCE = "source"  # staged column: the file of a record
+# Staged columns.
+SOURCE = "source"  # the file of a record
+PARENT, START = "parent", "start"  # of a piece of a record: the record's id, the step with which it begins
 _SHORT_DICTIONARY = 1 << 16  # entries that uint16 tells apart
-Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class StagedBlock:
-    """Reference to the staged examples of a block.
+    """Reference to the staged examples of a part of a block.
 
     Attributes:
       index: Of the block.
+      part: Its place in the block, from 0.
       path: Of the Arrow file.
     """
 
     index: int
+    part: int
     path: str
 
 
@@ -77,56 +76,47 @@ class _StageBlock(ThreadedDoFn):
 
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
-        job = self._job
-        spec = job.spec
-        found = _read_block(block, spec)
-        record_places = places(found.examples.ids, spec.split.salt)
-        splits = _splits(job, block, found.source, record_places.share)
-        columns = {SOURCE: _sources(block, found.source)} | _columns(found.examples)
-        columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(record_places.order)}
-        path = job.staged_path(block.index)
-        batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-        write_batches(path, batch.schema, [batch])
-        if found.rejected:
-            files.write(job.rejected_path(block.index, "stage"), dump_rejected(found.rejected))
-        yield StagedBlock(block.index, path)
-        facts = BlockFacts(found.examples, columns, splits == job.splits.index(TRAIN), spec)
-        counted = facts.count_tokens()
-        write_token_counts(job.tokens_path(block.index), list(counted.values()))
-        analysis = facts.analyse()
-        analysis.distinct = Counter({name: table.num_rows for name, table in counted.items()})
-        analysis.blocks[block.index] = found.summary
-        analysis.reject(block.index, found.rejected)
+        analysis = Analysis()
+        for part in read_parts(block, self._job.spec):
+            yield self._stage(block, part, analysis)
         yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
 
+    def _stage(self, block: Block, part: Part, analysis: Analysis) -> StagedBlock:
+        """Stages a part of a block, and adds what is found out about it to the block's analysis."""
+        job, spec = self._job, self._job.spec
+        examples, source = validate_part(part, spec)
+        rejected = part.places.place(examples.rejected, [piece.path for piece in block.pieces])
+        if rejected:
+            files.write(job.rejected_path(block.index, "stage", part.number), dump_rejected(rejected))
+        deciding = examples.parents.ids if examples.parents else examples.ids
+        splits = _splits(job, block, source, places(deciding, spec.split.salt).share)
+        columns = {SOURCE: _sources(block, source)} | staged_columns(examples)
+        order = places(examples.ids, spec.split.salt).order
+        columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(order)}
+        path = job.staged_path(block.index, part.number, part.consumed)
+        batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+        write_batches(path, batch.schema, [batch])
+        facts = BlockFacts(examples, columns, splits == job.splits.index(TRAIN), spec)
+        counted = facts.count_tokens()
+        write_token_counts(job.tokens_path(block.index, part.number), list(counted.values()))
+        found = facts.analyse()
+        found.distinct = Counter({name: table.num_rows for name, table in counted.items()})
+        found.blocks[block.index] = part.summary
+        found.parts[block.index] = 1
+        found.reject(block.index, rejected)
+        analysis.merge(found)
+        return StagedBlock(block.index, part.number, path)
 
-class _ReadBlock(NamedTuple):
-    """The examples of a block; `source` is the piece of each, and positions are those in its file."""
 
-    examples: ExampleBlock
-    source: Int64s
-    rejected: list[Rejected]
-    summary: BlockSummary
+def validate_part(part: Part, spec: DatasetSpec) -> tuple[ExampleBlock, Int64s]:
+    """Returns the examples of a part with their positions and lines in the files, and the piece of each.
 
-
-def _read_block(block: Block, spec: DatasetSpec) -> _ReadBlock:
-    pieces = [_read(piece) for piece in block.pieces]
-    joined = join_lines(pieces)
-    raw = parse_jsonl(joined.data, fields_of(spec), joined.base_offset)
-    examples = validate(raw, spec)
-    source = joined.piece_of(examples.lines)
-    offsets, lines = joined.positions(examples.offsets, examples.lines)
-    rejected = joined.place(examples.rejected, [piece.path for piece in block.pieces])
-    summary = BlockSummary(joined.lines_of(raw), joined.records_of(raw), tuple(piece.digest for piece in pieces))
-    return _ReadBlock(replace(examples, offsets=offsets, lines=lines), source, rejected, summary)
-
-
-def _read(piece: Piece) -> WholeLines:
-    with files.reading(piece.path) as stream:
-        lines = read_whole_lines(stream, piece.start, piece.end)
-    if lines.range_bytes < piece.bytes:
-        raise DataError(f"{piece.path}: became shorter while it was read; run again when nobody writes to it")
-    return lines
+    What was rejected keeps the lines of the raw block.
+    """
+    examples = validate(part.raw, spec)
+    source = part.places.piece_of(examples.lines)
+    offsets, lines = part.places.positions(examples.offsets, examples.lines)
+    return replace(examples, offsets=offsets, lines=lines), source
 
 
 def _splits(job: Job, block: Block, source: Int64s, share: Any) -> Int64s:
@@ -147,7 +137,13 @@ def cut_column(name: str) -> str:
     return f"cut:{name}"
 
 
-def _columns(examples: ExampleBlock) -> dict[str, pa.Array]:
+def beside_column(name: str) -> str:
+    """Returns the staged column of what is known of steps beside their values, such as frames/missing."""
+    return f"beside:{name}"
+
+
+def staged_columns(examples: ExampleBlock) -> dict[str, pa.Array]:
+    """Returns the columns of examples, as they are staged."""
     columns: dict[str, pa.Array] = {
         "id": examples.ids,
         "offset": pa.array(examples.offsets),
@@ -156,12 +152,21 @@ def _columns(examples: ExampleBlock) -> dict[str, pa.Array]:
     for name, sequence in examples.sequences.items():
         columns[sequence_column(name)] = _narrow(sequence).to_arrow()
         columns[cut_column(name)] = pa.array(examples.cut_steps[name])
+    columns |= {beside_column(name): values.to_arrow() for name, values in examples.beside.items()}
+    columns |= {context_column(name): _coded(column) for name, column in examples.context.items()}
+    if examples.parents:
+        columns |= {PARENT: examples.parents.ids, START: pa.array(examples.parents.starts)}
     label = examples.label
     if isinstance(label, Ragged):
         columns[LABEL] = _narrow(label).to_arrow()
     elif label is not None:
-        columns[LABEL] = label.dictionary_encode() if pa.types.is_string(label.type) else label
+        columns[LABEL] = _coded(label)
     return columns
+
+
+def _coded(column: pa.Array) -> pa.Array:
+    """Returns names as indices into the different ones, numbers as they are."""
+    return column.dictionary_encode() if pa.types.is_string(column.type) else column
 
 
 def _narrow(sequence: Ragged) -> Ragged:

@@ -41,6 +41,7 @@ def describe(manifest: Manifest, output: str) -> dict[str, Any]:
         "counts": {
             "read": counts.read,
             "kept": counts.kept,
+            "examples": counts.examples,
             "rejected": dict(counts.rejected),
             "dropped": dict(counts.dropped),
         },
@@ -68,7 +69,8 @@ def _histogram(statistics: LengthStatistics) -> tuple[Int64s, Int64s]:
 def _counts_line(manifest: Manifest) -> str:
     counts = manifest.counts
     splits = ", ".join(f"{name} {statistics.records:,}" for name, statistics in sorted(manifest.statistics.items()))
-    parts = [f"{counts.read:,} records read, {counts.kept:,} kept ({splits})"]
+    examples = f"as {counts.examples:,} examples, " if counts.examples != counts.kept else ""
+    parts = [f"{counts.read:,} records read, {counts.kept:,} kept ({examples}{splits})"]
     for word, by_cause in (("rejected", counts.rejected), ("dropped", counts.dropped)):
         if by_cause:
             causes = ", ".join(f"{cause} {count:,}" for cause, count in sorted(by_cause.items()))
@@ -96,8 +98,9 @@ def _sequence_lines(manifest: Manifest, name: str, statistics: LengthStatistics)
     if statistics.truncated_records:
         whole = statistics.steps + statistics.truncated_steps
         most = manifest.spec.sequences[name].max_length
+        rule = f"max_length {most}" if most else "the window's rule for the rest"
         lines.append(
-            f"{name}: max_length {most} cut {statistics.truncated_records:,} records "
+            f"{name}: {rule} cut {statistics.truncated_records:,} records "
             f"and {statistics.truncated_steps / whole:.2%} of the steps"
         )
     return lines

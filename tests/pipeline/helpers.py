@@ -17,7 +17,7 @@ from pipeline.counting import count
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.options import beam_options
-from pipeline.plan import DatasetPlan, TokenCandidates, plan_counting, plan_dataset
+from pipeline.plan import DatasetPlan, StagedParts, TokenCandidates, plan_counting, plan_dataset
 from pipeline.run import run
 from pipeline.token_counts import TokenCounts
 from pipeline.token_files import occurring
@@ -171,5 +171,5 @@ def candidates_of(words: list[str]) -> TokenCandidates:
 def plan_of(job: Job, analysis: Analysis, *blocks: int) -> DatasetPlan:
     """The plan from some blocks that are staged, without a runner."""
     paths = [job.tokens_path(block) for block in blocks or (0,)]
-    tasks = plan_counting(analysis.distinct, len(paths), threads=1)
+    tasks = plan_counting(analysis.distinct, StagedParts(len(paths)), threads=1)
     return plan_dataset(analysis, {task.name: count(task, job.spec, paths) for task in tasks}, job.spec)

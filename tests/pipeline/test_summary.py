@@ -24,7 +24,9 @@ def manifest() -> Manifest:
         fingerprint="f" * 64,
         data_fingerprint="d" * 64,
         spec=parse_spec("sequences: {text: {type: tokens, max_length: 10}}"),
-        counts=Counts(read=1207, kept=5, rejected={"wrong_type": 1200, "invalid_json": 1}, dropped={"empty text": 1}),
+        counts=Counts(
+            read=1207, kept=5, examples=5, rejected={"wrong_type": 1200, "invalid_json": 1}, dropped={"empty text": 1}
+        ),
         vocabularies={"text": Vocabulary(size=3, distinct=1500)},
         statistics={
             "train": SplitStatistics(records=4, lengths={"text": text}, bucket_length=lengths),
@@ -67,6 +69,7 @@ def test_the_end_of_a_run_for_machines(manifest: Manifest) -> None:
         "counts": {
             "read": 1207,
             "kept": 5,
+            "examples": 5,
             "rejected": {"wrong_type": 1200, "invalid_json": 1},
             "dropped": {"empty text": 1},
         },
