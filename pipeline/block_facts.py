@@ -13,6 +13,7 @@ from pipeline.split_facts import length_counts
 from pipeline.token_files import occurring, token_columns
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.manifest import missing_feature
 from schemas.records.examples import ExampleBlock
 from schemas.records.fields import LABEL
 from schemas.spec import bucket_sequences
@@ -67,7 +68,7 @@ class BlockFacts:
             if not pa.types.is_dictionary(values.type):
                 dims = self.spec.sequences[name].dims if name in self.spec.sequences else 1
                 numbers = _within(values.to_numpy(zero_copy_only=False), inside)
-                analysis.moments[name] = moments_of(numbers.reshape(-1, dims))
+                analysis.moments[name] = moments_of(numbers.reshape(-1, dims), self._missing(name, inside))
         return analysis
 
     def count_tokens(self) -> dict[str, pa.Table]:
@@ -77,6 +78,14 @@ class BlockFacts:
             values, inside = self._values(columns[name])
             counts[name] = occurring(values.dictionary, _within(values.indices.to_numpy(), inside))
         return counts
+
+    def _missing(self, name: str, inside: Mask) -> Mask | None:
+        """Returns which numbers of a series were missing, (steps, dims), of the records of the training split."""
+        flags = self.examples.beside.get(missing_feature(name))
+        if flags is None:
+            return None
+        missing: Mask = _within(flags.values.to_numpy(), inside).reshape(-1, flags.dims) > 0
+        return missing
 
     def _columns_by_name(self) -> dict[str, pa.Array]:
         """Returns the columns of sequences, context and label by their names in the spec."""

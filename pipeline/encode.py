@@ -35,12 +35,13 @@ from schemas.example import (
     records_digest,
 )
 from schemas.manifest import PARENT_FEATURE, START_FEATURE, beside_features, length_feature
-from schemas.manifest_pb2 import Bucket
+from schemas.manifest_pb2 import Bucket, Moments
 from schemas.messages import canonical_json
 from schemas.records.fields import LABEL
+from schemas.records.missing import fill_means
 from schemas.records.ragged import Ragged, count_in_rows, from_lists
 from schemas.records.rejected import Rejected, dump_rejected, excerpt
-from schemas.spec import steps_of
+from schemas.spec import series_sequences, steps_of
 from schemas.vocabulary import OOV_ID, Vocabulary
 
 Mask = npt.NDArray[np.bool_]
@@ -96,7 +97,7 @@ class _EncodeBlock(ThreadedDoFn):
         if not known.all():
             batch = self._reject_unknown(staged, batch, known, vocabularies[LABEL], facts)
         if batch.num_rows:
-            encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits)
+            encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits, plan.moments)
             facts.splits, facts.kept = encoded.facts, int(_first_of_record(batch).sum())
             path = job.segment_path(staged.index, staged.part)
             segment = write_segment(path, encoded.frames, encoded.splits, encoded.buckets, encoded.index, job.splits)
@@ -128,6 +129,7 @@ def encode_block(
     vocabularies: Mapping[str, Vocabulary],
     buckets: Sequence[Bucket],
     split_names: list[str],
+    moments: Mapping[str, Moments],
 ) -> EncodedBlock:
     """Encodes staged examples whose labels are all known.
 
@@ -137,8 +139,9 @@ def encode_block(
       vocabularies: By name of the token sequence, and "label" for classes.
       buckets: In rising order of length.
       split_names: What the column "split" is an index into.
+      moments: By name of the series; their means fill missing numbers where the spec says so.
     """
-    columns = _EncodedColumns(batch, spec, vocabularies)
+    columns = _EncodedColumns(batch, spec, vocabularies, moments)
     records = encode_examples(columns.features(batch["id"]))
     frames = frame(records)
     index = np.empty(batch.num_rows, INDEX_TYPE)
@@ -158,11 +161,19 @@ def encode_block(
 class _EncodedColumns:
     """The columns of a block as numbers."""
 
-    def __init__(self, batch: pa.RecordBatch, spec: DatasetSpec, vocabularies: Mapping[str, Vocabulary]) -> None:
+    def __init__(
+        self,
+        batch: pa.RecordBatch,
+        spec: DatasetSpec,
+        vocabularies: Mapping[str, Vocabulary],
+        moments: Mapping[str, Moments],
+    ) -> None:
         sequences = {
             name: from_lists(batch[sequence_column(name)], steps_of(spec.sequences[name]))
             for name in sorted(spec.sequences)
         }
+        for name in series_sequences(spec):
+            sequences[name] = fill_means(sequences[name], spec.sequences[name], moments[name].mean)
         self.sequences = {name: _column(sequence, vocabularies.get(name)) for name, sequence in sequences.items()}
         self.lengths = {name: sequence.lengths for name, sequence in sequences.items()}
         self.unknown = {name: _unknown_steps(column) for name, column in self.sequences.items()}

@@ -1,6 +1,6 @@
 """The fields of a raw record that a spec reads, and the types that they may have."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -8,6 +8,7 @@ import pyarrow as pa
 from schemas.dataset_pb2 import ContextType, DatasetSpec, Layout, SequenceFeature, SequenceType, Tokenizer
 from schemas.errors import UsageError
 from schemas.spec import NUMBER, PER_STEP_CLASS, source_path
+from schemas.times import UNIX_UNITS
 
 ID, LABEL = "id", "label"
 
@@ -23,7 +24,7 @@ class Field:
     """One field to read.
 
     Attributes:
-      name: "id", "label" or the name of a sequence.
+      name: "id", "label", the name of a sequence or of a feature of the context, `column_field` or `time_field`.
       path: Names from the outermost object inwards.
       types: Types that a value may have; strings, integers and booleans all become strings.
       required: Whether a record without a value is rejected.
@@ -46,6 +47,7 @@ _WORDS = {
     (pa.string(),): "a string",
     (pa.float64(),): "a number",
     (pa.list_(pa.float64()),): "a list of numbers",
+    (pa.list_(pa.string()),): "a list of strings",
     (_FRAMES,): "a list of frames, each a list of numbers",
 }
 
@@ -60,7 +62,7 @@ def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
     Raises:
       UsageError: Two parts of the spec read one field as different types.
     """
-    fields = [_field(name, source_path(feature), _sequence_types(feature)) for name, feature in spec.sequences.items()]
+    fields = [field for name, feature in spec.sequences.items() for field in _sequence_fields(name, feature)]
     for name, part in spec.context.items():
         types = (pa.float64(),) if part.type == ContextType.number else _NAME_TYPES
         fields.append(_field(name, source_path(part), types))
@@ -71,6 +73,16 @@ def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
     fields.sort(key=lambda field: field.name)
     nested_types(fields, {field.name: field.types[0] for field in fields})
     return fields
+
+
+def column_field(series: str, dimension: int) -> str:
+    """Returns the name of the field of one dimension, from 0, of a series of layout columns."""
+    return f"{series}[{dimension}]"
+
+
+def time_field(series: str) -> str:
+    """Returns the name of the field of the times of a series."""
+    return f"{series}/time"
 
 
 def canonical_type(kind: pa.DataType) -> pa.DataType:
@@ -109,6 +121,17 @@ def _conflict(field: Field) -> str:
 
 def _field(name: str, path: str, types: tuple[pa.DataType, ...], required: bool = True) -> Field:
     return Field(name, tuple(path.split(".")), types, required)
+
+
+def _sequence_fields(name: str, feature: SequenceFeature) -> Iterator[Field]:
+    if feature.layout == Layout.columns:
+        for i, path in enumerate(feature.columns):
+            yield _field(column_field(name, i), path, (pa.list_(pa.float64()),))
+    else:
+        yield _field(name, source_path(feature), _sequence_types(feature))
+    if feature.HasField("time"):
+        kind = pa.float64() if feature.time.format in UNIX_UNITS else pa.string()
+        yield _field(time_field(name), source_path(feature.time), (pa.list_(kind),))
 
 
 def _sequence_types(feature: SequenceFeature) -> tuple[pa.DataType, ...]:
