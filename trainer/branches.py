@@ -178,7 +178,6 @@ def _read_steps(name: str, source: Mapping[str, Any], entry: Any, features: Mapp
     if "missing" in source:
         parts.append(features[missing_feature(name)])
     if "since" in source:
-        # Times may go back; gaps of seconds and of months are of one scale as logarithms.
-        seconds = ops.expand_dims(features[since_feature(name)], -1)
-        parts.append(ops.sign(seconds) * ops.log1p(ops.abs(seconds)))
+        # Gaps of seconds and of months are of one scale as logarithms.
+        parts.append(ops.log1p(ops.expand_dims(features[since_feature(name)], -1)))
     return parts

@@ -28,7 +28,7 @@ class SavedModel:
       folder: Where it stands.
       model: With its weights, not compiled.
       manifest: Of the data set that it was trained on.
-      vocabularies: By name of the token sequence.
+      vocabularies: By name of the token sequence or category.
       classes: Names of the classes in the order of their ids; empty for a number.
     """
 
