@@ -209,8 +209,11 @@ def open_dataset(
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """Returns the first line of what TensorFlow says, without the names of its nodes."""
+    """Returns the text of a failed assertion, else TensorFlow's first line without the names of its nodes."""
     lines: list[str] = (error.message or type(error).__name__).splitlines()
+    failed = re.search(r"assertion failed: \[(.*?)\] \[Condition", lines[0])
+    if failed:
+        return failed[1].replace("\\'", "'")
     return re.sub(r"\{\{.*?\}\}|\[Op:.*", "", lines[0]).strip()
 
 

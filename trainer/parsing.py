@@ -85,13 +85,12 @@ class BatchParser:
 
     def _without_lists(self, name: str, values: tf.RaggedTensor, parsed: Mapping[str, Any]) -> tf.RaggedTensor:
         """Returns values of lists of one `Feature` a step as an `Example` holds them: one after another."""
-        steps = self._steps(name, parsed)
-        tf.debugging.assert_equal(values.row_lengths(), steps, _wrong_length(name))
-        dims = self._stored[name].dims
+        checks = [_check_lengths(name, values.row_lengths(), self._steps(name, parsed))]
         if not _is_characters(name, self._spec):
-            each = values.values.row_lengths()
-            tf.debugging.assert_equal(each, tf.fill(tf.shape(each), tf.cast(dims, tf.int64)), _wrong_length(name))
-        return values.merge_dims(1, 2)
+            each, dims = values.values.row_lengths(), tf.cast(self._stored[name].dims, tf.int64)
+            checks.append(_check_lengths(name, each, tf.fill(tf.shape(each), dims)))
+        with tf.control_dependencies(checks):
+            return values.with_flat_values(tf.identity(values.flat_values)).merge_dims(1, 2)
 
     def _tensor(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:
         spec = self._specs[name]
@@ -106,16 +105,18 @@ class BatchParser:
         if _is_characters(name, self._spec):
             return self._padded_characters(values, parsed[sizes_feature(name)], width)
         dims = self._stored[name].dims
-        tf.debugging.assert_equal(values.row_lengths(), steps * dims, _wrong_length(name))
-        padded = values.to_tensor(shape=tf.stack([-1, width * dims]))
+        with tf.control_dependencies([_check_lengths(name, values.row_lengths(), steps * dims)]):
+            padded = values.to_tensor(shape=tf.stack([-1, width * dims]))
         return tf.reshape(padded, [-1, width, dims]) if self._specs[name].shape.rank == 3 else padded
 
     def _padded_characters(self, values: tf.RaggedTensor, sizes: tf.RaggedTensor, width: tf.Tensor) -> tf.Tensor:
         """Returns characters, (batch, (characters)), with sizes of tokens, (batch, (steps)), by token."""
-        tf.debugging.assert_equal(
+        check = tf.debugging.assert_equal(
             values.row_lengths(), tf.reduce_sum(sizes, axis=1), "the sizes of tokens do not add up to their characters"
         )
-        tokens = tf.RaggedTensor.from_row_lengths(values.flat_values, sizes.flat_values)
+        with tf.control_dependencies([check]):
+            flat = tf.identity(values.flat_values)
+        tokens = tf.RaggedTensor.from_row_lengths(flat, sizes.flat_values, validate=False)
         return tf.RaggedTensor.from_row_splits(tokens, sizes.row_splits).to_tensor(shape=tf.stack([-1, width, -1]))
 
     def _steps(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:
@@ -156,5 +157,6 @@ def _is_characters(name: str, spec: DatasetSpec) -> bool:
     return name in spec.sequences and spec.sequences[name].derive.take == Take.characters
 
 
-def _wrong_length(name: str) -> str:
-    return f"'{name}' has another length than it says"
+def _check_lengths(name: str, lengths: tf.Tensor, expected: tf.Tensor) -> Any:
+    """Returns the operation that must come first: the others would fail with errors that say less."""
+    return tf.debugging.assert_equal(lengths, expected, f"'{name}' has another length than it says")
