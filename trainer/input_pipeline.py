@@ -211,7 +211,7 @@ def open_dataset(
 def _reason(error: tf.errors.OpError) -> str:
     """Returns the text of a failed assertion, else TensorFlow's first line without the names of its nodes."""
     lines: list[str] = (error.message or type(error).__name__).splitlines()
-    failed = re.search(r"assertion failed: \[(.*?)\] \[Condition", lines[0])
+    failed = re.search(r"assertion failed: \[(.*)\]", lines[0])
     if failed:
         return failed[1].replace("\\'", "'")
     return re.sub(r"\{\{.*?\}\}|\[Op:.*", "", lines[0]).strip()

@@ -90,7 +90,9 @@ class BatchParser:
             each, dims = values.values.row_lengths(), tf.cast(self._stored[name].dims, tf.int64)
             checks.append(_check_lengths(name, each, tf.fill(tf.shape(each), dims)))
         with tf.control_dependencies(checks):
-            return values.with_flat_values(tf.identity(values.flat_values)).merge_dims(1, 2)
+            flat = tf.identity(values.flat_values)
+        splits = tf.gather(values.values.row_splits, values.row_splits)
+        return tf.RaggedTensor.from_row_splits(flat, splits, validate=False)
 
     def _tensor(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:
         spec = self._specs[name]
@@ -111,13 +113,12 @@ class BatchParser:
 
     def _padded_characters(self, values: tf.RaggedTensor, sizes: tf.RaggedTensor, width: tf.Tensor) -> tf.Tensor:
         """Returns characters, (batch, (characters)), with sizes of tokens, (batch, (steps)), by token."""
-        check = tf.debugging.assert_equal(
-            values.row_lengths(), tf.reduce_sum(sizes, axis=1), "the sizes of tokens do not add up to their characters"
-        )
-        with tf.control_dependencies([check]):
+        rule = "the sizes of tokens do not add up to their characters"
+        with tf.control_dependencies([_check(values.row_lengths(), tf.reduce_sum(sizes, axis=1), rule)]):
             flat = tf.identity(values.flat_values)
         tokens = tf.RaggedTensor.from_row_lengths(flat, sizes.flat_values, validate=False)
-        return tf.RaggedTensor.from_row_splits(tokens, sizes.row_splits).to_tensor(shape=tf.stack([-1, width, -1]))
+        of_records = tf.RaggedTensor.from_row_splits(tokens, sizes.row_splits, validate=False)
+        return of_records.to_tensor(shape=tf.stack([-1, width, -1]))
 
     def _steps(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:
         """Returns how many steps a feature has in each record, int64, (batch,)."""
@@ -159,4 +160,9 @@ def _is_characters(name: str, spec: DatasetSpec) -> bool:
 
 def _check_lengths(name: str, lengths: tf.Tensor, expected: tf.Tensor) -> Any:
     """Returns the operation that must come first: the others would fail with errors that say less."""
-    return tf.debugging.assert_equal(lengths, expected, f"'{name}' has another length than it says")
+    return _check(lengths, expected, f"'{name}' has another length than it says")
+
+
+def _check(values: tf.Tensor, expected: tf.Tensor, rule: str) -> Any:
+    # One operation; `tf.debugging` makes two graphs of each check, and every epoch is traced anew.
+    return tf.raw_ops.Assert(condition=tf.reduce_all(values == expected), data=[rule])
