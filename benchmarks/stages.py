@@ -43,7 +43,7 @@ STEPS = {
     "validate": (stage, "validate"),
     INSIDE + "cut texts into tokens, find the different ones": (tokens, "tokenize"),
     INSIDE + "ids from content": (validate, "content_ids"),
-    "split and order": (stage, "places"),
+    "split and order": (stage, "place_examples"),
     "write staged blocks": (stage, "write_batches"),
     "count lengths": (BlockFacts, "analyse"),
     "count tokens of a block": (BlockFacts, "count_tokens"),

@@ -13,16 +13,16 @@ import pyarrow.compute as pc
 
 from pipeline import files
 from pipeline.analysis import first_offenders
-from pipeline.block_facts import bucket_lengths, context_column, sequence_column
+from pipeline.block_facts import beside_column, bucket_lengths, context_column, sequence_column
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from pipeline.stage import PARENT, SOURCE, START, StagedBlock, beside_column, cut_column
+from pipeline.stage import PARENT, SOURCE, START, StagedBlock, cut_column, first_of_record
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, UnknownLabel
 from schemas.example import (
     BytesColumn,
     CodedColumn,
@@ -93,12 +93,13 @@ class _EncodeBlock(ThreadedDoFn):
         batch = _load(files.read(staged.path))
         vocabularies = {name: load_vocabulary(*where) for name, where in plan.locations(job.output).items()}
         facts = WrittenFacts()
-        known = _known_labels(batch, vocabularies.get(LABEL))
+        refuses = job.spec.label.unknown == UnknownLabel.reject
+        known = _known_labels(batch, vocabularies.get(LABEL) if refuses else None)
         if not known.all():
             batch = self._reject_unknown(staged, batch, known, vocabularies[LABEL], facts)
         if batch.num_rows:
             encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits, plan.moments)
-            facts.splits, facts.kept = encoded.facts, int(_first_of_record(batch).sum())
+            facts.splits, facts.kept = encoded.facts, int(first_of_record(batch).sum())
             path = job.segment_path(staged.index, staged.part)
             segment = write_segment(path, encoded.frames, encoded.splits, encoded.buckets, encoded.index, job.splits)
             for group in segment.groups:
@@ -110,7 +111,7 @@ class _EncodeBlock(ThreadedDoFn):
         self, staged: StagedBlock, batch: pa.RecordBatch, known: Mask, classes: Vocabulary, facts: WrittenFacts
     ) -> pa.RecordBatch:
         """Rejects records with all of their examples where any of these has a label that is not known."""
-        first = _first_of_record(batch)
+        first = first_of_record(batch)
         record = np.cumsum(first) - 1
         unknown = np.bincount(record, weights=~known).astype(bool)
         names = set(classes.tokens.to_pylist())
@@ -131,7 +132,7 @@ def encode_block(
     split_names: list[str],
     moments: Mapping[str, Moments],
 ) -> EncodedBlock:
-    """Encodes staged examples whose labels are all known.
+    """Encodes staged examples; a class that is none of the known ones becomes -1.
 
     Args:
       batch: Columns as `StageBlocks` wrote them.
@@ -220,14 +221,6 @@ def _load(content: bytes) -> pa.RecordBatch:
     return pa.ipc.open_file(pa.py_buffer(content)).get_batch(0)
 
 
-def _first_of_record(batch: pa.RecordBatch) -> Mask:
-    """Which examples are the first of their record, (examples,)."""
-    if START not in batch.schema.names:
-        return np.ones(batch.num_rows, bool)
-    first: Mask = batch[START].to_numpy() == 0
-    return first
-
-
 def _known_labels(batch: pa.RecordBatch, classes: Vocabulary | None) -> Mask:
     """Which records have only labels that the training split has, too."""
     if classes is None:
@@ -241,7 +234,7 @@ def _reject_label(batch: pa.RecordBatch, i: int, known: Collection[str]) -> Reje
     unknown = sorted({name for name in (label if isinstance(label, list) else [label]) if name not in known})
     rule = (
         f"a label must occur in the training split, and {excerpt(canonical_json(unknown))} does not; "
-        "give more training records, or allow it with --max_rejected"
+        "give more training records, say label.unknown: keep, or allow it with --max_rejected"
     )
     received = canonical_json(label)
     path, offset, line = (batch[name][i].as_py() for name in (SOURCE, "offset", "line"))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pipeline import files
 from pipeline.blocks import Block, InputFile, plan_blocks
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.records.identity import split_order
+from schemas.records.splits import split_names
 
 SPEC_NAME = "spec.yaml"  # as the person wrote it
 RUN_NAME = "run.json"  # what differs from run to run, and so is not in the manifest
@@ -20,7 +20,7 @@ class Job:
     Attributes:
       spec_bytes: The resolved spec, serialised, because messages do not pickle everywhere.
       inputs: Sorted by path; only steps that name files know them, see `without_inputs`.
-      fractions: Share of each split, for the records of files without one.
+      fractions: Share of each split, for the records of files without one; empty where no hash decides.
       output: The data set's folder.
       run: Name of this run, different from that of any other.
       block_bytes: Size of a block.
@@ -30,6 +30,7 @@ class Job:
       replace: Whether a data set that is there may be replaced.
       spec_text: The spec as the person wrote it; empty where there is no such text.
       named_splits: Splits that inputs name.
+      id_shares: Shares into which record ids are divided to look for those that occur again.
     """
 
     spec_bytes: bytes
@@ -44,6 +45,7 @@ class Job:
     replace: bool = False
     spec_text: str = ""
     named_splits: frozenset[str] = frozenset()
+    id_shares: int = 1
 
     @property
     def spec(self) -> DatasetSpec:
@@ -52,8 +54,8 @@ class Job:
 
     @property
     def splits(self) -> list[str]:
-        """All splits; those of the fractions first, in the order of `assign_splits`."""
-        shared = split_order(self.fractions)
+        """All splits; those that the records themselves decide on first, in the order of `split_names`."""
+        shared = split_names(self.spec, self.fractions)
         return [*shared, *sorted(self.named_splits.difference(shared))]
 
     def blocks(self) -> list[Block]:
@@ -87,6 +89,18 @@ class Job:
     def tokens_path(self, block: int, part: int = 0) -> str:
         """Path of the token counts of a part of a block."""
         return files.join(self.staging, "tokens", f"{_part_name(block, part)}.arrow")
+
+    def ids_path(self, block: int, part: int = 0) -> str:
+        """Path of the record ids of a part of a block."""
+        return files.join(self.staging, "ids", f"{_part_name(block, part)}.arrow")
+
+    def left_out_path(self, share: int) -> str:
+        """Path of the records of one share of the ids that have the id of an earlier one."""
+        return files.join(self.staging, "repeated", f"share-{share:03d}.arrow")
+
+    def unique_path(self, block: int, part: int = 0) -> str:
+        """Path of the validated examples of a part of a block, without those of repeated ids."""
+        return files.join(self.staging, "unique", f"{_part_name(block, part)}.arrow")
 
     def counted_path(self, task: int) -> str:
         """Path of what a counting task leaves."""

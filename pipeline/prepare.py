@@ -8,6 +8,7 @@ from apache_beam.pvalue import AsList, AsSingleton
 from pipeline.analysis import MergeAnalyses
 from pipeline.blocks import Block
 from pipeline.counting import CountTokens
+from pipeline.duplicates import LeaveOutDuplicates
 from pipeline.encode import FACTS, EncodeBlocks
 from pipeline.inputs import plan_job
 from pipeline.job import Job
@@ -16,8 +17,8 @@ from pipeline.publish import PublishDataset
 from pipeline.shards import WriteShards
 from pipeline.split_facts import MergeWrittenFacts
 from pipeline.spread import Spread
-from pipeline.stage import ANALYSES, StageBlocks
-from schemas.dataset_pb2 import DatasetSpec
+from pipeline.stage import ANALYSES, IDS, StageBlocks
+from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 
 
 class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types
@@ -69,11 +70,15 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
         job, step = self.job, self.job.without_inputs()
         blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(_numbered_blocks, job)
         staged = blocks | "Spread blocks" >> Spread() | "Stage blocks" >> StageBlocks(step)
-        merged = staged[ANALYSES] | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()).without_defaults()
+        parts, analyses = staged.staged, staged[ANALYSES]
+        if job.spec.duplicate_ids != DuplicateIds.keep:
+            unique = (parts, analyses, staged[IDS]) | "Leave out duplicates" >> LeaveOutDuplicates(step)
+            parts, analyses = unique
+        merged = analyses | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()).without_defaults()
         analysis = AsSingleton(merged)
         counted = AsList(merged | "Count tokens" >> CountTokens(step))
         plan = AsSingleton(merged | "Plan data set" >> PlanDataset(job, counted))
-        encoded = staged.staged | "Encode blocks" >> EncodeBlocks(step, plan)
+        encoded = parts | "Encode blocks" >> EncodeBlocks(step, plan)
         facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts()).without_defaults()
         shards = facts | "Write shards" >> WriteShards(step, AsList(encoded.segments))
         return facts | "Publish data set" >> PublishDataset(job, AsList(shards), analysis, plan)

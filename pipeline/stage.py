@@ -18,24 +18,26 @@ import pyarrow as pa
 from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.arrow_files import write_batches
-from pipeline.block_facts import BlockFacts, context_column, sequence_column
+from pipeline.block_facts import BlockFacts, beside_column, context_column, sequence_column
 from pipeline.blocks import Block
 from pipeline.failure import reporting
+from pipeline.id_files import write_ids
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
 from pipeline.threads import ThreadedDoFn
 from pipeline.token_files import write_token_counts
 from schemas.buckets import Int64s
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.records.examples import ExampleBlock
 from schemas.records.fields import LABEL
-from schemas.records.identity import assign_splits, places
 from schemas.records.ragged import Ragged
 from schemas.records.rejected import dump_rejected
+from schemas.records.splits import place_examples
 from schemas.records.validate import validate
+from schemas.records.verdicts import Mask
 from schemas.spec import TRAIN
 
-ANALYSES = "analyses"
+ANALYSES, IDS = "analyses", "ids"
 # Staged columns.
 SOURCE = "source"  # the file of a record
 PARENT, START = "parent", "start"  # of a piece of a record: the record's id, the step with which it begins
@@ -58,7 +60,11 @@ class StagedBlock:
 
 
 class StageBlocks(beam.PTransform):  # type: ignore[misc]
-    """PCollection of `Block` → PCollections of `StagedBlock` (main) and `Analysis` (ANALYSES)."""
+    """PCollection of `Block` → PCollections of `StagedBlock` (main) and `Analysis` (ANALYSES).
+
+    Where ids must differ, the analysis knows what was read alone, and there are ids (IDS): pairs of a share
+    and the (block, part) that wrote it; `pipeline.duplicates` has the rest.
+    """
 
     def __init__(self, job: Job) -> None:
         super().__init__()
@@ -66,7 +72,7 @@ class StageBlocks(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, blocks: beam.PCollection) -> Any:
         """Stages every block."""
-        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(ANALYSES, main="staged")
+        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(ANALYSES, IDS, main="staged")
 
 
 class _StageBlock(ThreadedDoFn):
@@ -78,34 +84,61 @@ class _StageBlock(ThreadedDoFn):
     def work(self, block: Block) -> Iterator[Any]:
         analysis = Analysis()
         for part in read_parts(block, self._job.spec):
-            yield self._stage(block, part, analysis)
+            yield from self._stage(block, part, analysis)
         yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
 
-    def _stage(self, block: Block, part: Part, analysis: Analysis) -> StagedBlock:
+    def _stage(self, block: Block, part: Part, analysis: Analysis) -> Iterator[Any]:
         """Stages a part of a block, and adds what is found out about it to the block's analysis."""
         job, spec = self._job, self._job.spec
         examples, source = validate_part(part, spec)
         rejected = part.places.place(examples.rejected, [piece.path for piece in block.pieces])
         if rejected:
             files.write(job.rejected_path(block.index, "stage", part.number), dump_rejected(rejected))
-        deciding = examples.parents.ids if examples.parents else examples.ids
-        splits = _splits(job, block, source, places(deciding, spec.split.salt).share)
+        placed = place_examples(examples, spec, job.fractions)
+        splits = _splits(job, block, source, placed.splits)
         columns = {SOURCE: _sources(block, source)} | staged_columns(examples)
-        order = places(examples.ids, spec.split.salt).order
-        columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(order)}
+        columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(placed.order)}
         path = job.staged_path(block.index, part.number, part.consumed)
         batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
         write_batches(path, batch.schema, [batch])
-        facts = BlockFacts(examples, columns, splits == job.splits.index(TRAIN), spec)
-        counted = facts.count_tokens()
-        write_token_counts(job.tokens_path(block.index, part.number), list(counted.values()))
-        found = facts.analyse()
-        found.distinct = Counter({name: table.num_rows for name, table in counted.items()})
-        found.blocks[block.index] = part.summary
-        found.parts[block.index] = 1
+        staged = StagedBlock(block.index, part.number, path)
+        found = Analysis(blocks={block.index: part.summary}, parts=Counter({block.index: 1}), dropped=examples.dropped)
         found.reject(block.index, rejected)
+        if spec.duplicate_ids == DuplicateIds.keep:
+            found.merge(analyse_part(job, staged, batch))
+        else:
+            first = first_of_record(batch)
+            ids = placed.records[first], batch[SOURCE].filter(pa.array(first)), examples.offsets[first]
+            write_ids(job.ids_path(block.index, part.number), *ids, job.id_shares)
+            for share in range(job.id_shares):
+                yield beam.pvalue.TaggedOutput(IDS, (share, (block.index, part.number)))
         analysis.merge(found)
-        return StagedBlock(block.index, part.number, path)
+        yield staged
+
+
+def analyse_part(job: Job, staged: StagedBlock, batch: pa.RecordBatch) -> Analysis:
+    """Returns what the examples of a part say about the training split; leaves the counts of their tokens.
+
+    Args:
+      job: The run.
+      staged: The part.
+      batch: Its examples.
+    """
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    facts = BlockFacts(columns, batch["split"].to_numpy() == job.splits.index(TRAIN), job.spec)
+    counted = facts.count_tokens()
+    write_token_counts(job.tokens_path(staged.index, staged.part), list(counted.values()))
+    found = facts.analyse()
+    found.distinct = Counter({name: table.num_rows for name, table in counted.items()})
+    return found
+
+
+def first_of_record(batch: pa.RecordBatch) -> Mask:
+    """Returns which staged examples are the first of their record, (examples,)."""
+    if START not in batch.schema.names:
+        return np.ones(batch.num_rows, bool)
+    first: Mask = batch[START].to_numpy() == 0
+    return first
 
 
 def validate_part(part: Part, spec: DatasetSpec) -> tuple[ExampleBlock, Int64s]:
@@ -119,11 +152,11 @@ def validate_part(part: Part, spec: DatasetSpec) -> tuple[ExampleBlock, Int64s]:
     return replace(examples, offsets=offsets, lines=lines), source
 
 
-def _splits(job: Job, block: Block, source: Int64s, share: Any) -> Int64s:
-    """Returns the split of each record; `source` is its piece."""
+def _splits(job: Job, block: Block, source: Int64s, own: Int64s) -> Int64s:
+    """Returns the split of each record: that of its piece, `source`, or else its own."""
     whole = {name: i for i, name in enumerate(job.splits) if name not in job.fractions}
     indices = np.array([whole.get(piece.split, -1) for piece in block.pieces])[source]
-    return np.where(indices < 0, assign_splits(share, job.fractions), indices)
+    return np.where(indices < 0, own, indices)
 
 
 def _sources(block: Block, source: Int64s) -> pa.DictionaryArray:
@@ -135,11 +168,6 @@ def _sources(block: Block, source: Int64s) -> pa.DictionaryArray:
 def cut_column(name: str) -> str:
     """Returns the staged column of the steps that max_length took off a sequence."""
     return f"cut:{name}"
-
-
-def beside_column(name: str) -> str:
-    """Returns the staged column of what is known of steps beside their values, such as frames/missing."""
-    return f"beside:{name}"
 
 
 def staged_columns(examples: ExampleBlock) -> dict[str, pa.Array]:

@@ -6,8 +6,9 @@ from typing import Any
 
 from schemas.errors import DataError
 from schemas.messages import nearest
+from schemas.times import ISO8601, UNIX_UNITS, check_pattern, check_zone
 
-TIME_FORMATS = ("iso8601", "unix_seconds", "unix_milliseconds", "unix_microseconds", "unix_nanoseconds")
+TIME_FORMATS = (ISO8601, *UNIX_UNITS)
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _OTHER_FOLDERS = ("failed", "rejected", "vocabulary")
@@ -86,14 +87,32 @@ def refuse_fields(message: Any, fields: Iterable[str], path: str, why: str) -> N
             raise DataError(f"{path}.{field}: means nothing {why}; remove it")
 
 
-def check_time_format(text: str, path: str) -> None:
-    """Checks how times are said to be written.
+def check_clock(message: Any, field: str, path: str) -> None:
+    """Checks how times are said to be written, and the zone of those that state none.
+
+    Args:
+      message: With `zone`, and the form in the field that `field` names.
+      field: "format" or "time_format".
+      path: Of the message.
 
     Raises:
-      DataError: It is no known form and no pattern; `path` says where it stands.
+      DataError: The form is missing, unknown or no pattern of strptime, or there is no such zone.
     """
+    text = getattr(message, field)
+    if not text:
+        raise DataError(f"{path}.{field}: is missing; say how the times are written, such as iso8601")
+    _check_time_format(text, f"{path}.{field}")
+    if text in UNIX_UNITS:
+        refuse_fields(message, ("zone",), path, f"for {text}, which counts from 1970-01-01 UTC")
+    if message.HasField("zone"):
+        check_zone(message.zone, f"{path}.zone")
+
+
+def _check_time_format(text: str, path: str) -> None:
     if text not in TIME_FORMATS and "%" not in text:
         raise DataError(
             f"{path}: '{text}' is no way to write a time; use {', '.join(TIME_FORMATS)}, or a pattern of strptime "
             "such as '%d.%m.%Y %H:%M'"
         )
+    if text not in TIME_FORMATS:
+        check_pattern(text, path)

@@ -12,6 +12,7 @@ from schemas.dataset_pb2 import (
     Normalize,
     OrderAs,
     Rest,
+    Split,
     SplitBy,
     StoredAs,
     Tokenizer,
@@ -21,15 +22,16 @@ from schemas.dataset_pb2 import (
 from schemas.errors import DataError
 from schemas.spec_checks import (
     check_at_least,
+    check_clock,
     check_one_of,
     check_path,
     check_split_name,
-    check_time_format,
     refuse_fields,
     set_source,
     source_path,
 )
 from schemas.spec_sequences import check_feature_name, resolve_vocabulary
+from schemas.times import parse_time
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
 DEFAULT_BUCKETS = 8
@@ -192,9 +194,22 @@ def _resolve_split_times(spec: DatasetSpec) -> None:
         raise DataError(f"split.otherwise: '{split.otherwise}' stands under `before`, too; name another split")
     if TRAIN not in {*split.before, split.otherwise}:
         raise DataError("split.before.train: is missing; vocabulary and buckets come from the training split")
-    if not split.time_format:
-        raise DataError("split.time_format: is missing; say how the times are written, such as iso8601")
-    check_time_format(split.time_format, "split.time_format")
+    check_clock(split, "time_format", "split")
+    _check_split_times(split)
+
+
+def _check_split_times(split: Split) -> None:
+    names: dict[int, str] = {}
+    for name, text in sorted(split.before.items()):
+        time = parse_time(text, split.time_format, split.zone)
+        if time is None:
+            raise DataError(
+                f"split.before.{name}: '{text}' is no time as '{split.time_format}' writes it; correct it, or "
+                "say split.zone where a time states no offset"
+            )
+        if time in names:
+            raise DataError(f"split.before.{name}: is the same time as that of '{names[time]}'; use a later one")
+        names[time] = name
 
 
 def _resolve_group(spec: DatasetSpec) -> None:
@@ -210,9 +225,7 @@ def _resolve_group(spec: DatasetSpec) -> None:
     if not group.HasField("order_as"):
         group.order_as = OrderAs.number
     if group.order_as == OrderAs.time:
-        if not group.time_format:
-            raise DataError("group.time_format: is missing; say how the times are written, such as iso8601")
-        check_time_format(group.time_format, "group.time_format")
+        check_clock(group, "time_format", "group")
     else:
         refuse_fields(group, ("time_format", "zone"), "group", "but for `order_as: time`")
     if not group.HasField("duplicates"):

@@ -17,10 +17,10 @@ from schemas.dataset_pb2 import (
 from schemas.errors import DataError
 from schemas.spec_checks import (
     check_at_least,
+    check_clock,
     check_name,
     check_one_of,
     check_path,
-    check_time_format,
     refuse_fields,
     set_source,
     source_path,
@@ -169,9 +169,7 @@ def _check_time(feature: SequenceFeature, path: str) -> None:
     if not source_path(feature.time):
         raise DataError(f"{path}.time.from: is missing; name the field that holds a time for each frame")
     check_path(source_path(feature.time), f"{path}.time.from")
-    if not feature.time.format:
-        raise DataError(f"{path}.time.format: is missing; say how the times are written, such as iso8601")
-    check_time_format(feature.time.format, f"{path}.time.format")
+    check_clock(feature.time, "format", f"{path}.time")
 
 
 def _resolve_policies(feature: SequenceFeature, path: str) -> None:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from schemas.dataset_pb2 import ContextType, DatasetSpec, Layout, SequenceFeature, SequenceType, Tokenizer
+from schemas.dataset_pb2 import ContextType, DatasetSpec, Layout, SequenceFeature, SequenceType, SplitBy, Tokenizer
 from schemas.errors import UsageError
 from schemas.spec import NUMBER, PER_STEP_CLASS, source_path
 from schemas.times import UNIX_UNITS
 
 ID, LABEL = "id", "label"
+SPLIT = "/split"  # no feature has such a name
 
 _NAME_TYPES = (pa.string(), pa.int64(), pa.bool_())
 _NAME_LIST_TYPES = tuple(pa.list_(kind) for kind in _NAME_TYPES)
@@ -24,7 +25,7 @@ class Field:
     """One field to read.
 
     Attributes:
-      name: "id", "label", the name of a sequence or of a feature of the context, `column_field` or `time_field`.
+      name: ID, LABEL, SPLIT (what decides the split), the name of a feature, `column_field` or `time_field`.
       path: Names from the outermost object inwards.
       types: Types that a value may have; strings, integers and booleans all become strings.
       required: Whether a record without a value is rejected.
@@ -57,7 +58,8 @@ def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
 
     Args:
       spec: A resolved spec.
-      for_training: False for records to predict on: their label is not read, and they need no id.
+      for_training: False for records to predict on: their label and split are not read, and they need
+        no id.
 
     Raises:
       UsageError: Two parts of the spec read one field as different types.
@@ -70,6 +72,8 @@ def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
         fields.append(_field(ID, spec.id, _NAME_TYPES, required=for_training))
     if for_training and spec.HasField("label"):
         fields.append(_field(LABEL, source_path(spec.label), _label_types(spec)))
+    if for_training and spec.split.by != SplitBy.hash:
+        fields.append(_field(SPLIT, source_path(spec.split), _split_types(spec)))
     fields.sort(key=lambda field: field.name)
     nested_types(fields, {field.name: field.types[0] for field in fields})
     return fields
@@ -144,3 +148,9 @@ def _label_types(spec: DatasetSpec) -> tuple[pa.DataType, ...]:
     if spec.label.type == NUMBER:
         return (pa.float64(),)
     return _NAME_LIST_TYPES if spec.label.type == PER_STEP_CLASS else _NAME_TYPES
+
+
+def _split_types(spec: DatasetSpec) -> tuple[pa.DataType, ...]:
+    if spec.split.by != SplitBy.time:
+        return _NAME_TYPES
+    return (pa.float64(),) if spec.split.time_format in UNIX_UNITS else (pa.string(),)

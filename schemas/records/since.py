@@ -3,12 +3,12 @@
 import numpy as np
 import pyarrow as pa
 
-from schemas.dataset_pb2 import SequenceFeature
+from schemas.dataset_pb2 import SequenceFeature, TimeField
 from schemas.records.lengths import NOT_ALIGNED
 from schemas.records.nulls import any_in_row, without_nulls
 from schemas.records.ragged import Int64s, Ragged, from_lists
 from schemas.records.verdicts import Verdicts
-from schemas.times import parse_times
+from schemas.times import UNIX_UNITS, parse_times
 
 INVALID_TIME = "invalid_time"
 NOT_IN_ORDER = "not_in_order"
@@ -27,8 +27,7 @@ def read_times(name: str, column: pa.Array, feature: SequenceFeature, steps: Int
     """
     times = from_lists(without_nulls(column))
     micros, bad = parse_times(times.values, feature.time.format, feature.time.zone)
-    rule = f"every time of '{name}' must be written as {feature.time.format} says"
-    verdicts.reject(any_in_row(bad, times.offsets), INVALID_TIME, rule)
+    verdicts.reject(any_in_row(bad, times.offsets), INVALID_TIME, _time_rule(name, feature.time))
     wrong = times.lengths != steps
     verdicts.reject(wrong, NOT_ALIGNED, f"'{name}' must have as many times as frames")
     falls = np.concatenate([[False], micros[1:] < micros[:-1]])[: len(micros)]
@@ -46,6 +45,13 @@ def seconds_since(times: Ragged) -> Ragged:
     seconds = np.diff(times.values.to_numpy(), prepend=np.int64(0)) / _MICROSECONDS
     seconds[_firsts(times)] = 0
     return Ragged(pa.array(seconds.astype(np.float32)), times.offsets)
+
+
+def _time_rule(name: str, clock: TimeField) -> str:
+    if clock.format in UNIX_UNITS:
+        return f"every time of '{name}' must be a number of {clock.format} within the years 1 to 9999"
+    rule = f"every time of '{name}' must be written as {clock.format} says"
+    return rule if clock.zone else f"{rule}, with its offset from UTC; or name the `zone` of these times in the spec"
 
 
 def _firsts(times: Ragged) -> Int64s:

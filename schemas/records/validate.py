@@ -11,7 +11,7 @@ from schemas.dataset_pb2 import DatasetSpec, Missing, SequenceType
 from schemas.manifest import missing_feature, since_feature
 from schemas.records.examples import ExampleBlock, Parents
 from schemas.records.explain import MISSING_FIELD
-from schemas.records.fields import ID, LABEL, time_field
+from schemas.records.fields import ID, LABEL, SPLIT, time_field
 from schemas.records.identity import content_ids
 from schemas.records.labels import read_context, read_label
 from schemas.records.lengths import (
@@ -28,6 +28,7 @@ from schemas.records.raw import RawBlock
 from schemas.records.rejected import Rejected, excerpt
 from schemas.records.series import read_series
 from schemas.records.since import read_times, seconds_since
+from schemas.records.splits import read_split
 from schemas.records.tokens import read_tokens
 from schemas.records.verdicts import Mask, Verdicts
 from schemas.spec import cuts_records, leaders
@@ -111,7 +112,9 @@ def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts) -> _Content:
             steps = sequences[name].lengths
             times[name] = read_times(name, block.columns[time_field(name)], feature, steps, verdicts)
     label = read_label(block.columns[LABEL], spec, sequences, verdicts) if LABEL in block.columns else None
-    return _Content(sequences, {}, read_context(block.columns, spec, verdicts), label, None, times)
+    context = read_context(block.columns, spec, verdicts)
+    split_by = read_split(block.columns[SPLIT], spec, verdicts) if SPLIT in block.columns else None
+    return _Content(sequences, {}, context, label, split_by, times)
 
 
 def _filled(content: _Content, spec: DatasetSpec) -> _Content:
