@@ -28,7 +28,7 @@ class SavedModel:
       folder: Where it stands.
       model: With its weights, not compiled.
       manifest: Of the data set that it was trained on.
-      vocabularies: By name of the token sequence.
+      vocabularies: By name of the token sequence or category.
       classes: Names of the classes in the order of their ids; empty for a number.
     """
 
@@ -96,13 +96,22 @@ def load_saved(folder: str | Path) -> SavedModel:
     folder = Path(folder)
     check_model_folder(folder)
     manifest = load_manifest(folder)
-    vocabularies = {
-        name: Vocabulary(parse_tokens(_verified(folder, file), file.path), first_id=first_token_id(file.oov_buckets))
-        for name, file in manifest.vocabularies.items()
-    }
+    vocabularies = read_vocabularies(folder, manifest)
     classes = manifest.classes
     names = parse_tokens(_verified(folder, classes), classes.path).to_pylist() if classes.path else []
     return SavedModel(folder, _load_keras(folder / MODEL_NAME), manifest, vocabularies, names)
+
+
+def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]:
+    """Reads the vocabularies of a data set or model folder, by name of the token sequence or category.
+
+    Raises:
+      DataError: One of them is missing or damaged.
+    """
+    return {
+        name: Vocabulary(parse_tokens(_verified(folder, file), file.path), first_id=first_token_id(file.oov_buckets))
+        for name, file in manifest.vocabularies.items()
+    }
 
 
 def _load_keras(path: Path) -> SequenceModel:
