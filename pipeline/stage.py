@@ -62,8 +62,8 @@ class StagedBlock:
 class StageBlocks(beam.PTransform):  # type: ignore[misc]
     """PCollection of `Block` → PCollections of `StagedBlock` (main) and `Analysis` (ANALYSES).
 
-    Where ids must differ, the analysis knows what was read alone, and there are ids (IDS): pairs of a share
-    and the (block, part) that wrote it; `pipeline.duplicates` has the rest.
+    Where ids must differ, the analysis knows only what was read and is in the main collection, too; and there
+    are ids (IDS), pairs of a share and the (block, part) that wrote it. `pipeline.duplicates` does the rest.
     """
 
     def __init__(self, job: Job) -> None:
@@ -72,7 +72,8 @@ class StageBlocks(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, blocks: beam.PCollection) -> Any:
         """Stages every block."""
-        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(ANALYSES, IDS, main="staged")
+        other = ANALYSES if self._job.spec.duplicate_ids == DuplicateIds.keep else IDS
+        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(other, main="staged")
 
 
 class _StageBlock(ThreadedDoFn):
@@ -85,7 +86,8 @@ class _StageBlock(ThreadedDoFn):
         analysis = Analysis()
         for part in read_parts(block, self._job.spec):
             yield from self._stage(block, part, analysis)
-        yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
+        keeps_all = self._job.spec.duplicate_ids == DuplicateIds.keep
+        yield beam.pvalue.TaggedOutput(ANALYSES, analysis) if keeps_all else analysis
 
     def _stage(self, block: Block, part: Part, analysis: Analysis) -> Iterator[Any]:
         """Stages a part of a block, and adds what is found out about it to the block's analysis."""
