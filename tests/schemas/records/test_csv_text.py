@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from schemas.errors import DataError
 from schemas.records.blocks import WholeLines
-from schemas.records.content import open_content, read_range, whole_records
+from schemas.records.content import open_content
 from schemas.records.csv_files import csv_starts, read_header
 from schemas.records.csv_scan import CsvFinder, Dialect
 from schemas.records.csv_text import parse_csv
 from schemas.records.fields import Field
 from schemas.records.raw import RawBlock
+from schemas.records.streams import read_range, whole_records
 
 COMMA = Dialect()
 MARK = b"\xef\xbb\xbf"
