@@ -19,7 +19,7 @@ from pipeline import files
 from pipeline.blocks import Block
 from pipeline.job import Job
 from schemas.binary import byte_sizes
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.errors import DataError, UsageError
 from schemas.manifest import stored_features
 from schemas.records.blocks import WholeLines, read_whole_lines
@@ -33,6 +33,7 @@ from schemas.records.validate import validate
 _SAMPLE_BLOCKS = 8  # spread evenly over the input
 _SAMPLE_BYTES = 1 << 16  # 64 KiB of each
 _STAGED_RECORD = 40  # bytes: where its id ends, position, line, file, split, order, label
+_ID_RECORD = 30  # of each id that must be its own: digest, place, file
 _STAGED_SEQUENCE = 12  # of each sequence of a record: where it ends, steps cut off
 _FRAME = 38  # of each record: frame, the message's own fields, its row of an index
 _FEATURE = 12  # of each feature of a record, beside its name and its values
@@ -76,6 +77,7 @@ def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: in
     records = len(examples)
     ids = int(byte_sizes(examples.ids).sum())
     staged = records * (_STAGED_RECORD + _STAGED_SEQUENCE * len(examples.sequences)) + ids
+    staged += 0 if spec.duplicate_ids == DuplicateIds.keep else records * _ID_RECORD
     names = sum(_FEATURE + len(feature.name) for feature in stored_features(spec))
     encoded = records * (_FRAME + names) + ids
     dictionaries = 0.0
