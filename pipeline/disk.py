@@ -16,17 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import files
-from pipeline.blocks import Block
 from pipeline.job import Job
+from pipeline.sample import sample_block
+from pipeline.subwords import load_tokenizers
 from schemas.binary import byte_sizes
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.errors import DataError, UsageError
 from schemas.manifest import stored_features
-from schemas.records.blocks import WholeLines, read_whole_lines
 from schemas.records.examples import ExampleBlock
 from schemas.records.fields import LABEL, fields_of
-from schemas.records.joined import join_lines
-from schemas.records.jsonl import parse_jsonl
+from schemas.records.joined import join_blocks
 from schemas.records.ragged import Ragged
 from schemas.records.validate import validate
 
@@ -50,18 +49,18 @@ class Need(NamedTuple):
 
 
 def estimate(job: Job) -> Need:
-    """Returns what a run needs; reads a sample of the input, 512 KiB or the longest lines in it.
+    """Returns what a run needs; reads a sample of the input, 512 KiB or the longest records in it.
 
     Raises:
       DataError: A file cannot be read.
     """
-    blocks = job.blocks()
-    lines = [lines for block in blocks[:: -(-len(blocks) // _SAMPLE_BLOCKS)] for lines in _begin_of(block)]
-    joined = join_lines(lines)
-    spec = job.spec
-    examples = validate(parse_jsonl(joined.data, fields_of(spec), joined.base_offset), spec)
+    blocks, spec = job.blocks(), job.spec
+    chosen = blocks[:: -(-len(blocks) // _SAMPLE_BLOCKS)]
+    parts = [sample_block(block, spec.input, fields_of(spec), _SAMPLE_BYTES) for block in chosen]
+    seen = sum(part.consumed for part in parts)
     size = sum(block.bytes for block in blocks)
-    likely = int(bytes_of(examples, spec, size / len(joined.data), len(blocks))) if joined.data else 0
+    raw = join_blocks([part.raw for part in parts], [0] * len(parts), [0] * len(parts), 1).raw
+    likely = int(bytes_of(validate(raw, spec, load_tokenizers(job)), spec, size / seen, len(blocks))) if seen else 0
     return Need(likely, int(_MOST * likely))
 
 
@@ -137,19 +136,6 @@ def with_need(error: DataError, need: Need) -> DataError:
         "or name a folder on another disk as --output",
         error.details,
     )
-
-
-def _begin_of(block: Block) -> list[WholeLines]:
-    """Returns the lines of the first bytes of a block."""
-    lines: list[WholeLines] = []
-    room = _SAMPLE_BYTES
-    for piece in block.pieces:
-        with files.reading(piece.path) as stream:
-            lines.append(read_whole_lines(stream, piece.start, min(piece.end, piece.start + room)))
-        room -= lines[-1].range_bytes
-        if room <= 0:
-            break
-    return lines
 
 
 def _free(path: str) -> int | None:

@@ -53,7 +53,8 @@ class ShowProgress:
         done = sum(size for part, size in read.items() if part in encoded)
         step = "reading" if sum(read.values()) < self._total else "encoding and writing"
         share = _STAGE_SHARE * sum(read.values()) + (1 - _STAGE_SHARE) * done
-        return share / self._total, step
+        # A line that goes on in the next block counts for both.
+        return min(1.0, share / self._total), step
 
     def _parts_in(self, folder: str, suffix: str) -> dict[_Part, int]:
         """Returns the last number in the name of each file, by block and part."""

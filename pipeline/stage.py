@@ -7,7 +7,7 @@ the steps are only references to such files, which keeps memory flat whatever th
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,15 +24,17 @@ from pipeline.failure import reporting
 from pipeline.id_files import write_ids
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
+from pipeline.subwords import load_tokenizers
 from pipeline.threads import ThreadedDoFn
 from pipeline.token_files import write_token_counts
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import LABEL
+from schemas.records.fields import LABEL, fields_of
 from schemas.records.ragged import Ragged
 from schemas.records.rejected import dump_rejected
 from schemas.records.splits import place_examples
+from schemas.records.subwords import Subwords
 from schemas.records.validate import validate
 from schemas.records.verdicts import Mask
 from schemas.spec import TRAIN
@@ -84,7 +86,7 @@ class _StageBlock(ThreadedDoFn):
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
         analysis = Analysis()
-        for part in read_parts(block, self._job.spec):
+        for part in read_parts(block, self._job.spec.input, fields_of(self._job.spec), self._job.block_bytes):
             yield from self._stage(block, part, analysis)
         keeps_all = self._job.spec.duplicate_ids == DuplicateIds.keep
         yield beam.pvalue.TaggedOutput(ANALYSES, analysis) if keeps_all else analysis
@@ -92,7 +94,7 @@ class _StageBlock(ThreadedDoFn):
     def _stage(self, block: Block, part: Part, analysis: Analysis) -> Iterator[Any]:
         """Stages a part of a block, and adds what is found out about it to the block's analysis."""
         job, spec = self._job, self._job.spec
-        examples, source = validate_part(part, spec)
+        examples, source = validate_part(part, spec, load_tokenizers(job))
         rejected = part.places.place(examples.rejected, [piece.path for piece in block.pieces])
         if rejected:
             files.write(job.rejected_path(block.index, "stage", part.number), dump_rejected(rejected))
@@ -143,12 +145,12 @@ def first_of_record(batch: pa.RecordBatch) -> Mask:
     return first
 
 
-def validate_part(part: Part, spec: DatasetSpec) -> tuple[ExampleBlock, Int64s]:
+def validate_part(part: Part, spec: DatasetSpec, subwords: Mapping[str, Subwords]) -> tuple[ExampleBlock, Int64s]:
     """Returns the examples of a part with their positions and lines in the files, and the piece of each.
 
     What was rejected keeps the lines of the raw block.
     """
-    examples = validate(part.raw, spec)
+    examples = validate(part.raw, spec, subwords)
     source = part.places.piece_of(examples.lines)
     offsets, lines = part.places.positions(examples.offsets, examples.lines)
     return replace(examples, offsets=offsets, lines=lines), source

@@ -97,7 +97,7 @@ class Predictor:
         first_line = 0
         for data in blocks:
             raw = parse_jsonl(data, self._fields)
-            yield from self._in_order(validate(raw, self._spec), raw.lines, first_line)
+            yield from self._in_order(validate(raw, self._spec, self._saved.subwords), raw.lines, first_line)
             first_line += raw.line_count
 
     def _in_order(self, block: ExampleBlock, lines: Int64s, first_line: int) -> list[Prediction]:
