@@ -74,7 +74,7 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
         nargs="+",
         action="extend",
         metavar="[SPLIT=]PATTERN",
-        help="JSONL files; SPLIT= puts all their records into one split",
+        help="files or folders; SPLIT= puts all their records into one split",
     )
     run.add_argument("--output", required=True, metavar="DIR", help="folder of the data set")
     run.add_argument("--replace", action="store_true", help="replace the data set that is there")

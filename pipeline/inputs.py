@@ -18,6 +18,7 @@ from schemas.records.blocks import BLOCK_BYTES
 from schemas.records.fields import fields_of
 from schemas.records.formats import CSV, TEXT_FILES, TSV, is_known, reading_of
 from schemas.records.readers import starts_of
+from schemas.records.signatures import check_beginning
 from schemas.records.splits import decided_splits
 from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name, resolve
 
@@ -124,6 +125,7 @@ def _starts(file: InputFile, given: Input, block_bytes: int) -> tuple[int, ...]:
     if file.reading.format not in {CSV, TSV} or file.bytes <= block_bytes:
         return ()
     with files.reading(file.path) as stream, told_of(file.path):
+        check_beginning(stream, file.reading)
         return starts_of(stream, file.bytes, file.reading, given, block_bytes)
 
 

@@ -12,12 +12,13 @@ from schemas.dataset_pb2 import Input
 from schemas.errors import DataError
 from schemas.records.blocks import BLOCK_BYTES, WholeLines, read_whole_lines
 from schemas.records.fields import Field
-from schemas.records.formats import TEXT_FILES
+from schemas.records.formats import TEXT_FILES, Reading
 from schemas.records.joined import join_blocks, join_lines
 from schemas.records.places import Places, places_of_records
 from schemas.records.plain import parse_text_files
 from schemas.records.raw import RawBlock, no_records
 from schemas.records.readers import PARSERS, FileReader, read_text
+from schemas.records.signatures import check_beginning
 
 
 class Part(NamedTuple):
@@ -61,7 +62,7 @@ def read_parts(block: Block, given: Input, fields: list[Field], part_bytes: int 
 def _lines(block: Block, given: Input, fields: list[Field]) -> Part:
     """Reads ranges of lines in one call, however many files they are of."""
     most = given.max_record_bytes
-    pieces = [_read_lines(piece, most) for piece in block.pieces]
+    pieces = [_read_lines(piece, block.reading, most) for piece in block.pieces]
     joined = join_lines(pieces)
     raw = PARSERS[block.reading.format](joined.data, fields, joined.base_offset, most)
     digests = tuple(piece.digest for piece in pieces)
@@ -69,8 +70,11 @@ def _lines(block: Block, given: Input, fields: list[Field]) -> Part:
     return Part(0, raw, joined.places, max(block.bytes, len(joined.data)), summary)
 
 
-def _read_lines(piece: Piece, most: int) -> WholeLines:
+def _read_lines(piece: Piece, reading: Reading, most: int) -> WholeLines:
     with files.reading(piece.path) as stream:
+        if piece.start == 0:
+            with told_of(piece.path):
+                check_beginning(stream, reading)
         lines = read_whole_lines(stream, piece.start, piece.end, most)
     _check_size(piece, lines.range_bytes)
     return lines
@@ -96,6 +100,8 @@ def _streams(block: Block, given: Input, fields: list[Field], part_bytes: int) -
     gathered = _Gathered(block, part_bytes)
     for i, piece in enumerate(block.pieces):
         with _opened(piece) as stream:
+            if piece.start == 0:
+                check_beginning(stream, block.reading)
             reader = FileReader(stream, piece.start, piece.end, block.reading, given, fields, part_bytes)
             for raw in reader.blocks():
                 if gathered.add(i, raw, reader.consumed):

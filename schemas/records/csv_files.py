@@ -1,5 +1,6 @@
 """CSV files: their header, and the blocks of whole records in which they are read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -7,11 +8,19 @@ import numpy as np
 
 from schemas.errors import DataError
 from schemas.records.blocks import MAX_RECORD_BYTES
-from schemas.records.csv_cells import explain_form, split_cells
+from schemas.records.csv_cells import column_name, explain_form, split_cells
 from schemas.records.csv_scan import CsvFinder, Dialect, never_closed, outline_of
+from schemas.records.fields import Field
 from schemas.records.lines import BYTE_ORDER_MARK
 from schemas.records.rejected import excerpt
 from schemas.records.streams import CHUNK_BYTES, read_fully
+
+_OTHER_DELIMITERS = {
+    ";": "{delimiter: ';'}",
+    "|": "{delimiter: '|'}",
+    "\t": "{format: tsv}",
+    ",": "{format: csv}",
+}
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,24 @@ def _names(record: bytes, dialect: Dialect) -> tuple[str, ...]:
         if column.setdefault(name, i) != i:
             raise DataError(f"header: columns {column[name]} and {i} are both named '{name}'; rename one of them")
     return tuple(names)
+
+
+def check_delimiter(names: Sequence[str], fields: Sequence[Field]) -> None:
+    """Checks that a header is not that of another delimiter, where the spec names none of its columns.
+
+    Raises:
+      DataError: The header is a single column, and at another delimiter it comes apart into columns of the spec.
+    """
+    wanted = {column_name(field) for field in fields}
+    if len(names) != 1 or names[0] in wanted:
+        return
+    for delimiter, shown in _OTHER_DELIMITERS.items():
+        columns = [name.strip('"') for name in names[0].split(delimiter)]
+        if wanted.intersection(columns):
+            raise DataError(
+                f"header: '{names[0]}' is a single column; with another delimiter it is {', '.join(columns)}; "
+                f"say `input: {shown}` in the spec"
+            )
 
 
 def csv_starts(stream: BinaryIO, size: int, block_bytes: int, dialect: Dialect) -> list[int]:

@@ -17,6 +17,7 @@ WRONG_TYPE = "wrong_type"
 NOT_FINITE = "not_finite"
 TOO_LARGE = "too_large"
 _SHOWN_CHARACTERS = 80
+_ONE_A_LINE = "write each record on a line of its own, as `jq -c` does"
 
 
 def explain_size(record: bytes, max_record_bytes: int) -> tuple[str, str] | None:
@@ -34,7 +35,10 @@ def explain_utf8(record: bytes) -> tuple[str, str] | None:
     try:
         record.decode()
     except UnicodeDecodeError as error:
-        return INVALID_UTF8, f"a record must be UTF-8; byte {error.start} of the record is not"
+        return INVALID_UTF8, (
+            f"a record must be UTF-8; byte {error.start} of the record is not; where the file is in another encoding, "
+            "as latin-1, say `input: {encoding: …}` in the spec"
+        )
     return None
 
 
@@ -60,11 +64,14 @@ def explain_line(line: bytes, fields: list[Field]) -> tuple[str, str]:
     try:
         record = json.loads(line.decode("utf-8-sig"))
     except ValueError as error:
+        if line.strip() in {b"[", b"{"}:  # a whole document, indented
+            return INVALID_JSON, f"a line must hold one JSON object; this one only begins one; {_ONE_A_LINE}"
         return INVALID_JSON, f"a line must hold one JSON object; {error}"
     except RecursionError:
         return INVALID_JSON, "a line must hold one JSON object; this one is nested too deeply"
     if not isinstance(record, dict):
-        return NOT_AN_OBJECT, "a line must hold one JSON object with named fields"
+        rule = "a line must hold one JSON object with named fields"
+        return NOT_AN_OBJECT, f"{rule}; it is a list; {_ONE_A_LINE}" if isinstance(record, list) else rule
     for field in fields:
         problem = explain_field(record, field)
         if problem:
@@ -90,7 +97,8 @@ def explain_field(record: dict[str, Any], field: Field) -> tuple[str, str] | Non
         if _is_infinite(value):
             return NOT_FINITE, f"field '{'.'.join(field.path)}' must be finite; it is {_shown(value)}"
         return None
-    return WRONG_TYPE, f"field '{'.'.join(field.path)}' must be {field.expected}; it is {_shown(value)}"
+    hint = field.text_hint if isinstance(value, str) else ""
+    return WRONG_TYPE, f"field '{'.'.join(field.path)}' must be {field.expected}; it is {_shown(value)}{hint}"
 
 
 def _is_infinite(value: Any) -> bool:

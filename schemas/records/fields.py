@@ -41,6 +41,13 @@ class Field:
         """What a value must be, in words."""
         return _WORDS[self.types]
 
+    @property
+    def text_hint(self) -> str:
+        """What to do where a value is a text and must not be one; empty where nothing is likely."""
+        if self.types != _NAME_LIST_TYPES or self.name == LABEL:
+            return ""
+        return "; to cut a text into tokens, say `tokenizer: words` or another in the spec"
+
 
 _WORDS = {
     _NAME_TYPES: "a string, an integer of 64 bits or a boolean",

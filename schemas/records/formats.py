@@ -27,7 +27,7 @@ _FORMAT_SUFFIXES = {
     ".tfrecords": TFRECORD,
 }
 _COMPRESSION_SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd", ".zstd": "zstd"}
-_TEXT = {JSONL, CSV, TSV, LINES, TEXT_FILES}
+TEXT_FORMATS = {JSONL, CSV, TSV, LINES, TEXT_FILES}
 _COMPRESS_THEMSELVES = {PARQUET, AVRO}
 _UTF8 = {"utf-8", "utf-8-sig"}
 
@@ -93,7 +93,7 @@ def is_known(path: str) -> bool:
 def _encoding(path: str, name: str, encoding: str) -> str:
     if not encoding:
         return ""
-    if name not in _TEXT:
+    if name not in TEXT_FORMATS:
         raise UsageError(f"{path}: {name} is no text, so that `input.encoding` means nothing; remove it")
     known = check_encoding(encoding)
     return "" if known in _UTF8 else known

@@ -129,6 +129,11 @@ def _explain(record: Mapping[str, str | None], fields: list[Field]) -> tuple[str
             if problem:
                 return problem
         elif field.required:
-            hint = "its file lies in no folder" if name in record else nearest(name, record)
+            if name in record:
+                hint = "its file lies in no folder"
+            elif name in _FILE_FIELDS:
+                hint = "a line has none; where each file is a record, say `input: {format: text_files}` in the spec"
+            else:
+                hint = nearest(name, record)
             return MISSING_FIELD, f"field '{name}' must have a value; {hint}"
     return INVALID_UTF8, "a record must be UTF-8"

@@ -10,7 +10,7 @@ from schemas.dataset_pb2 import Input
 from schemas.records.avro_file import read_avro
 from schemas.records.blocks import BLOCK_BYTES, CUT_BEHIND
 from schemas.records.content import open_content
-from schemas.records.csv_files import Header, csv_starts, read_header
+from schemas.records.csv_files import Header, check_delimiter, csv_starts, read_header
 from schemas.records.csv_scan import CsvFinder, Dialect
 from schemas.records.csv_text import parse_csv
 from schemas.records.fields import Field
@@ -110,6 +110,8 @@ class FileReader:
     def _header(self, stream: BinaryIO, dialect: Dialect) -> Header:
         given = self.given
         header = read_header(stream, dialect, given.max_record_bytes) if given.header else Header((), 0, 0)
+        if given.header and not given.columns:
+            check_delimiter(header.names, self.fields)
         return replace(header, names=tuple(given.columns)) if given.columns else header
 
     def _container(self) -> Iterator[RawBlock]:

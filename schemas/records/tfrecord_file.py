@@ -117,6 +117,11 @@ def _length(head: bytes, position: int) -> int:
     return int.from_bytes(head[:8], "little")
 
 
+def begins_frame(head: bytes) -> bool:
+    """Returns whether these bytes, or the first of them, are the length of a frame and its checksum."""
+    return len(head) >= FRAME_HEADER and _masked_crc(head[:8]) == head[8:FRAME_HEADER]
+
+
 def _masked_crc(data: bytes) -> bytes:
     crc: int = google_crc32c.value(data)
     masked = ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF

@@ -46,7 +46,8 @@ def read_column(values: pa.Array, field: Field) -> ReadColumn:
     values = _plain(values)
     wanted = canonical_type(field.types[0])
     if not _fits(values.type, field.types):
-        rule = f"{must_be(field)}; it is of type {type_text(values.type)}"
+        hint = field.text_hint if _is_text(values.type) else ""
+        rule = f"{must_be(field)}; it is of type {type_text(values.type)}{hint}"
         return nothing_read(len(values), field, [Problem(np.arange(len(values)), WRONG_TYPE, rule)])
     try:
         return ReadColumn(_cast(values, wanted), [])

@@ -6,8 +6,10 @@ import pytest
 
 from schemas.errors import DataError
 from schemas.records import csv_files
-from schemas.records.csv_files import Header, csv_starts, read_header
+from schemas.records.csv_files import Header, check_delimiter, csv_starts, read_header
 from schemas.records.csv_scan import Dialect
+from schemas.records.fields import fields_of
+from schemas.spec import parse_spec
 
 COMMA = Dialect()
 
@@ -52,7 +54,9 @@ def test_headers(
         ),
         (
             b"\xff\n",
-            "header: a record must be UTF-8; byte 0 of the record is not; received \\xff; correct it",
+            "header: a record must be UTF-8; byte 0 of the record is not"
+            "; where the file is in another encoding, as latin-1, say `input: {encoding: …}` in the spec"
+            "; received \\xff; correct it",
         ),
         (
             b'a,"b\n1,2\n',
@@ -105,3 +109,23 @@ def test_starts(content: bytes, block_bytes: int, starts: list[int]) -> None:
 
 def test_what_stands_behind_the_size_of_a_file_is_not_read() -> None:
     assert csv_starts(io.BytesIO(b'a\nb\n"c\n'), 4, 1, COMMA) == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("name", "columns", "said"),
+    [
+        ("id;text", "id, text", "{delimiter: ';'}"),
+        ("text|x", "text, x", "{delimiter: '|'}"),
+        ("a\ttext", "a, text", "{format: tsv}"),
+        ("id,text", "id, text", "{format: csv}"),
+    ],
+)
+def test_a_header_of_another_delimiter(name: str, columns: str, said: str) -> None:
+    fields = fields_of(parse_spec("id: id\nsequences: {text: {type: tokens, tokenizer: words}}"))
+    with pytest.raises(DataError) as caught:
+        check_delimiter((name,), fields)
+    rule = f"'{name}' is a single column; with another delimiter it is {columns}; say `input: {said}` in the spec"
+    assert str(caught.value) == f"header: {rule}"
+    check_delimiter((name, "b"), fields)
+    check_delimiter(("a;b",), fields)
+    check_delimiter(("text",), fields)

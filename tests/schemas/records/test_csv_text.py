@@ -187,7 +187,12 @@ def test_records_that_are_no_csv() -> None:
         (0, "invalid_csv", quote + "the one at byte 1 of the record does not"),
         (1, "invalid_csv", quote + "the one at byte 2 of the record does not"),
         (2, "invalid_csv", "a carriage return outside quotes must end a line; byte 1 of the record does not"),
-        (3, "invalid_utf8", "a record must be UTF-8; byte 0 of the record is not"),
+        (
+            3,
+            "invalid_utf8",
+            "a record must be UTF-8; byte 0 of the record is not"
+            "; where the file is in another encoding, as latin-1, say `input: {encoding: …}` in the spec",
+        ),
         (4, "wrong_cells", "a record must have 2 cells, one for each column of the header; this one has 1"),
         (5, "wrong_cells", "a record must have 2 cells, one for each column of the header; this one has 3"),
     ]

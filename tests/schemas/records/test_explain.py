@@ -70,9 +70,26 @@ def test_fields(changes: dict[str, object], reason: str, rule: str) -> None:
 @pytest.mark.parametrize(
     ("line", "reason", "rule"),
     [
-        (b"\xff", "invalid_utf8", "a record must be UTF-8; byte 0 of the record is not"),
+        (
+            b"\xff",
+            "invalid_utf8",
+            "a record must be UTF-8; byte 0 of the record is not"
+            "; where the file is in another encoding, as latin-1, say `input: {encoding: …}` in the spec",
+        ),
         (b"", "invalid_json", "a line must hold one JSON object; Expecting value: line 1 column 1 (char 0)"),
         (b"[" * 9999, "invalid_json", "a line must hold one JSON object; this one is nested too deeply"),
+        (
+            b" [\r",
+            "invalid_json",
+            "a line must hold one JSON object; this one only begins one; write each record on a line of its own, as "
+            "`jq -c` does",
+        ),
+        (
+            b'[{"text": "a"}]',
+            "not_an_object",
+            "a line must hold one JSON object with named fields; it is a list; write each record on a line of its own, "
+            "as `jq -c` does",
+        ),
         (b"7", "not_an_object", "a line must hold one JSON object with named fields"),
         (b"null", "not_an_object", "a line must hold one JSON object with named fields"),
         (

@@ -180,7 +180,12 @@ def test_one_block_of_everything() -> None:
 @pytest.mark.parametrize(
     ("content", "reason", "rule"),
     [
-        (b'{"id": "a\xff", "text": []}', "invalid_utf8", "a record must be UTF-8; byte 9 of the record is not"),
+        (
+            b'{"id": "a\xff", "text": []}',
+            "invalid_utf8",
+            "a record must be UTF-8; byte 9 of the record is not"
+            "; where the file is in another encoding, as latin-1, say `input: {encoding: …}` in the spec",
+        ),
         (
             b'{"id": "a", "text": []',
             "invalid_json",
@@ -217,7 +222,8 @@ def test_one_block_of_everything() -> None:
         (
             line("a", "x"),
             "wrong_type",
-            "field 'text' must be a list of strings, of integers of 64 bits or of booleans; it is \"x\"",
+            "field 'text' must be a list of strings, of integers of 64 bits or of booleans; it is \"x\"; "
+            "to cut a text into tokens, say `tokenizer: words` or another in the spec",
         ),
     ],
 )

@@ -38,7 +38,12 @@ def test_bad_lines_cost_themselves_only() -> None:
     lines[5], lines[700] = b"\xff", b"x" * 21
     block = parse_lines(b"\n".join(lines), [TEXT], 0, 20)
     assert [(item.line, item.reason, item.rule) for item in sorted(block.rejected)] == [
-        (5, "invalid_utf8", "a record must be UTF-8; byte 0 of the record is not"),
+        (
+            5,
+            "invalid_utf8",
+            "a record must be UTF-8; byte 0 of the record is not"
+            "; where the file is in another encoding, as latin-1, say `input: {encoding: …}` in the spec",
+        ),
         (
             700,
             "too_large",
@@ -54,7 +59,11 @@ def test_bad_lines_cost_themselves_only() -> None:
 def test_a_line_has_a_text_only() -> None:
     block = parse_lines(b"a\n", [TEXT, LABEL])
     assert {name: column.to_pylist() for name, column in block.columns.items()} == {"words": ["a"], "label": [None]}
-    assert block.explain(0) == ("missing_field", "field 'label' must have a value; valid: text")
+    assert block.explain(0) == (
+        "missing_field",
+        "field 'label' must have a value; a line has none; where each file is a record, say "
+        "`input: {format: text_files}` in the spec",
+    )
 
 
 @pytest.mark.parametrize("required", [True, False])

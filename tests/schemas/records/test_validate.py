@@ -243,7 +243,11 @@ def test_prediction_needs_no_label() -> None:
     block = examples(spec, [{"id": "a", "t": ["x"]}, {"t": ["x"]}, {"id": None, "t": "x"}], for_training=False)
     assert block.ids.to_pylist() == ["a", content_ids([pa.array([["x"]])]).to_pylist()[0]]
     assert [(item.reason, item.rule) for item in block.rejected] == [
-        ("wrong_type", "field 't' must be a list of strings, of integers of 64 bits or of booleans; it is \"x\"")
+        (
+            "wrong_type",
+            "field 't' must be a list of strings, of integers of 64 bits or of booleans; it is \"x\"; to cut a text "
+            "into tokens, say `tokenizer: words` or another in the spec",
+        )
     ]
     block = examples(spec, [{"id": "a", "t": ["x"]}], for_training=False)
     assert block.label is None
