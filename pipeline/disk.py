@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,8 +24,10 @@ from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError, UsageError
 from schemas.manifest import stored_features
 from schemas.records.blocks import WholeLines, read_whole_lines
+from schemas.records.events import Events, read_events
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import LABEL, fields_of
+from schemas.records.fields import ID, LABEL, raw_fields_of
+from schemas.records.grouping import EventTable, group_events
 from schemas.records.joined import join_lines
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.ragged import Ragged
@@ -36,6 +39,8 @@ _STAGED_RECORD = 40  # bytes: where its id ends, position, line, file, split, or
 _STAGED_SEQUENCE = 12  # of each sequence of a record: where it ends, steps cut off
 _FRAME = 38  # of each record: frame, the message's own fields, its row of an index
 _FEATURE = 12  # of each feature of a record, beside its name and its values
+_STAGED_EVENT = 20  # bytes: piece, position, line
+_BATCH = 1_500  # of each partition of the events of a block, beside these
 _NUMBER = 4  # bytes of a staged token, and of a number
 _IN_BLOCK = _IN_ALL = 20  # of each different token beside its bytes: where it ends, and its counts
 _MOST = 1.5  # times what the sample says: for input that is not alike
@@ -57,14 +62,30 @@ def estimate(job: Job) -> Need:
     blocks = job.blocks()
     lines = [lines for block in blocks[:: -(-len(blocks) // _SAMPLE_BLOCKS)] for lines in _begin_of(block)]
     joined = join_lines(lines)
+    if not joined.data:
+        return Need(0, 0)
     spec = job.spec
-    examples = validate(parse_jsonl(joined.data, fields_of(spec), joined.base_offset), spec)
-    size = sum(block.bytes for block in blocks)
-    likely = int(bytes_of(examples, spec, size / len(joined.data), len(blocks))) if joined.data else 0
+    raw = parse_jsonl(joined.data, raw_fields_of(spec), joined.base_offset)
+    times = sum(block.bytes for block in blocks) / len(joined.data)
+    if job.partitions:
+        likely = int(_bytes_of_events(read_events(raw, spec), spec, times, len(blocks), job.partitions))
+    else:
+        likely = int(bytes_of(validate(raw, spec), spec, times, len(blocks)))
     return Need(likely, int(_MOST * likely))
 
 
-def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: int) -> float:
+def _bytes_of_events(events: Events, spec: DatasetSpec, times: float, blocks: int, partitions: int) -> float:
+    """Returns the bytes that all events take in files of them, and those of their records as `bytes_of` does."""
+    staged = sum(column.nbytes for column in events.columns.values()) + len(events.offsets) * _STAGED_EVENT
+    everything = np.zeros(len(events.offsets), np.int64)
+    grouped = group_events(EventTable(events.columns, events.offsets, everything), spec)
+    keys = events.columns[ID]
+    growth = _growth(len(pc.unique(keys[: len(keys) // 2])), len(grouped.first))
+    records = bytes_of(validate(grouped.raw, spec), spec, times, partitions, times**growth)
+    return times * staged + blocks * partitions * _BATCH + records
+
+
+def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: int, more: float = 0) -> float:
     """Returns the bytes that all records take as staged records, in segments and in shards.
 
     Args:
@@ -72,8 +93,9 @@ def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: in
       spec: A resolved spec.
       times: How many times the sample the input is.
       blocks: How many blocks the input is cut into.
+      more: How many times as many records as the sample the input has; 0: `times`.
     """
-    records = len(examples)
+    records = len(examples) * (more or times) / times
     ids = int(byte_sizes(examples.ids).sum())
     staged = records * (_STAGED_RECORD + _STAGED_SEQUENCE * len(examples.sequences)) + ids
     names = sum(_FEATURE + len(feature.name) for feature in stored_features(spec))
@@ -100,12 +122,16 @@ def _dictionaries(tokens: pa.DictionaryArray, different: pa.Array, times: float,
     """
     if not len(different):
         return 0.0
-    half = max(1, len(pc.unique(tokens.indices[: len(tokens) // 2])))
-    power = min(1.0, math.log2(len(different) / half))
+    power = _growth(len(pc.unique(tokens.indices[: len(tokens) // 2])), len(different))
     size = byte_sizes(tokens.dictionary.take(different)).sum() / len(different)
     of_a_block = len(different) * (times / blocks) ** power
     of_all = len(different) * times**power
     return float(blocks * of_a_block * (2 * size + _IN_BLOCK) + of_all * (3 * size + _IN_ALL))
+
+
+def _growth(half: int, whole: int) -> float:
+    """Returns the power with which a number grows that a sample has `whole` of, and its first half `half`."""
+    return max(0.0, min(1.0, math.log2(max(1, whole) / max(1, half))))
 
 
 def check_space(job: Job, need: Need) -> str:

@@ -18,7 +18,7 @@ from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from pipeline.stage import PARENT, SOURCE, START, StagedBlock, beside_column, cut_column
+from pipeline.stage import BLOCK, PARENT, SOURCE, START, StagedBlock, beside_column, cut_column, write_rejected
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
@@ -39,7 +39,7 @@ from schemas.manifest_pb2 import Bucket
 from schemas.messages import canonical_json
 from schemas.records.fields import LABEL
 from schemas.records.ragged import Ragged, count_in_rows, from_lists
-from schemas.records.rejected import Rejected, dump_rejected, excerpt
+from schemas.records.rejected import Rejected, excerpt
 from schemas.spec import steps_of
 from schemas.vocabulary import OOV_ID, Vocabulary
 
@@ -115,10 +115,13 @@ class _EncodeBlock(ThreadedDoFn):
         names = set(classes.tokens.to_pylist())
         rows = [int(np.flatnonzero((record == i) & ~known)[0]) for i in np.flatnonzero(unknown)]
         rejected = [_reject_label(batch, i, names) for i in rows]
-        path = self._job.rejected_path(staged.index, "encode", staged.part)
-        files.write(path, dump_rejected(rejected))
+        blocks, step = [staged.index] * len(rows), "encode"
+        if BLOCK in batch.schema.names:
+            blocks, step = batch[BLOCK].take(pa.array(rows)).to_pylist(), f"encode-{staged.index:07d}"
+        found = list(zip(blocks, rejected, strict=True))
+        write_rejected(self._job, found, step, staged.part)
         facts.rejected = Counter(item.reason for item in rejected)
-        facts.offenders = {UNKNOWN_LABEL: first_offenders([(staged.index, item) for item in rejected])}
+        facts.offenders = {UNKNOWN_LABEL: first_offenders(found)}
         return batch.filter(pa.array(~unknown[record]))
 
 

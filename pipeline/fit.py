@@ -5,7 +5,8 @@ from pipeline.job import Job
 from pipeline.plan import within_limit
 from schemas.errors import DataError
 from schemas.records.blocks import read_whole_lines
-from schemas.records.fields import fields_of
+from schemas.records.events import read_events
+from schemas.records.fields import raw_fields_of
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.validate import validate
 
@@ -23,13 +24,15 @@ def check_fit(job: Job) -> None:
     file = next(file for file in job.inputs if file.bytes)
     with files.reading(file.path) as stream:
         lines = read_whole_lines(stream, 0, min(file.bytes, _SAMPLE_BYTES))
-    examples = validate(parse_jsonl(lines.data, fields_of(job.spec)), job.spec)
-    rejected = sorted(item.placed(file.path, 0) for item in examples.rejected)
+    raw = parse_jsonl(lines.data, raw_fields_of(job.spec))
+    what = "event" if job.partitions else "record"
+    found = (read_events if job.partitions else validate)(raw, job.spec)
+    rejected = sorted(item.placed(file.path, 0) for item in found.rejected)
     # Of a share only what is certain: the rest may be good, and a record takes two bytes or more.
     most = sum(file.bytes for file in job.inputs) // 2
-    if len(rejected) < examples.read or within_limit(len(rejected), most, job.max_rejected):
+    if len(rejected) < found.read or within_limit(len(rejected), most, job.max_rejected):
         return
-    count = f"all of the first {len(rejected):,} records are" if len(rejected) > 1 else "the first record is"
+    count = f"all of the first {len(rejected):,} {what}s are" if len(rejected) > 1 else f"the first {what} is"
     raise DataError(
         f"{count} rejected: the spec does not fit the data; correct it, or propose one with `python -m pipeline infer "
         f"{file.path}`; first: {rejected[0]}"

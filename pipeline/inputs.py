@@ -12,7 +12,7 @@ from schemas.dataset_pb2 import DatasetSpec, SplitBy
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.records.blocks import BLOCK_BYTES
-from schemas.records.fields import fields_of
+from schemas.records.fields import raw_fields_of
 from schemas.records.formats import check_format
 from schemas.records.splits import decided_splits
 from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name, resolve
@@ -23,6 +23,9 @@ _SAYS_SPLITS = {
     SplitBy.field: "split.names",
     SplitBy.time: "split.before or split.otherwise",
 }
+# Each holds its part of every block: with more of them what is read at a time is too small, with fewer of them what is
+# sorted at a time too large.
+MOST_PARTITIONS = 1_024
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 
 
@@ -56,10 +59,11 @@ def plan_job(
       DataError: The input is empty.
     """
     spec = resolve(spec)
-    fields_of(spec)
+    raw_fields_of(spec)
     check_output(output, replace)
     found = match_inputs(inputs)
     named = {file.split for file in found}
+    size = sum(file.bytes for file in found)
     return Job(
         spec_bytes=spec.SerializeToString(deterministic=True),
         inputs=tuple(found),
@@ -73,7 +77,13 @@ def plan_job(
         threads=threads,
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
+        partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
     )
+
+
+def partitions_of(size: int, block_bytes: int) -> int:
+    """Returns in how many partitions of their keys events are grouped: a function of the input's bytes alone."""
+    return min(MOST_PARTITIONS, max(1, -(-size // block_bytes)))
 
 
 def match_inputs(inputs: Sequence[str]) -> list[InputFile]:

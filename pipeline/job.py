@@ -30,6 +30,7 @@ class Job:
       replace: Whether a data set that is there may be replaced.
       spec_text: The spec as the person wrote it; empty where there is no such text.
       named_splits: Splits that inputs name.
+      partitions: Of the keys of events, where the spec groups them; else 0.
     """
 
     spec_bytes: bytes
@@ -44,6 +45,7 @@ class Job:
     replace: bool = False
     spec_text: str = ""
     named_splits: frozenset[str] = frozenset()
+    partitions: int = 0
 
     @property
     def spec(self) -> DatasetSpec:
@@ -83,6 +85,10 @@ class Job:
           consumed: Bytes of the block's files that were read by then, for whoever watches the run.
         """
         return files.join(self.staging, "blocks", f"{_part_name(block, part)}-{consumed}.arrow")
+
+    def events_path(self, block: int, part: int, consumed: int) -> str:
+        """Path of the events of a part of a block; `consumed` as of `staged_path`."""
+        return files.join(self.staging, "events", f"{_part_name(block, part)}-{consumed}.arrow")
 
     def tokens_path(self, block: int, part: int = 0) -> str:
         """Path of the token counts of a part of a block."""

@@ -9,7 +9,7 @@ from pipeline.blocks import Block, Piece
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
 from schemas.records.blocks import WholeLines, read_whole_lines
-from schemas.records.fields import fields_of
+from schemas.records.fields import raw_fields_of
 from schemas.records.joined import join_lines
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.places import Places
@@ -35,14 +35,14 @@ class Part(NamedTuple):
 
 
 def read_parts(block: Block, spec: DatasetSpec) -> Iterator[Part]:
-    """Yields the raw records of a block; one part but for files that cannot be read from the middle.
+    """Yields the raw records of a block, or its events where the spec groups them; one part but for files that cannot be read from the middle.
 
     Raises:
       DataError: A file cannot be read, or is damaged so that nobody can say where its next record begins.
     """
     pieces = [_read_lines(piece) for piece in block.pieces]
     joined = join_lines(pieces)
-    raw = parse_jsonl(joined.data, fields_of(spec), joined.base_offset)
+    raw = parse_jsonl(joined.data, raw_fields_of(spec), joined.base_offset)
     digests = tuple(piece.digest for piece in pieces)
     summary = BlockSummary(joined.places.lines_of(raw), joined.places.records_of(raw), digests)
     yield Part(0, raw, joined.places, block.bytes, summary)

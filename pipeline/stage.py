@@ -7,7 +7,7 @@ the steps are only references to such files, which keeps memory flat whatever th
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,14 +30,15 @@ from schemas.dataset_pb2 import DatasetSpec
 from schemas.records.examples import ExampleBlock
 from schemas.records.fields import LABEL
 from schemas.records.ragged import Ragged
-from schemas.records.rejected import dump_rejected
+from schemas.records.rejected import Rejected, dump_rejected
 from schemas.records.splits import place_examples
 from schemas.records.validate import validate
 from schemas.spec import TRAIN
 
-ANALYSES = "analyses"
+STAGED, ANALYSES = "staged", "analyses"
 # Staged columns.
 SOURCE = "source"  # the file of a record
+BLOCK = "block"  # of a record made of events: the block of its first one
 PARENT, START = "parent", "start"  # of a piece of a record: the record's id, the step with which it begins
 _SHORT_DICTIONARY = 1 << 16  # entries that uint16 tells apart
 
@@ -57,6 +58,29 @@ class StagedBlock:
     path: str
 
 
+@dataclass(frozen=True)
+class Located:
+    """Validated examples, and where the records stand that they are of.
+
+    Attributes:
+      examples: With positions in their files, and lines in their pieces.
+      source: int64, (examples,); index into `paths`.
+      paths: Of files.
+      splits: Of each of these: the split of all its records; empty where they decide themselves.
+      rejected: With file, position and line in the piece, and the index of the block.
+      step: What rejected them.
+      blocks: int64, (examples,); index of the block of each, where that is not the block that is staged.
+    """
+
+    examples: ExampleBlock
+    source: Int64s
+    paths: list[str]
+    splits: list[str]
+    rejected: list[tuple[int, Rejected]]
+    step: str = "stage"
+    blocks: Int64s | None = None
+
+
 class StageBlocks(beam.PTransform):  # type: ignore[misc]
     """PCollection of `Block` → PCollections of `StagedBlock` (main) and `Analysis` (ANALYSES)."""
 
@@ -66,7 +90,7 @@ class StageBlocks(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, blocks: beam.PCollection) -> Any:
         """Stages every block."""
-        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(ANALYSES, main="staged")
+        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(ANALYSES, main=STAGED)
 
 
 class _StageBlock(ThreadedDoFn):
@@ -78,33 +102,54 @@ class _StageBlock(ThreadedDoFn):
     def work(self, block: Block) -> Iterator[Any]:
         analysis = Analysis()
         for part in read_parts(block, self._job.spec):
-            yield self._stage(block, part, analysis)
+            staged, found = stage(self._job, block.index, part.number, part.consumed, locate_part(self._job, block, part))
+            found.blocks[block.index] = part.summary
+            analysis.merge(found)
+            yield staged
         yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
 
-    def _stage(self, block: Block, part: Part, analysis: Analysis) -> StagedBlock:
-        """Stages a part of a block, and adds what is found out about it to the block's analysis."""
-        job, spec = self._job, self._job.spec
-        examples, source = validate_part(part, spec)
-        rejected = part.places.place(examples.rejected, [piece.path for piece in block.pieces])
-        if rejected:
-            files.write(job.rejected_path(block.index, "stage", part.number), dump_rejected(rejected))
-        placed = place_examples(examples, spec, job.fractions)
-        splits = _splits(job, block, source, placed.splits)
-        columns = {SOURCE: _sources(block, source)} | staged_columns(examples)
-        columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(placed.order)}
-        path = job.staged_path(block.index, part.number, part.consumed)
-        batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-        write_batches(path, batch.schema, [batch])
-        facts = BlockFacts(examples, columns, splits == job.splits.index(TRAIN), spec)
-        counted = facts.count_tokens()
-        write_token_counts(job.tokens_path(block.index, part.number), list(counted.values()))
-        found = facts.analyse()
-        found.distinct = Counter({name: table.num_rows for name, table in counted.items()})
-        found.blocks[block.index] = part.summary
-        found.parts[block.index] = 1
-        found.reject(block.index, rejected)
-        analysis.merge(found)
-        return StagedBlock(block.index, part.number, path)
+
+def stage(job: Job, index: int, part: int, consumed: int, located: Located) -> tuple[StagedBlock, Analysis]:
+    """Writes examples with their places and token counts.
+
+    Args:
+      job: The run.
+      index: Of the block, or number of the partition.
+      part: Its place in the block.
+      consumed: As of `Job.staged_path`.
+      located: The examples.
+
+    Returns:
+      What was staged, and what is found out about it, without the summary of the block.
+    """
+    spec, examples = job.spec, located.examples
+    write_rejected(job, located.rejected, located.step, part)
+    placed = place_examples(examples, spec, job.fractions)
+    splits = _splits(job, located, placed.splits)
+    columns = {SOURCE: _sources(located)} | staged_columns(examples)
+    if located.blocks is not None:
+        columns[BLOCK] = pa.array(located.blocks)
+    columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(placed.order)}
+    path = job.staged_path(index, part, consumed)
+    batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+    write_batches(path, batch.schema, [batch])
+    facts = BlockFacts(examples, columns, splits == job.splits.index(TRAIN), spec)
+    counted = facts.count_tokens()
+    write_token_counts(job.tokens_path(index, part), list(counted.values()))
+    found = facts.analyse()
+    found.distinct = Counter({name: table.num_rows for name, table in counted.items()})
+    found.parts[index] = 1
+    for block, item in located.rejected:
+        found.reject(block, [item])
+    return StagedBlock(index, part, path), found
+
+
+def locate_part(job: Job, block: Block, part: Part) -> Located:
+    """Returns the examples of a part of a block, with their places."""
+    examples, source = validate_part(part, job.spec)
+    paths = [piece.path for piece in block.pieces]
+    rejected = [(block.index, item) for item in part.places.place(examples.rejected, paths)]
+    return Located(examples, source, paths, [piece.split for piece in block.pieces], rejected)
 
 
 def validate_part(part: Part, spec: DatasetSpec) -> tuple[ExampleBlock, Int64s]:
@@ -118,17 +163,26 @@ def validate_part(part: Part, spec: DatasetSpec) -> tuple[ExampleBlock, Int64s]:
     return replace(examples, offsets=offsets, lines=lines), source
 
 
-def _splits(job: Job, block: Block, source: Int64s, own: Int64s) -> Int64s:
-    """Returns the split of each record: that of its piece, `source`, or else its own."""
+def write_rejected(job: Job, rejected: Iterable[tuple[int, Rejected]], step: str, part: int) -> None:
+    """Writes what a step rejected, each with the index of its block, to a file for each block."""
+    by_block: dict[int, list[Rejected]] = {}
+    for block, item in rejected:
+        by_block.setdefault(block, []).append(item)
+    for block, items in by_block.items():
+        files.write(job.rejected_path(block, step, part), dump_rejected(items))
+
+
+def _splits(job: Job, located: Located, own: Int64s) -> Int64s:
+    """Returns the split of each record: that of its file, or else its own."""
     whole = {name: i for i, name in enumerate(job.splits) if name not in job.fractions}
-    indices = np.array([whole.get(piece.split, -1) for piece in block.pieces])[source]
+    indices = np.array([whole.get(split, -1) for split in located.splits])[located.source]
     return np.where(indices < 0, own, indices)
 
 
-def _sources(block: Block, source: Int64s) -> pa.DictionaryArray:
+def _sources(located: Located) -> pa.DictionaryArray:
     """Returns the file of each record."""
-    paths = pa.array([piece.path for piece in block.pieces], pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(source.astype(np.int16)), paths)
+    paths = pa.array(located.paths, pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(located.source.astype(np.int32)), paths)
 
 
 def cut_column(name: str) -> str:

@@ -88,11 +88,16 @@ def validate(block: RawBlock, spec: DatasetSpec) -> ExampleBlock:
         split_by=kept.split_by,
         parents=None,
         records=len(ids),
-        rejected=block.rejected + _rejected(block, verdicts),
+        rejected=block.rejected + rejections(block, verdicts),
         dropped=Counter(verdicts.policies[i] for i in verdicts.policy_of if i >= 0),
         line_count=block.line_count,
     )
     return _cut(examples, pieces, spec)
+
+
+def judge(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts) -> None:
+    """Rejects the records of a block whose values are not what the spec says, whatever their lengths."""
+    _read(block, spec, verdicts)
 
 
 def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts) -> _Content:
@@ -167,7 +172,8 @@ def _content(block: RawBlock, sequences: dict[str, Ragged], mask: pa.Array) -> l
     ]
 
 
-def _rejected(block: RawBlock, verdicts: Verdicts) -> list[Rejected]:
+def rejections(block: RawBlock, verdicts: Verdicts) -> list[Rejected]:
+    """Returns the records of a block that a rule rejects."""
     rejected = []
     for i in np.flatnonzero(verdicts.rule_of >= 0):
         reason, rule = verdicts.rules[verdicts.rule_of[i]]
