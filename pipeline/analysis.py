@@ -44,12 +44,14 @@ class EventCounts:
     Attributes:
       records: That they make.
       kept: Events that are in a record, whatever becomes of this.
+      tied: Of these, events whose place in the record only file and position decide.
       rejected: By reason.
       dropped: By policy.
     """
 
     records: int = 0
     kept: int = 0
+    tied: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
 
@@ -58,6 +60,7 @@ class EventCounts:
         return EventCounts(
             self.records + other.records,
             self.kept + other.kept,
+            self.tied + other.tied,
             self.rejected + other.rejected,
             self.dropped + other.dropped,
         )

@@ -76,13 +76,13 @@ def estimate(job: Job) -> Need:
 
 def _bytes_of_events(events: Events, spec: DatasetSpec, times: float, blocks: int, partitions: int) -> float:
     """Returns the bytes that all events take in files of them, and those of their records as `bytes_of` does."""
-    staged = sum(column.nbytes for column in events.columns.values()) + len(events.offsets) * _STAGED_EVENT
+    staged = len(events.offsets) * _STAGED_EVENT + sum(int(column.nbytes) for column in events.columns.values())
     everything = np.zeros(len(events.offsets), np.int64)
     grouped = group_events(EventTable(events.columns, events.offsets, everything), spec)
     keys = events.columns[ID]
     growth = _growth(len(pc.unique(keys[: len(keys) // 2])), len(grouped.first))
     records = bytes_of(validate(grouped.raw, spec), spec, times, partitions, times**growth)
-    return times * staged + blocks * partitions * _BATCH + records
+    return float(times * staged + blocks * partitions * _BATCH + records)
 
 
 def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: int, more: float = 0) -> float:

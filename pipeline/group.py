@@ -120,7 +120,14 @@ class Sources(NamedTuple):
 
 
 class _Places(NamedTuple):
-    """Where the events of a partition stand, (events,) each: block, piece of all pieces, position, line in the piece."""
+    """Where the events of a partition stand, (events,) each.
+
+    Attributes:
+      block: Index of the block.
+      source: Piece among those of all blocks.
+      offset: Position in the file.
+      line: In the piece, from 0.
+    """
 
     block: Int64s
     source: Int64s
@@ -164,7 +171,7 @@ def stage_partition(job: Job, partition: int, events: Iterable[EventFile], sourc
     size = sum(file.bytes for file in job.inputs)
     consumed = size * (partition + 1) // job.partitions - size * partition // job.partitions
     staged, found = stage(job, partition, 0, consumed, located)
-    found.events = EventCounts(len(grouped.first), grouped.kept, dropped=grouped.dropped)
+    found.events = EventCounts(len(grouped.first), grouped.kept, grouped.tied, dropped=grouped.dropped)
     for block, item in rejected:
         found.reject_events(block, [item])
     return staged, found

@@ -69,8 +69,8 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
         """Wires the steps."""
         job, step = self.job, self.job.without_inputs()
         blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(_numbered_blocks, job)
-        spread = blocks | "Spread blocks" >> Spread()
-        staged = spread | ("Group events" >> GroupEvents(job) if job.partitions else "Stage blocks" >> StageBlocks(step))
+        stage = "Group events" >> GroupEvents(job) if job.partitions else "Stage blocks" >> StageBlocks(step)
+        staged = blocks | "Spread blocks" >> Spread() | stage
         merged = staged[ANALYSES] | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()).without_defaults()
         analysis = AsSingleton(merged)
         counted = AsList(merged | "Count tokens" >> CountTokens(step))

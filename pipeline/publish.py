@@ -115,7 +115,13 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
     if analysis.events:
         events = analysis.events
         manifest.counts.events.CopyFrom(
-            EventCounts(read=analysis.found, kept=events.kept, rejected=events.rejected, dropped=events.dropped)
+            EventCounts(
+                read=analysis.found,
+                kept=events.kept,
+                rejected=events.rejected,
+                dropped=events.dropped,
+                tied=events.tied,
+            )
         )
     if LABEL in plan.tokens:
         manifest.classes.CopyFrom(plan.tokens[LABEL])

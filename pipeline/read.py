@@ -35,7 +35,9 @@ class Part(NamedTuple):
 
 
 def read_parts(block: Block, spec: DatasetSpec) -> Iterator[Part]:
-    """Yields the raw records of a block, or its events where the spec groups them; one part but for files that cannot be read from the middle.
+    """Yields the raw records of a block, or events that the spec groups into records.
+
+    There is one part but for files that cannot be read from the middle.
 
     Raises:
       DataError: A file cannot be read, or is damaged so that nobody can say where its next record begins.

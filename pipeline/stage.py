@@ -102,7 +102,8 @@ class _StageBlock(ThreadedDoFn):
     def work(self, block: Block) -> Iterator[Any]:
         analysis = Analysis()
         for part in read_parts(block, self._job.spec):
-            staged, found = stage(self._job, block.index, part.number, part.consumed, locate_part(self._job, block, part))
+            located = locate_part(self._job, block, part)
+            staged, found = stage(self._job, block.index, part.number, part.consumed, located)
             found.blocks[block.index] = part.summary
             analysis.merge(found)
             yield staged

@@ -80,7 +80,12 @@ def _events_line(manifest: Manifest) -> list[str]:
     counts, events = manifest.counts, manifest.counts.events
     if not counts.HasField("events"):
         return []
-    return [", ".join([f"{events.read:,} events read, {events.kept:,} events in {counts.read:,} records", *_not_kept(events)])]
+    first = f"{events.read:,} events read, {events.kept:,} events in {counts.read:,} records"
+    lines = [", ".join([first, *_not_kept(events)])]
+    if events.tied:
+        by = manifest.spec.group.order_by
+        lines.append(f"{events.tied:,} events have the '{by}' of another one: file and position decide which is first")
+    return lines
 
 
 def _not_kept(counts: Counts | EventCounts) -> list[str]:
@@ -97,6 +102,7 @@ def _describe_events(events: EventCounts) -> dict[str, Any]:
         "kept": events.kept,
         "rejected": dict(events.rejected),
         "dropped": dict(events.dropped),
+        "tied": events.tied,
     }
 
 

@@ -107,7 +107,7 @@ class Counts(_message.Message):
     def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., examples: _Optional[int] = ..., events: _Optional[_Union[EventCounts, _Mapping]] = ...) -> None: ...
 
 class EventCounts(_message.Message):
-    __slots__ = ("read", "kept", "rejected", "dropped")
+    __slots__ = ("read", "kept", "rejected", "dropped", "tied")
     class RejectedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -126,11 +126,13 @@ class EventCounts(_message.Message):
     KEPT_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
+    TIED_FIELD_NUMBER: _ClassVar[int]
     read: int
     kept: int
     rejected: _containers.ScalarMap[str, int]
     dropped: _containers.ScalarMap[str, int]
-    def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    tied: int
+    def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., tied: _Optional[int] = ...) -> None: ...
 
 class StoredFeature(_message.Message):
     __slots__ = ("name", "dtype", "variable", "dims")

@@ -15,7 +15,7 @@ from schemas.records.explain import MISSING_FIELD, NOT_FINITE
 from schemas.records.fields import LABEL, ORDER, SPLIT, Field, canonical_type, event_fields_of, fields_of, holds_steps
 from schemas.records.labels import finite_numbers
 from schemas.records.nulls import nulls
-from schemas.records.ragged import Int64s, from_lists
+from schemas.records.ragged import Int64s
 from schemas.records.raw import RawBlock
 from schemas.records.rejected import Rejected
 from schemas.records.series import WRONG_DIMS

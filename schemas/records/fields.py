@@ -121,13 +121,12 @@ def raw_fields_of(spec: DatasetSpec) -> list[Field]:
 
 def holds_steps(field: Field) -> bool:
     """Returns whether a field of a record, as of `fields_of`, holds something for each step."""
-    return pa.types.is_list(field.types[0])
+    return bool(pa.types.is_list(field.types[0]))
 
 
 def sequence_of(field: Field, spec: DatasetSpec) -> SequenceFeature | None:
     """Returns the sequence that a field belongs to, by itself or with others; None of a label and the like."""
-    name = re.split(r"[\[/]", field.name)[0]
-    return spec.sequences[name] if name in spec.sequences else None
+    return spec.sequences.get(re.split(r"[\[/]", field.name)[0])
 
 
 def canonical_type(kind: pa.DataType) -> pa.DataType:

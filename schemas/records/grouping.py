@@ -54,6 +54,7 @@ class Grouped(NamedTuple):
       rejected: Events; `line` is the row of each.
       dropped: Events, by policy.
       kept: Events that are in a record, whatever becomes of this.
+      tied: Of these, events of the same order as another of their record that is not the same in all else.
     """
 
     raw: RawBlock
@@ -61,28 +62,31 @@ class Grouped(NamedTuple):
     rejected: list[Rejected]
     dropped: Counter[str]
     kept: int
+    tied: int
 
 
 def group_events(events: EventTable, spec: DatasetSpec) -> Grouped:
-    """Returns the records that events make, in the order of their keys' first events or any other.
+    """Returns the records that events make.
 
     Args:
       events: All events of each of their keys.
       spec: A resolved spec with `group`.
     """
     rows, record = _sorted_by_key(events)
-    repeated = _repeated(events, rows, record, spec)
+    ties = _find_ties(events, rows, record, spec)
     rejected: list[Rejected] = []
     dropped: Counter[str] = Counter()
-    if repeated.any():
+    if spec.group.duplicates != DuplicateEvents.keep and ties.repeated.any():
         if spec.group.duplicates == DuplicateEvents.reject:
-            rejected = [_reject_event(events, int(row), spec) for row in np.sort(rows[repeated])]
+            rejected = [_reject_event(events, int(row), spec) for row in np.sort(rows[ties.repeated])]
         else:
-            dropped[DUPLICATE_POLICY] = int(repeated.sum())
-        rows, record = rows[~repeated], record[~repeated]
+            dropped[DUPLICATE_POLICY] = int(ties.repeated.sum())
+        rows, record, tied = rows[~ties.repeated], record[~ties.repeated], ties.tied[~ties.repeated]
+    else:
+        tied = ties.tied
     starts = np.flatnonzero(np.diff(record, prepend=-1))
     raw = _records(events, rows, record, np.append(starts, len(rows)), spec)
-    return Grouped(raw, rows[starts], rejected, dropped, len(rows))
+    return Grouped(raw, rows[starts], rejected, dropped, len(rows), int(tied.sum()))
 
 
 def _sorted_by_key(events: EventTable) -> tuple[Int64s, Int64s]:
@@ -101,28 +105,41 @@ def _ranks(order: pa.Array) -> npt.NDArray[Any]:
     encoded = order.dictionary_encode()
     ranks = np.empty(len(encoded.dictionary), np.int64)
     ranks[pc.sort_indices(encoded.dictionary).to_numpy()] = np.arange(len(ranks))
-    return ranks[encoded.indices.to_numpy()]
+    found: npt.NDArray[Any] = ranks[encoded.indices.to_numpy()]
+    return found
 
 
-def _repeated(events: EventTable, rows: Int64s, record: Int64s, spec: DatasetSpec) -> Mask:
-    """Returns which events, sorted, are the same as one before them in all that is read of them."""
-    repeated = np.zeros(len(rows), bool)
-    if spec.group.duplicates == DuplicateEvents.keep or not len(rows):
-        return repeated
+class _Ties(NamedTuple):
+    """Events, sorted, that have the order of another one of their record, (events,) each.
+
+    Attributes:
+      repeated: The same as one before in all that is read.
+      tied: There is one of the same order that is not the same.
+    """
+
+    repeated: Mask
+    tied: Mask
+
+
+def _find_ties(events: EventTable, rows: Int64s, record: Int64s, spec: DatasetSpec) -> _Ties:
+    ties = _Ties(np.zeros(len(rows), bool), np.zeros(len(rows), bool))
     ranks = _ranks(events.columns[ORDER])[rows]
-    changes = np.concatenate([[True], (record[1:] != record[:-1]) | (ranks[1:] != ranks[:-1])])
-    tie = np.cumsum(changes)
+    tie = np.cumsum((np.diff(record, prepend=-1) != 0) | (np.diff(ranks, prepend=ranks[:1]) != 0))
     candidates = np.flatnonzero(np.bincount(tie)[tie] > 1)
+    if not len(candidates):
+        return ties
     index = pa.array(rows[candidates])
-    code = tie[candidates]
+    content = tie[candidates]
     for field in event_fields_of(spec):
         if field.name not in {ID, ORDER}:
             for values in _codes(events.columns[field.name].take(index)):
-                code = np.unique(code * (int(values.max(initial=0)) + 1) + values, return_inverse=True)[1]
-    first = np.unique(code, return_index=True)[1]
-    repeated[candidates] = True
-    repeated[candidates[first]] = False
-    return repeated
+                content = np.unique(content * (int(values.max()) + 1) + values, return_inverse=True)[1]
+    first = np.unique(content, return_index=True)[1]
+    ties.repeated[candidates] = True
+    ties.repeated[candidates[first]] = False
+    different = np.bincount(tie[candidates[first]], minlength=int(tie[-1]) + 1)
+    ties.tied[candidates] = different[tie[candidates]] > 1
+    return ties
 
 
 def _codes(column: pa.Array) -> list[Int64s]:
