@@ -80,8 +80,8 @@ def _bytes_of_events(events: Events, spec: DatasetSpec, times: float, blocks: in
     everything = np.zeros(len(events.offsets), np.int64)
     grouped = group_events(EventTable(events.columns, events.offsets, everything), spec)
     keys = events.columns[ID]
-    growth = _growth(len(pc.unique(keys[: len(keys) // 2])), len(grouped.first))
-    records = bytes_of(validate(grouped.raw, spec), spec, times, partitions, times**growth)
+    more = _more_keys(len(pc.unique(keys[: len(keys) // 2])), len(pc.unique(keys)), times)
+    records = bytes_of(validate(grouped.raw, spec), spec, times, partitions, more)
     return float(times * staged + blocks * partitions * _BATCH + records)
 
 
@@ -122,16 +122,31 @@ def _dictionaries(tokens: pa.DictionaryArray, different: pa.Array, times: float,
     """
     if not len(different):
         return 0.0
-    power = _growth(len(pc.unique(tokens.indices[: len(tokens) // 2])), len(different))
+    half = max(1, len(pc.unique(tokens.indices[: len(tokens) // 2])))
+    power = min(1.0, math.log2(len(different) / half))
     size = byte_sizes(tokens.dictionary.take(different)).sum() / len(different)
     of_a_block = len(different) * (times / blocks) ** power
     of_all = len(different) * times**power
     return float(blocks * of_a_block * (2 * size + _IN_BLOCK) + of_all * (3 * size + _IN_ALL))
 
 
-def _growth(half: int, whole: int) -> float:
-    """Returns the power with which a number grows that a sample has `whole` of, and its first half `half`."""
-    return max(0.0, min(1.0, math.log2(max(1, whole) / max(1, half))))
+def _more_keys(half: int, whole: int, times: float) -> float:
+    """Returns how many times as many keys as a sample the input has.
+
+    Were each event of a key drawn at random from K, n events would have d(n) = K (1 - exp(-n / K)) keys, and
+    d(2n) / d(n) = 1 + exp(-n / K). Where the second half of the sample brings as many new keys as the first,
+    as in files sorted by key, they grow with the input.
+
+    Args:
+      half: Keys in the first half of the sample.
+      whole: Keys in all of it.
+      times: How many times the sample the input is.
+    """
+    new = min(1.0, max(1e-9, whole / max(1, half) - 1))
+    if new == 1:
+        return times
+    rate = 2 * math.log(new)
+    return math.expm1(rate * times) / math.expm1(rate)
 
 
 def check_space(job: Job, need: Need) -> str:

@@ -1,6 +1,7 @@
 """Events of one part of a block in a file, in partitions of their keys that are the same for every block.
 
-The file is an Arrow file with a record batch for each partition; a reader fetches the one that it asks for.
+The file holds a record batch of Arrow for each partition, and before them their positions, int64, so that a reader
+fetches the one that it asks for, however many there are.
 """
 
 from itertools import pairwise
@@ -11,7 +12,6 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import files
-from pipeline.arrow_files import write_batches
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.hashing import hash_strings
@@ -19,6 +19,7 @@ from schemas.records.events import Events, event_schema
 from schemas.records.fields import ID
 
 PIECE, OFFSET, LINE = "/piece", "/offset", "/line"
+_POSITION = np.dtype("<i8")
 _PLACE = [pa.field(PIECE, pa.int32()), pa.field(OFFSET, pa.int64()), pa.field(LINE, pa.int64())]
 
 
@@ -54,20 +55,28 @@ def write_events(path: str, events: Events, pieces: Int64s, partitions: int, spe
       spec: A resolved spec with `group`.
     """
     places = {PIECE: pieces.astype(np.int32), OFFSET: events.offsets, LINE: events.lines}
-    schema = _schema(spec)
+    schema = file_schema(spec)
     batch = pa.record_batch([{**events.columns, **places}[name] for name in schema.names], schema=schema)
     partition = partition_of(events.columns[ID], partitions)
     order = np.argsort(partition, kind="stable")
     ends = np.searchsorted(partition[order], np.arange(partitions + 1)).tolist()
     inside = batch.take(pa.array(order))
-    write_batches(path, schema, (inside.slice(start, end - start) for start, end in pairwise(ends)))
+    messages = [inside.slice(start, end - start).serialize() for start, end in pairwise(ends)]
+    head = (partitions + 1) * _POSITION.itemsize
+    positions = np.cumsum([head, *(message.size for message in messages)]).astype(_POSITION)
+    files.write(path, b"".join([positions.tobytes(), *messages]))
 
 
-def read_events_of(path: str, partition: int) -> pa.RecordBatch:
-    """Returns the events of a partition in a file, in the order of the block."""
-    with files.reading(path) as stream, pa.ipc.open_file(pa.PythonFile(stream, mode="r")) as reader:
-        return reader.get_batch(partition)
+def read_events_of(path: str, partition: int, schema: pa.Schema) -> pa.RecordBatch:
+    """Returns the events of a partition in a file, in the order of the block; `schema` as of `file_schema`."""
+    with files.reading(path) as stream:
+        stream.seek(partition * _POSITION.itemsize)
+        start, end = np.frombuffer(stream.read(2 * _POSITION.itemsize), _POSITION).tolist()
+        stream.seek(start)
+        message = stream.read(end - start)
+    return pa.ipc.read_record_batch(pa.py_buffer(message), schema)
 
 
-def _schema(spec: DatasetSpec) -> pa.Schema:
+def file_schema(spec: DatasetSpec) -> pa.Schema:
+    """Returns the columns of a file: those of events, and where each stands."""
     return pa.schema([*event_schema(spec), *_PLACE])

@@ -17,7 +17,7 @@ from apache_beam.pvalue import AsList
 
 from pipeline.analysis import Analysis, EventCounts
 from pipeline.blocks import Block
-from pipeline.event_files import LINE, OFFSET, PIECE, EventFile, read_events_of, write_events
+from pipeline.event_files import LINE, OFFSET, PIECE, EventFile, file_schema, read_events_of, write_events
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
@@ -162,7 +162,7 @@ def stage_partition(job: Job, partition: int, events: Iterable[EventFile], sourc
     Returns:
       What was staged, and what is found out about it.
     """
-    table, places = _read_partition(partition, sorted(events), sources)
+    table, places = _read_partition(job, partition, sorted(events), sources)
     apart = np.unique(sources.splits, return_inverse=True)[1][places.source]
     grouped = group_events(EventTable(table, places.offset, apart), job.spec)
     located = _locate(job, partition, grouped, places, sources)
@@ -177,9 +177,12 @@ def stage_partition(job: Job, partition: int, events: Iterable[EventFile], sourc
     return staged, found
 
 
-def _read_partition(partition: int, events: list[EventFile], sources: Sources) -> tuple[dict[str, pa.Array], _Places]:
-    batches = [read_events_of(file.path, partition) for file in events]
-    table = pa.Table.from_batches(batches)
+def _read_partition(
+    job: Job, partition: int, events: list[EventFile], sources: Sources
+) -> tuple[dict[str, pa.Array], _Places]:
+    schema = file_schema(job.spec)
+    batches = [read_events_of(file.path, partition, schema) for file in events]
+    table = pa.Table.from_batches(batches, schema)
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     piece, offset, line = (columns.pop(name).to_numpy() for name in (PIECE, OFFSET, LINE))
     block = np.repeat([file.block for file in events], [batch.num_rows for batch in batches])
