@@ -209,6 +209,8 @@ def _plan_tokens(name: str, candidates: TokenCandidates, first_id: int, top_k: i
 
 
 def _nothing_to_train_on(analysis: Analysis) -> str:
+    if analysis.found and not analysis.read:
+        return f"all of the {analysis.found:,} events read are rejected, so that no record is left; correct the spec"
     if not analysis.read:
         return "the input holds no record (only blank lines); check the --input patterns"
     return (

@@ -23,10 +23,11 @@ def summarise(manifest: Manifest, output: str, seconds: float) -> str:
         f"{efficiency['longest']:.3f} padded to the longest"
     )
     lines += [f"rejected records: {output}/{file.path}" for file in manifest.rejected_files]
+    rate, what = (counts.events.read, "events") if counts.HasField("events") else (counts.read, "records")
     size = sum(shard.bytes for shard in manifest.shards)
     lines.append(
         f"{len(manifest.shards)} shards, {size / 1e6:,.1f} MB → {output}/manifest.json "
-        f"({seconds:.1f} s, {counts.read / seconds:,.0f} records/s)"
+        f"({seconds:.1f} s, {rate / seconds:,.0f} {what}/s)"
     )
     return "\n".join(lines)
 
