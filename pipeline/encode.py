@@ -13,16 +13,26 @@ import pyarrow.compute as pc
 
 from pipeline import files
 from pipeline.analysis import first_offenders
-from pipeline.block_facts import bucket_lengths, context_column, sequence_column
+from pipeline.block_facts import beside_column, bucket_lengths, context_column, sequence_column
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from pipeline.stage import BLOCK, PARENT, SOURCE, START, StagedBlock, beside_column, cut_column, write_rejected
+from pipeline.stage import (
+    PARENT,
+    SOURCE,
+    START,
+    StagedBlock,
+    blocks_of,
+    cut_column,
+    first_of_record,
+    step_name,
+    write_rejected,
+)
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, UnknownLabel
 from schemas.example import (
     BytesColumn,
     CodedColumn,
@@ -35,12 +45,13 @@ from schemas.example import (
     records_digest,
 )
 from schemas.manifest import PARENT_FEATURE, START_FEATURE, beside_features, length_feature
-from schemas.manifest_pb2 import Bucket
+from schemas.manifest_pb2 import Bucket, Moments
 from schemas.messages import canonical_json
 from schemas.records.fields import LABEL
+from schemas.records.missing import fill_means
 from schemas.records.ragged import Ragged, count_in_rows, from_lists
 from schemas.records.rejected import Rejected, excerpt
-from schemas.spec import steps_of
+from schemas.spec import series_sequences, steps_of
 from schemas.vocabulary import OOV_ID, Vocabulary
 
 Mask = npt.NDArray[np.bool_]
@@ -92,12 +103,13 @@ class _EncodeBlock(ThreadedDoFn):
         batch = _load(files.read(staged.path))
         vocabularies = {name: load_vocabulary(*where) for name, where in plan.locations(job.output).items()}
         facts = WrittenFacts()
-        known = _known_labels(batch, vocabularies.get(LABEL))
+        refuses = job.spec.label.unknown == UnknownLabel.reject
+        known = _known_labels(batch, vocabularies.get(LABEL) if refuses else None)
         if not known.all():
             batch = self._reject_unknown(staged, batch, known, vocabularies[LABEL], facts)
         if batch.num_rows:
-            encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits)
-            facts.splits, facts.kept = encoded.facts, int(_first_of_record(batch).sum())
+            encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits, plan.moments)
+            facts.splits, facts.kept = encoded.facts, int(first_of_record(batch).sum())
             path = job.segment_path(staged.index, staged.part)
             segment = write_segment(path, encoded.frames, encoded.splits, encoded.buckets, encoded.index, job.splits)
             for group in segment.groups:
@@ -109,17 +121,14 @@ class _EncodeBlock(ThreadedDoFn):
         self, staged: StagedBlock, batch: pa.RecordBatch, known: Mask, classes: Vocabulary, facts: WrittenFacts
     ) -> pa.RecordBatch:
         """Rejects records with all of their examples where any of these has a label that is not known."""
-        first = _first_of_record(batch)
+        first = first_of_record(batch)
         record = np.cumsum(first) - 1
         unknown = np.bincount(record, weights=~known).astype(bool)
         names = set(classes.tokens.to_pylist())
         rows = [int(np.flatnonzero((record == i) & ~known)[0]) for i in np.flatnonzero(unknown)]
         rejected = [_reject_label(batch, i, names) for i in rows]
-        blocks, step = [staged.index] * len(rows), "encode"
-        if BLOCK in batch.schema.names:
-            blocks, step = batch[BLOCK].take(pa.array(rows)).to_pylist(), f"encode-{staged.index:07d}"
-        found = list(zip(blocks, rejected, strict=True))
-        write_rejected(self._job, found, step, staged.part)
+        found = list(zip(blocks_of(staged, batch, rows), rejected, strict=True))
+        write_rejected(self._job, found, step_name("encode", staged, batch), staged.part)
         facts.rejected = Counter(item.reason for item in rejected)
         facts.offenders = {UNKNOWN_LABEL: first_offenders(found)}
         return batch.filter(pa.array(~unknown[record]))
@@ -131,8 +140,9 @@ def encode_block(
     vocabularies: Mapping[str, Vocabulary],
     buckets: Sequence[Bucket],
     split_names: list[str],
+    moments: Mapping[str, Moments],
 ) -> EncodedBlock:
-    """Encodes staged examples whose labels are all known.
+    """Encodes staged examples; a class that is none of the known ones becomes -1.
 
     Args:
       batch: Columns as `StageBlocks` wrote them.
@@ -140,8 +150,9 @@ def encode_block(
       vocabularies: By name of the token sequence, and "label" for classes.
       buckets: In rising order of length.
       split_names: What the column "split" is an index into.
+      moments: By name of the series; their means fill missing numbers where the spec says so.
     """
-    columns = _EncodedColumns(batch, spec, vocabularies)
+    columns = _EncodedColumns(batch, spec, vocabularies, moments)
     records = encode_examples(columns.features(batch["id"]))
     frames = frame(records)
     index = np.empty(batch.num_rows, INDEX_TYPE)
@@ -161,11 +172,19 @@ def encode_block(
 class _EncodedColumns:
     """The columns of a block as numbers."""
 
-    def __init__(self, batch: pa.RecordBatch, spec: DatasetSpec, vocabularies: Mapping[str, Vocabulary]) -> None:
+    def __init__(
+        self,
+        batch: pa.RecordBatch,
+        spec: DatasetSpec,
+        vocabularies: Mapping[str, Vocabulary],
+        moments: Mapping[str, Moments],
+    ) -> None:
         sequences = {
             name: from_lists(batch[sequence_column(name)], steps_of(spec.sequences[name]))
             for name in sorted(spec.sequences)
         }
+        for name in series_sequences(spec):
+            sequences[name] = fill_means(sequences[name], spec.sequences[name], moments[name].mean)
         self.sequences = {name: _column(sequence, vocabularies.get(name)) for name, sequence in sequences.items()}
         self.lengths = {name: sequence.lengths for name, sequence in sequences.items()}
         self.unknown = {name: _unknown_steps(column) for name, column in self.sequences.items()}
@@ -212,14 +231,6 @@ def _load(content: bytes) -> pa.RecordBatch:
     return pa.ipc.open_file(pa.py_buffer(content)).get_batch(0)
 
 
-def _first_of_record(batch: pa.RecordBatch) -> Mask:
-    """Which examples are the first of their record, (examples,)."""
-    if START not in batch.schema.names:
-        return np.ones(batch.num_rows, bool)
-    first: Mask = batch[START].to_numpy() == 0
-    return first
-
-
 def _known_labels(batch: pa.RecordBatch, classes: Vocabulary | None) -> Mask:
     """Which records have only labels that the training split has, too."""
     if classes is None:
@@ -233,7 +244,7 @@ def _reject_label(batch: pa.RecordBatch, i: int, known: Collection[str]) -> Reje
     unknown = sorted({name for name in (label if isinstance(label, list) else [label]) if name not in known})
     rule = (
         f"a label must occur in the training split, and {excerpt(canonical_json(unknown))} does not; "
-        "give more training records, or allow it with --max_rejected"
+        "give more training records, say label.unknown: keep, or allow it with --max_rejected"
     )
     received = canonical_json(label)
     path, offset, line = (batch[name][i].as_py() for name in (SOURCE, "offset", "line"))

@@ -22,7 +22,7 @@ from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
 from pipeline.spread import Spread
-from pipeline.stage import ANALYSES, STAGED, Located, stage, write_rejected
+from pipeline.stage import ANALYSES, IDS, STAGED, Located, stage, write_rejected
 from pipeline.threads import ThreadedDoFn
 from schemas.buckets import Int64s
 from schemas.records.events import read_events
@@ -32,7 +32,7 @@ from schemas.records.validate import validate
 
 
 class GroupEvents(beam.PTransform):  # type: ignore[misc]  # Beam has no types
-    """PCollection of `Block` → PCollections of `StagedBlock` (STAGED), one a partition, and `Analysis` (ANALYSES)."""
+    """PCollection of `Block` → the PCollections that `StageBlocks` has, one `StagedBlock` a partition."""
 
     def __init__(self, job: Job) -> None:
         super().__init__()
@@ -44,10 +44,10 @@ class GroupEvents(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         read = blocks | "Read" >> beam.ParDo(_ReadEvents(step)).with_outputs(ANALYSES, main="events")
         numbers = blocks.pipeline | "Start grouping" >> beam.Impulse() | "Partitions" >> beam.FlatMap(_numbered, step)
         spread = numbers | "Spread partitions" >> Spread()
-        group = beam.ParDo(_StagePartition(self._job), AsList(read.events)).with_outputs(ANALYSES, main=STAGED)
+        group = beam.ParDo(_StagePartition(self._job), AsList(read.events)).with_outputs(ANALYSES, IDS, main=STAGED)
         staged = spread | "Stage" >> group
         analyses = (read[ANALYSES], staged[ANALYSES]) | "All analyses" >> beam.Flatten()
-        return {STAGED: staged[STAGED], ANALYSES: analyses}
+        return {STAGED: staged[STAGED], ANALYSES: analyses, IDS: staged[IDS]}
 
 
 def _numbered(_: bytes, job: Job) -> list[tuple[int, int]]:
@@ -88,8 +88,8 @@ class _StagePartition(ThreadedDoFn):
 
     @reporting
     def work(self, partition: int, events: list[EventFile]) -> Iterator[Any]:
-        staged, analysis = stage_partition(self._job, partition, events, self._sources)
-        yield staged
+        analysis = Analysis()
+        yield from stage_partition(self._job, partition, events, self._sources, analysis)
         yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
 
     @cached_property
@@ -150,7 +150,9 @@ class _Places(NamedTuple):
         return found
 
 
-def stage_partition(job: Job, partition: int, events: Iterable[EventFile], sources: Sources) -> tuple[Any, Analysis]:
+def stage_partition(
+    job: Job, partition: int, events: Iterable[EventFile], sources: Sources, analysis: Analysis
+) -> Iterator[Any]:
     """Stages the records of the keys of a partition.
 
     Args:
@@ -158,9 +160,10 @@ def stage_partition(job: Job, partition: int, events: Iterable[EventFile], sourc
       partition: Its number.
       events: Those of all blocks, in any order.
       sources: Of all blocks.
+      analysis: What is found out about them is added to it.
 
-    Returns:
-      What was staged, and what is found out about it.
+    Yields:
+      As `stage` does.
     """
     table, places = _read_partition(job, partition, sorted(events), sources)
     apart = np.unique(sources.splits, return_inverse=True)[1][places.source]
@@ -170,11 +173,11 @@ def stage_partition(job: Job, partition: int, events: Iterable[EventFile], sourc
     write_rejected(job, rejected, f"events-{partition:05d}", 0)
     size = sum(file.bytes for file in job.inputs)
     consumed = size * (partition + 1) // job.partitions - size * partition // job.partitions
-    staged, found = stage(job, partition, 0, consumed, located)
-    found.events = EventCounts(len(grouped.first), grouped.kept, grouped.tied, dropped=grouped.dropped)
+    found = Analysis(events=EventCounts(len(grouped.first), grouped.kept, grouped.tied, dropped=grouped.dropped))
     for block, item in rejected:
         found.reject_events(block, [item])
-    return staged, found
+    analysis.merge(found)
+    yield from stage(job, (partition, 0), consumed, located, analysis)
 
 
 def _read_partition(

@@ -30,6 +30,7 @@ class Job:
       replace: Whether a data set that is there may be replaced.
       spec_text: The spec as the person wrote it; empty where there is no such text.
       named_splits: Splits that inputs name.
+      id_shares: Shares into which record ids are divided to look for those that occur again.
       partitions: Of the keys of events, where the spec groups them; else 0.
     """
 
@@ -45,6 +46,7 @@ class Job:
     replace: bool = False
     spec_text: str = ""
     named_splits: frozenset[str] = frozenset()
+    id_shares: int = 1
     partitions: int = 0
 
     @property
@@ -93,6 +95,18 @@ class Job:
     def tokens_path(self, block: int, part: int = 0) -> str:
         """Path of the token counts of a part of a block."""
         return files.join(self.staging, "tokens", f"{_part_name(block, part)}.arrow")
+
+    def ids_path(self, block: int, part: int = 0) -> str:
+        """Path of the record ids of a part of a block."""
+        return files.join(self.staging, "ids", f"{_part_name(block, part)}.arrow")
+
+    def left_out_path(self, share: int) -> str:
+        """Path of the records of one share of the ids that have the id of an earlier one."""
+        return files.join(self.staging, "repeated", f"share-{share:03d}.arrow")
+
+    def unique_path(self, block: int, part: int = 0) -> str:
+        """Path of the validated examples of a part of a block, without those of repeated ids."""
+        return files.join(self.staging, "unique", f"{_part_name(block, part)}.arrow")
 
     def counted_path(self, task: int) -> str:
         """Path of what a counting task leaves."""

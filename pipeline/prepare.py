@@ -8,6 +8,7 @@ from apache_beam.pvalue import AsList, AsSingleton
 from pipeline.analysis import MergeAnalyses
 from pipeline.blocks import Block
 from pipeline.counting import CountTokens
+from pipeline.duplicates import LeaveOutDuplicates
 from pipeline.encode import FACTS, EncodeBlocks
 from pipeline.group import GroupEvents
 from pipeline.inputs import plan_job
@@ -17,8 +18,8 @@ from pipeline.publish import PublishDataset
 from pipeline.shards import WriteShards
 from pipeline.split_facts import MergeWrittenFacts
 from pipeline.spread import Spread
-from pipeline.stage import ANALYSES, STAGED, StageBlocks
-from schemas.dataset_pb2 import DatasetSpec
+from pipeline.stage import ANALYSES, IDS, STAGED, StageBlocks
+from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 
 
 class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types
@@ -71,11 +72,15 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
         blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(_numbered_blocks, job)
         stage = "Group events" >> GroupEvents(job) if job.partitions else "Stage blocks" >> StageBlocks(step)
         staged = blocks | "Spread blocks" >> Spread() | stage
-        merged = staged[ANALYSES] | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()).without_defaults()
+        parts, analyses = staged[STAGED], staged[ANALYSES]
+        if job.spec.duplicate_ids != DuplicateIds.keep:
+            unique = (parts, analyses, staged[IDS]) | "Leave out duplicates" >> LeaveOutDuplicates(step)
+            parts, analyses = unique
+        merged = analyses | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()).without_defaults()
         analysis = AsSingleton(merged)
         counted = AsList(merged | "Count tokens" >> CountTokens(step))
         plan = AsSingleton(merged | "Plan data set" >> PlanDataset(job, counted))
-        encoded = staged[STAGED] | "Encode blocks" >> EncodeBlocks(step, plan)
+        encoded = parts | "Encode blocks" >> EncodeBlocks(step, plan)
         facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts()).without_defaults()
         shards = facts | "Write shards" >> WriteShards(step, AsList(encoded.segments))
         return facts | "Publish data set" >> PublishDataset(job, AsList(shards), analysis, plan)

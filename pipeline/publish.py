@@ -4,18 +4,21 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
 
 from pipeline import files
 from pipeline.analysis import Analysis
+from pipeline.duplicates import DUPLICATE_ID
 from pipeline.failure import reporting
 from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
 from pipeline.split_facts import WrittenFacts
 from pipeline.vocabularies import PlanFiles
+from schemas.dataset_pb2 import DuplicateIds
 from schemas.errors import DataError
 from schemas.manifest import DIGEST_DIGITS, MANIFEST_NAME, dump_manifest, named_files, seal, stored_features
 from schemas.manifest_pb2 import Counts, EventCounts, InputFile, Manifest, RejectedFile, Shard
@@ -74,12 +77,18 @@ def add_late_rejects(analysis: Analysis, facts: WrittenFacts) -> Analysis:
 
 
 def judge_rejected(job: Job, analysis: Analysis) -> None:
-    """Fails the run where more records are rejected than allowed.
+    """Fails the run where more records are rejected than allowed, or one has an id that it must not have.
 
     Raises:
       DataError: With the first offenders; all of them are in the run's folder of failures.
     """
     problem = check_rejected(analysis, job.max_rejected)
+    if job.spec.duplicate_ids == DuplicateIds.fail and analysis.rejected[DUPLICATE_ID]:
+        problem = (
+            f"{analysis.rejected[DUPLICATE_ID]:,} of {analysis.read:,} records have the id of an earlier one, and the "
+            "spec says `duplicate_ids: fail`; give every record an id of its own, or say reject or keep_first"
+        )
+        analysis = replace(analysis, offenders={DUPLICATE_ID: analysis.offenders[DUPLICATE_ID]})
     if problem is None:
         return
     path = files.join(job.failed, "rejected.jsonl")
@@ -193,7 +202,7 @@ def _input_files(job: Job, analysis: Analysis) -> list[InputFile]:
     return [
         InputFile(
             path=file.path,
-            format=file.format,
+            format=file.reading.format,
             split=file.split,
             bytes=file.bytes,
             digest=file_digest(digests[file.path]),

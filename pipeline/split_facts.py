@@ -12,6 +12,8 @@ from schemas.example import DIGEST_MODULUS
 from schemas.manifest_pb2 import LengthStatistics, SplitStatistics
 from schemas.records.rejected import Rejected
 
+UNKNOWN_CLASS = -1  # its id
+
 
 @dataclass
 class SequenceFacts:
@@ -50,7 +52,7 @@ class SplitFacts:
       records: Examples.
       sequences: By name.
       bucket_length: Of the length that the buckets go by.
-      classes: Records or steps, by id of the class.
+      classes: Records or steps, by id of the class; -1 of those that the training split does not have.
       digest: As of `schemas.example.records_digest`.
     """
 
@@ -76,6 +78,7 @@ class SplitFacts:
             lengths={name: facts.to_message() for name, facts in self.sequences.items()},
             bucket_length=self.bucket_length.to_message(),
             classes=[self.classes[i] for i in range(class_count)],
+            unknown_labels=self.classes[UNKNOWN_CLASS],
             records_digest=f"{self.digest:064x}",
         )
 

@@ -18,24 +18,26 @@ import pyarrow as pa
 from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.arrow_files import write_batches
-from pipeline.block_facts import BlockFacts, context_column, sequence_column
+from pipeline.block_facts import BlockFacts, beside_column, context_column, sequence_column
 from pipeline.blocks import Block
 from pipeline.failure import reporting
+from pipeline.id_files import write_ids
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
 from pipeline.threads import ThreadedDoFn
 from pipeline.token_files import write_token_counts
 from schemas.buckets import Int64s
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.records.examples import ExampleBlock
 from schemas.records.fields import LABEL
 from schemas.records.ragged import Ragged
 from schemas.records.rejected import Rejected, dump_rejected
 from schemas.records.splits import place_examples
 from schemas.records.validate import validate
+from schemas.records.verdicts import Mask
 from schemas.spec import TRAIN
 
-STAGED, ANALYSES = "staged", "analyses"
+STAGED, ANALYSES, IDS = "staged", "analyses", "ids"
 # Staged columns.
 SOURCE = "source"  # the file of a record
 BLOCK = "block"  # of a record made of events: the block of its first one
@@ -82,7 +84,11 @@ class Located:
 
 
 class StageBlocks(beam.PTransform):  # type: ignore[misc]
-    """PCollection of `Block` → PCollections of `StagedBlock` (main) and `Analysis` (ANALYSES)."""
+    """PCollection of `Block` → PCollections of `StagedBlock` (main) and `Analysis` (ANALYSES).
+
+    Where ids must differ, the analysis knows what was read alone, and there are ids (IDS): pairs of a share
+    and the (block, part) that wrote it; `pipeline.duplicates` has the rest.
+    """
 
     def __init__(self, job: Job) -> None:
         super().__init__()
@@ -90,7 +96,7 @@ class StageBlocks(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, blocks: beam.PCollection) -> Any:
         """Stages every block."""
-        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(ANALYSES, main=STAGED)
+        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(ANALYSES, IDS, main=STAGED)
 
 
 class _StageBlock(ThreadedDoFn):
@@ -103,46 +109,49 @@ class _StageBlock(ThreadedDoFn):
         analysis = Analysis()
         for part in read_parts(block, self._job.spec):
             located = locate_part(self._job, block, part)
-            staged, found = stage(self._job, block.index, part.number, part.consumed, located)
-            found.blocks[block.index] = part.summary
-            analysis.merge(found)
-            yield staged
+            analysis.merge(Analysis(blocks={block.index: part.summary}))
+            yield from stage(self._job, (block.index, part.number), part.consumed, located, analysis)
         yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
 
 
-def stage(job: Job, index: int, part: int, consumed: int, located: Located) -> tuple[StagedBlock, Analysis]:
-    """Writes examples with their places and token counts.
+def stage(job: Job, number: tuple[int, int], consumed: int, located: Located, analysis: Analysis) -> Iterator[Any]:
+    """Writes examples with their places, and what the next step needs of them.
 
     Args:
       job: The run.
-      index: Of the block, or number of the partition.
-      part: Its place in the block.
+      number: Index of the block, or number of the partition, and the place of the part in it.
       consumed: As of `Job.staged_path`.
       located: The examples.
+      analysis: What is found out about them is added to it.
 
-    Returns:
-      What was staged, and what is found out about it, without the summary of the block.
+    Yields:
+      A `StagedBlock`, and shares of ids (IDS) where ids must differ.
     """
     spec, examples = job.spec, located.examples
-    write_rejected(job, located.rejected, located.step, part)
+    write_rejected(job, located.rejected, located.step, number[1])
     placed = place_examples(examples, spec, job.fractions)
     splits = _splits(job, located, placed.splits)
     columns = {SOURCE: _sources(located)} | staged_columns(examples)
     if located.blocks is not None:
         columns[BLOCK] = pa.array(located.blocks)
     columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(placed.order)}
-    path = job.staged_path(index, part, consumed)
+    path = job.staged_path(*number, consumed)
     batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
     write_batches(path, batch.schema, [batch])
-    facts = BlockFacts(examples, columns, splits == job.splits.index(TRAIN), spec)
-    counted = facts.count_tokens()
-    write_token_counts(job.tokens_path(index, part), list(counted.values()))
-    found = facts.analyse()
-    found.distinct = Counter({name: table.num_rows for name, table in counted.items()})
-    found.parts[index] = 1
+    staged = StagedBlock(*number, path)
+    found = Analysis(parts=Counter({staged.index: 1}), dropped=examples.dropped)
     for block, item in located.rejected:
         found.reject(block, [item])
-    return StagedBlock(index, part, path), found
+    if spec.duplicate_ids == DuplicateIds.keep:
+        found.merge(analyse_part(job, staged, batch))
+    else:
+        first = first_of_record(batch)
+        ids = placed.records[first], batch[SOURCE].filter(pa.array(first)), examples.offsets[first]
+        write_ids(job.ids_path(*number), *ids, job.id_shares)
+        for share in range(job.id_shares):
+            yield beam.pvalue.TaggedOutput(IDS, (share, number))
+    analysis.merge(found)
+    yield staged
 
 
 def locate_part(job: Job, block: Block, part: Part) -> Located:
@@ -151,6 +160,31 @@ def locate_part(job: Job, block: Block, part: Part) -> Located:
     paths = [piece.path for piece in block.pieces]
     rejected = [(block.index, item) for item in part.places.place(examples.rejected, paths)]
     return Located(examples, source, paths, [piece.split for piece in block.pieces], rejected)
+
+
+def analyse_part(job: Job, staged: StagedBlock, batch: pa.RecordBatch) -> Analysis:
+    """Returns what the examples of a part say about the training split; leaves the counts of their tokens.
+
+    Args:
+      job: The run.
+      staged: The part.
+      batch: Its examples.
+    """
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    facts = BlockFacts(columns, batch["split"].to_numpy() == job.splits.index(TRAIN), job.spec)
+    counted = facts.count_tokens()
+    write_token_counts(job.tokens_path(staged.index, staged.part), list(counted.values()))
+    found = facts.analyse()
+    found.distinct = Counter({name: table.num_rows for name, table in counted.items()})
+    return found
+
+
+def first_of_record(batch: pa.RecordBatch) -> Mask:
+    """Returns which staged examples are the first of their record, (examples,)."""
+    if START not in batch.schema.names:
+        return np.ones(batch.num_rows, bool)
+    first: Mask = batch[START].to_numpy() == 0
+    return first
 
 
 def validate_part(part: Part, spec: DatasetSpec) -> tuple[ExampleBlock, Int64s]:
@@ -173,10 +207,21 @@ def write_rejected(job: Job, rejected: Iterable[tuple[int, Rejected]], step: str
         files.write(job.rejected_path(block, step, part), dump_rejected(items))
 
 
+def blocks_of(staged: StagedBlock, batch: pa.RecordBatch, rows: list[int]) -> list[int]:
+    """Returns the index of the block in which the record of each of these rows stands, or its first event."""
+    blocks: list[int] = batch[BLOCK].take(pa.array(rows, pa.int64())).to_pylist() if BLOCK in batch.schema.names else []
+    return blocks or [staged.index] * len(rows)
+
+
+def step_name(step: str, staged: StagedBlock, batch: pa.RecordBatch) -> str:
+    """Returns a name for what a step rejects: of its own for a partition, which has records of many blocks."""
+    return f"{step}-{staged.index:05d}" if BLOCK in batch.schema.names else step
+
+
 def _splits(job: Job, located: Located, own: Int64s) -> Int64s:
     """Returns the split of each record: that of its file, or else its own."""
     whole = {name: i for i, name in enumerate(job.splits) if name not in job.fractions}
-    indices = np.array([whole.get(split, -1) for split in located.splits])[located.source]
+    indices = np.array([whole.get(split, -1) for split in located.splits], np.int64)[located.source]
     return np.where(indices < 0, own, indices)
 
 
@@ -189,11 +234,6 @@ def _sources(located: Located) -> pa.DictionaryArray:
 def cut_column(name: str) -> str:
     """Returns the staged column of the steps that max_length took off a sequence."""
     return f"cut:{name}"
-
-
-def beside_column(name: str) -> str:
-    """Returns the staged column of what is known of steps beside their values, such as frames/missing."""
-    return f"beside:{name}"
 
 
 def staged_columns(examples: ExampleBlock) -> dict[str, pa.Array]:

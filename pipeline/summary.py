@@ -6,7 +6,7 @@ import numpy as np
 
 from schemas.buckets import Int64s, bucketed_efficiency, longest_efficiency, random_batch_efficiency
 from schemas.manifest_pb2 import Counts, EventCounts, LengthStatistics, Manifest
-from schemas.spec import TRAIN
+from schemas.spec import PER_STEP_CLASS, TRAIN
 
 RANDOM_BATCH = 64  # records of the random batches that bucketing is compared with
 
@@ -22,6 +22,7 @@ def summarise(manifest: Manifest, output: str, seconds: float) -> str:
         f"{efficiency['random_batches']:.3f} in random batches of {RANDOM_BATCH}; "
         f"{efficiency['longest']:.3f} padded to the longest"
     )
+    lines += _unknown_label_lines(manifest)
     lines += [f"rejected records: {output}/{file.path}" for file in manifest.rejected_files]
     rate, what = (counts.events.read, "events") if counts.HasField("events") else (counts.read, "records")
     size = sum(shard.bytes for shard in manifest.shards)
@@ -114,6 +115,15 @@ def _length_line(statistics: LengthStatistics) -> str:
     return (
         f"lengths (train): {lengths[0]} to {lengths[-1]}, median {median}, 99 % up to {p99}, {statistics.steps:,} steps"
     )
+
+
+def _unknown_label_lines(manifest: Manifest) -> list[str]:
+    counts = {name: split.unknown_labels for name, split in sorted(manifest.statistics.items()) if split.unknown_labels}
+    if not counts:
+        return []
+    what = "steps" if manifest.spec.label.type == PER_STEP_CLASS else "records"
+    shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return [f"label: {sum(counts.values()):,} {what} of classes that train does not have, stored as -1 ({shown})"]
 
 
 def _sequence_lines(manifest: Manifest, name: str, statistics: LengthStatistics) -> list[str]:

@@ -165,7 +165,7 @@ class Vocabulary(_message.Message):
     def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., oov_buckets: _Optional[int] = ..., tokens: _Optional[int] = ..., distinct: _Optional[int] = ..., covered: _Optional[int] = ...) -> None: ...
 
 class SplitStatistics(_message.Message):
-    __slots__ = ("records", "lengths", "bucket_length", "classes", "records_digest")
+    __slots__ = ("records", "lengths", "bucket_length", "classes", "records_digest", "unknown_labels")
     class LengthsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -178,12 +178,14 @@ class SplitStatistics(_message.Message):
     BUCKET_LENGTH_FIELD_NUMBER: _ClassVar[int]
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     RECORDS_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_LABELS_FIELD_NUMBER: _ClassVar[int]
     records: int
     lengths: _containers.MessageMap[str, LengthStatistics]
     bucket_length: LengthStatistics
     classes: _containers.RepeatedScalarFieldContainer[int]
     records_digest: str
-    def __init__(self, records: _Optional[int] = ..., lengths: _Optional[_Mapping[str, LengthStatistics]] = ..., bucket_length: _Optional[_Union[LengthStatistics, _Mapping]] = ..., classes: _Optional[_Iterable[int]] = ..., records_digest: _Optional[str] = ...) -> None: ...
+    unknown_labels: int
+    def __init__(self, records: _Optional[int] = ..., lengths: _Optional[_Mapping[str, LengthStatistics]] = ..., bucket_length: _Optional[_Union[LengthStatistics, _Mapping]] = ..., classes: _Optional[_Iterable[int]] = ..., records_digest: _Optional[str] = ..., unknown_labels: _Optional[int] = ...) -> None: ...
 
 class LengthStatistics(_message.Message):
     __slots__ = ("lengths", "counts", "steps", "truncated_records", "truncated_steps", "oov_steps")
@@ -202,18 +204,20 @@ class LengthStatistics(_message.Message):
     def __init__(self, lengths: _Optional[_Iterable[int]] = ..., counts: _Optional[_Iterable[int]] = ..., steps: _Optional[int] = ..., truncated_records: _Optional[int] = ..., truncated_steps: _Optional[int] = ..., oov_steps: _Optional[int] = ...) -> None: ...
 
 class Moments(_message.Message):
-    __slots__ = ("count", "mean", "variance", "min", "max")
+    __slots__ = ("count", "mean", "variance", "min", "max", "counts")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     MEAN_FIELD_NUMBER: _ClassVar[int]
     VARIANCE_FIELD_NUMBER: _ClassVar[int]
     MIN_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     count: int
     mean: _containers.RepeatedScalarFieldContainer[float]
     variance: _containers.RepeatedScalarFieldContainer[float]
     min: _containers.RepeatedScalarFieldContainer[float]
     max: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, count: _Optional[int] = ..., mean: _Optional[_Iterable[float]] = ..., variance: _Optional[_Iterable[float]] = ..., min: _Optional[_Iterable[float]] = ..., max: _Optional[_Iterable[float]] = ...) -> None: ...
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, count: _Optional[int] = ..., mean: _Optional[_Iterable[float]] = ..., variance: _Optional[_Iterable[float]] = ..., min: _Optional[_Iterable[float]] = ..., max: _Optional[_Iterable[float]] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Bucket(_message.Message):
     __slots__ = ("min_length", "max_length")

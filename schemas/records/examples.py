@@ -30,7 +30,8 @@ class ExampleBlock:
       ids: string, (examples,).
       offsets: int64, (examples,); position of each record in its file.
       lines: int64, (examples,); line of each record within its block, from 0.
-      sequences: By name; dictionaries of strings of token sequences, float32 of series.
+      sequences: By name; dictionaries of strings of token sequences, float32 of series, in which NaN is a
+        number that the mean is still to fill, see `schemas.records.missing.fill_means`.
       beside: By stored name, such as frames/missing: what is known of each step of a sequence beside
         its values, int64 or float32.
       context: By name: float (a number) or string (a category), (examples,).

@@ -1,7 +1,7 @@
 """The fields of a raw record that a spec reads, and the types that they may have."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -36,8 +36,8 @@ class Field:
     """One field to read.
 
     Attributes:
-      name: ID, LABEL, SPLIT (what decides the split), ORDER (what events are sorted by), or the name of a
-        feature.
+      name: ID, LABEL, SPLIT (what decides the split), ORDER (what events are sorted by), the name of a feature,
+        `column_field` or `time_field`.
       path: Names from the outermost object inwards.
       types: Types that a value may have; strings, integers and booleans all become strings.
       required: Whether a record without a value is rejected.
@@ -60,6 +60,7 @@ _WORDS = {
     (pa.string(),): "a string",
     (pa.float64(),): "a number",
     (pa.list_(pa.float64()),): "a list of numbers",
+    (pa.list_(pa.string()),): "a list of strings",
     (_FRAMES,): "a list of frames, each a list of numbers",
 }
 
@@ -75,7 +76,7 @@ def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
     Raises:
       UsageError: Two parts of the spec read one field as different types.
     """
-    fields = [_field(name, source_path(feature), _sequence_types(feature)) for name, feature in spec.sequences.items()]
+    fields = [field for name, feature in spec.sequences.items() for field in _sequence_fields(name, feature)]
     for name, part in spec.context.items():
         types = (pa.float64(),) if part.type == ContextType.number else _NAME_TYPES
         fields.append(_field(name, source_path(part), types))
@@ -129,6 +130,16 @@ def sequence_of(field: Field, spec: DatasetSpec) -> SequenceFeature | None:
     return spec.sequences.get(re.split(r"[\[/]", field.name)[0])
 
 
+def column_field(series: str, dimension: int) -> str:
+    """Returns the name of the field of one dimension, from 0, of a series of layout columns."""
+    return f"{series}[{dimension}]"
+
+
+def time_field(series: str) -> str:
+    """Returns the name of the field of the times of a series."""
+    return f"{series}/time"
+
+
 def canonical_type(kind: pa.DataType) -> pa.DataType:
     """Returns the type of a column once it has been read, whatever the type in the record was."""
     if pa.types.is_list(kind):
@@ -169,6 +180,17 @@ def _conflict(field: Field) -> str:
 
 def _field(name: str, path: str, types: tuple[pa.DataType, ...], required: bool = True) -> Field:
     return Field(name, tuple(path.split(".")), types, required)
+
+
+def _sequence_fields(name: str, feature: SequenceFeature) -> Iterator[Field]:
+    if feature.layout == Layout.columns:
+        for i, path in enumerate(feature.columns):
+            yield _field(column_field(name, i), path, (pa.list_(pa.float64()),))
+    else:
+        yield _field(name, source_path(feature), _sequence_types(feature))
+    if feature.HasField("time"):
+        kind = pa.float64() if feature.time.format in UNIX_UNITS else pa.string()
+        yield _field(time_field(name), source_path(feature.time), (pa.list_(kind),))
 
 
 def _sequence_types(feature: SequenceFeature) -> tuple[pa.DataType, ...]:

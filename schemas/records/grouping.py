@@ -90,10 +90,14 @@ def group_events(events: EventTable, spec: DatasetSpec) -> Grouped:
 
 
 def _sorted_by_key(events: EventTable) -> tuple[Int64s, Int64s]:
-    """Returns the rows of the events by record and order, ties as they stand, and the record of each, from 0."""
+    """Returns the rows of the events by record and order, ties as they stand, and the record of each, from 0.
+
+    Records are in the order in which their keys first occur.
+    """
     keys = events.columns[ID].dictionary_encode().indices.to_numpy().astype(np.int64)
-    if len(keys):
+    if events.apart.any():
         keys = keys + events.apart * (int(keys.max()) + 1)
+        keys = pa.array(keys).dictionary_encode().indices.to_numpy().astype(np.int64)
     rows = np.lexsort((_ranks(events.columns[ORDER]), keys))
     return rows, np.cumsum(np.diff(keys[rows], prepend=keys[rows][:1]) != 0)
 

@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.dataset_pb2 import DatasetSpec, SequenceType
+from schemas.dataset_pb2 import DatasetSpec, Missing, SequenceType
+from schemas.manifest import missing_feature, since_feature
 from schemas.records.examples import ExampleBlock, Parents
 from schemas.records.explain import MISSING_FIELD
-from schemas.records.fields import ID, LABEL, SPLIT
+from schemas.records.fields import ID, LABEL, SPLIT, time_field
 from schemas.records.identity import content_ids
 from schemas.records.labels import read_context, read_label
 from schemas.records.lengths import (
@@ -20,11 +21,13 @@ from schemas.records.lengths import (
     pieces_of,
     steps_left_out,
 )
+from schemas.records.missing import fill_from_records, missing_flags
 from schemas.records.nulls import nulls
 from schemas.records.ragged import Int64s, Ragged
 from schemas.records.raw import RawBlock
 from schemas.records.rejected import Rejected, excerpt
 from schemas.records.series import read_series
+from schemas.records.since import read_times, seconds_since
 from schemas.records.splits import read_split
 from schemas.records.tokens import read_tokens
 from schemas.records.verdicts import Mask, Verdicts
@@ -33,13 +36,14 @@ from schemas.spec import cuts_records, leaders
 
 @dataclass(frozen=True)
 class _Content:
-    """What records hold, one row each: see `ExampleBlock`."""
+    """What records hold, one row each: see `ExampleBlock`; `times` of series in microseconds since 1970 UTC."""
 
     sequences: dict[str, Ragged]
     beside: dict[str, Ragged]
     context: dict[str, pa.Array]
     label: pa.Array | Ragged | None
     split_by: pa.Array | None
+    times: dict[str, Ragged]
 
     def filter(self, keep: Mask) -> "_Content":
         mask = pa.array(keep)
@@ -54,6 +58,7 @@ class _Content:
             if label is not None
             else None,
             split_by=None if self.split_by is None else self.split_by.filter(mask),
+            times={name: times.filter(keep) for name, times in self.times.items()},
         )
 
 
@@ -74,7 +79,8 @@ def validate(block: RawBlock, spec: DatasetSpec) -> ExampleBlock:
     apply_length_rules(lengths, spec, verdicts)
     keep = verdicts.open
     kept = content.filter(keep)
-    ids = _ids(block, kept.sequences, keep)
+    ids = _ids(block, kept, keep)
+    kept = _filled(kept, spec)
     pieces = {name: pieces_of(name, kept.sequences[name].lengths, spec) for name in leaders(spec)}
     examples = ExampleBlock(
         ids=ids,
@@ -101,14 +107,30 @@ def judge(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts) -> None:
 
 
 def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts) -> _Content:
-    sequences = {}
+    sequences, times = {}, {}
     for name, feature in sorted(spec.sequences.items()):
-        reader = read_series if feature.type == SequenceType.series else read_tokens
-        sequences[name] = reader(name, block.columns[name], feature, verdicts)
+        if feature.type == SequenceType.tokens:
+            sequences[name] = read_tokens(name, block.columns[name], feature, verdicts)
+            continue
+        sequences[name] = read_series(name, block.columns, feature, verdicts)
+        if feature.HasField("time"):
+            steps = sequences[name].lengths
+            times[name] = read_times(name, block.columns[time_field(name)], feature, steps, verdicts)
     label = read_label(block.columns[LABEL], spec, sequences, verdicts) if LABEL in block.columns else None
     context = read_context(block.columns, spec, verdicts)
     split_by = read_split(block.columns[SPLIT], spec, verdicts) if SPLIT in block.columns else None
-    return _Content(sequences, {}, context, label, split_by)
+    return _Content(sequences, {}, context, label, split_by, times)
+
+
+def _filled(content: _Content, spec: DatasetSpec) -> _Content:
+    """Returns series with their missing numbers filled, and beside them which were missing and the times between."""
+    sequences, beside = dict(content.sequences), dict(content.beside)
+    for name, feature in spec.sequences.items():
+        if feature.type == SequenceType.series and feature.missing != Missing.reject:
+            beside[missing_feature(name)] = missing_flags(sequences[name])
+            sequences[name] = fill_from_records(sequences[name], feature)
+    beside |= {since_feature(name): seconds_since(times) for name, times in content.times.items()}
+    return replace(content, sequences=sequences, beside=beside)
 
 
 def _cut(examples: ExampleBlock, pieces: dict[str, Pieces], spec: DatasetSpec) -> ExampleBlock:
@@ -154,22 +176,27 @@ def _one_each(examples: ExampleBlock, pieces: Pieces) -> ExampleBlock:
     )
 
 
-def _ids(block: RawBlock, sequences: dict[str, Ragged], keep: Mask) -> pa.StringArray:
+def _ids(block: RawBlock, kept: _Content, keep: Mask) -> pa.StringArray:
     mask = pa.array(keep)
     given = block.columns[ID].filter(mask) if ID in block.columns else None
     if given is not None and not given.null_count:
         return given
-    ids = content_ids(_content(block, sequences, mask))
+    ids = content_ids(_content(block, kept, mask))
     return ids if given is None else pc.coalesce(given, ids)
 
 
-def _content(block: RawBlock, sequences: dict[str, Ragged], mask: pa.Array) -> list[Ragged | pa.Array]:
-    """Returns what identifies a record: text as it came, so that no text rule changes an id."""
-    return [
-        sequence if pa.types.is_floating(sequence.values.type) else block.columns[name].filter(mask)
-        for name, sequence in sorted(sequences.items())
-        if pa.types.is_floating(sequence.values.type) or name in block.columns
-    ]
+def _content(block: RawBlock, kept: _Content, mask: pa.Array) -> list[Ragged | pa.Array]:
+    """Returns what identifies a record: text as it came and series before they are filled, so that no rule changes it.
+
+    The frames of a series are followed by their times.
+    """
+    content: list[Ragged | pa.Array] = []
+    for name, sequence in sorted(kept.sequences.items()):
+        if pa.types.is_floating(sequence.values.type):
+            content += [sequence, *([kept.times[name]] if name in kept.times else [])]
+        elif name in block.columns:
+            content.append(block.columns[name].filter(mask))
+    return content
 
 
 def rejections(block: RawBlock, verdicts: Verdicts) -> list[Rejected]:

@@ -1,5 +1,6 @@
 """What tests of the pipeline share: small inputs, runs on the embedded runner, records read back."""
 
+import dataclasses
 import io
 import itertools
 import json
@@ -21,6 +22,7 @@ from pipeline.plan import DatasetPlan, StagedParts, TokenCandidates, plan_counti
 from pipeline.run import run
 from pipeline.token_counts import TokenCounts
 from pipeline.token_files import occurring
+from schemas.dataset_pb2 import DuplicateIds
 from schemas.example import FRAME_HEADER, frame_offsets
 from schemas.example_pb2 import Example
 from schemas.manifest import load_manifest, named_files
@@ -89,6 +91,13 @@ def make_job(spec: str, inputs: str | Sequence[str], output: Path, **settings: A
     settings.setdefault("spec_text", spec)
     patterns = [inputs] if isinstance(inputs, str) else inputs
     return plan_job(parse_spec(spec), patterns, str(output), **settings)
+
+
+def with_all_ids(job: Job) -> Job:
+    """The same run, which keeps records of one id, so that a staged block is analysed at once."""
+    spec = job.spec
+    spec.duplicate_ids = DuplicateIds.keep
+    return dataclasses.replace(job, spec_bytes=spec.SerializeToString(deterministic=True))
 
 
 def quiet() -> Console:

@@ -5,12 +5,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.verify import verify
 from schemas.errors import UsageError
 from tests.pipeline.helpers import make_job, prepare, read_dataset, write_jsonl
 
 SPEC = "id: id\nsequences: {text: {type: tokens, tokenizer: whitespace}}\nsplit: "
 BY_FIELD = SPEC + "{by: field, from: part, names: {a: train, b: test}}"
-BY_TIME = SPEC + "{by: time, from: day, time_format: iso8601, zone: UTC, before: {train: \"2024-01-01\"}}"
+BY_TIME = SPEC + '{by: time, from: day, time_format: iso8601, zone: UTC, before: {train: "2024-01-01"}}'
 BY_GROUP = SPEC + "{by: group, from: user, fractions: {train: 0.6, validation: 0.4}}"
 
 
@@ -71,3 +72,33 @@ def test_an_input_and_the_spec_must_not_both_say_a_split(tmp_path: Path, spec: s
     with pytest.raises(UsageError) as raised:
         make_job(spec, f"test={path}", tmp_path / "data")
     assert str(raised.value) == f"split 'test' comes from --input test= and from {field} in the spec; remove one"
+
+
+@pytest.mark.parametrize("unknown", ["keep", "reject"])
+def test_a_class_that_training_does_not_have(tmp_path: Path, unknown: str) -> None:
+    spec = f"{BY_FIELD}\nlabel: {{from: kind, type: class, unknown: {unknown}}}"
+    kinds = [("a", "x"), ("a", "y"), ("b", "z"), ("b", "x"), ("b", "w")]
+    rows = [{"id": f"r{i}", "text": "a", "part": part, "kind": kind} for i, (part, kind) in enumerate(kinds)]
+    manifest = prepare(spec, write_jsonl(tmp_path / "in.jsonl", rows), tmp_path / "data", max_rejected=9)
+    labels = {record.id: record.values["label"] for record in read_dataset(tmp_path / "data")}
+    known = {"r0": [0], "r1": [1], "r3": [0]}
+    assert labels == (known if unknown == "reject" else known | {"r2": [-1], "r4": [-1]})
+    assert manifest.statistics["test"].unknown_labels == (2 if unknown == "keep" else 0)
+    assert list(manifest.statistics["test"].classes) == [1, 0]
+    assert manifest.statistics["train"].unknown_labels == 0
+    assert dict(manifest.counts.rejected) == ({"unknown_label": 2} if unknown == "reject" else {})
+    assert verify(str(tmp_path / "data"))["problems"] == []
+
+
+def test_classes_of_steps_that_training_does_not_have(tmp_path: Path) -> None:
+    spec = f"{BY_FIELD}\nlabel: {{from: tags, type: per_step_class, unknown: keep}}"
+    rows = [
+        {"id": "r0", "text": "a b", "part": "a", "tags": ["x", "y"]},
+        {"id": "r1", "text": "a b c", "part": "b", "tags": ["z", "x", "w"]},
+    ]
+    manifest = prepare(spec, write_jsonl(tmp_path / "in.jsonl", rows), tmp_path / "data")
+    assert {record.id: record.values["label"] for record in read_dataset(tmp_path / "data")} == {
+        "r0": [0, 1],
+        "r1": [-1, 0, -1],
+    }
+    assert manifest.statistics["test"].unknown_labels == 2

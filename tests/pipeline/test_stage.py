@@ -14,7 +14,7 @@ from pipeline.stage import StagedBlock, _StageBlock
 from pipeline.token_files import PARTITIONS, read_token_counts
 from schemas.errors import DataError
 from schemas.spec import parse_spec
-from tests.pipeline.helpers import make_job, staged_files, write_jsonl
+from tests.pipeline.helpers import make_job, staged_files, with_all_ids, write_jsonl
 
 SPEC = """
 id: id
@@ -32,7 +32,7 @@ RECORDS: list[Any] = [
 
 
 def stage(job: Job, index: int = 0) -> tuple[StagedBlock, Analysis]:
-    staged, tagged = _StageBlock(job).work(job.blocks()[index])
+    staged, tagged = _StageBlock(with_all_ids(job)).work(job.blocks()[index])
     return staged, tagged.value
 
 

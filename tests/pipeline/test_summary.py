@@ -11,7 +11,7 @@ from schemas.manifest_pb2 import (
     SplitStatistics,
     Vocabulary,
 )
-from schemas.spec import parse_spec
+from schemas.spec import PER_STEP_CLASS, parse_spec
 
 
 @pytest.fixture
@@ -77,3 +77,12 @@ def test_the_end_of_a_run_for_machines(manifest: Manifest) -> None:
         "buckets": 2,
         "shards": 2,
     }
+
+
+def test_unknown_labels_are_told(manifest: Manifest) -> None:
+    manifest.statistics["test"].unknown_labels = 1000
+    manifest.statistics["other"].unknown_labels = 1
+    line = "label: 1,001 records of classes that train does not have, stored as -1 (other 1, test 1,000)"
+    assert summarise(manifest, "out", 2.0).splitlines()[-3] == line
+    manifest.spec.label.type = PER_STEP_CLASS
+    assert line.replace("records", "steps") in summarise(manifest, "out", 2.0)

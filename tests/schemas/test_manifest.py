@@ -220,6 +220,25 @@ def test_the_stored_label(kind: str, dtype: str) -> None:
     assert StoredFeature(name="label", dtype=dtype, dims=1) in stored_features(spec)
 
 
+def test_what_is_stored_beside_a_series() -> None:
+    clock = "time: {from: at, format: iso8601}"
+    spec = parse_spec(f"""
+sequences:
+  x: {{type: series, layout: columns, columns: [a, b, c], missing: zero, {clock}}}
+  y: {{type: series, dims: 2, missing: reject, aligned_with: x}}
+""")
+    found = [(f.name, f.dtype, f.variable, f.dims) for f in stored_features(spec)]
+    assert found == [
+        ("id", "bytes", False, 1),
+        ("x", "float", True, 3),
+        ("x/length", "int64", False, 1),
+        ("x/missing", "int64", True, 3),
+        ("x/since", "float", True, 1),
+        ("y", "float", True, 2),
+        ("y/length", "int64", False, 1),
+    ]
+
+
 def test_no_label_no_feature() -> None:
     spec = parse_spec("sequences: {t: {type: tokens}}")
     assert [feature.name for feature in stored_features(spec)] == ["id", "t", "t/length"]

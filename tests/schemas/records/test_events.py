@@ -90,7 +90,7 @@ def test_raw_fields_are_those_of_what_stands_in_the_files() -> None:
 def test_one_field_of_an_event_may_be_a_step_and_be_said_once() -> None:
     """Which it may not in a record, where one is a list and the other is not."""
     spec = TIME + "sequences: {w: {type: tokens}}\ncontext: {first: {type: category, from: w}}\n"
-    times = "split: {by: time, from: at, time_format: iso8601, zone: UTC, before: {train: \"2024-01-01\"}}"
+    times = 'split: {by: time, from: at, time_format: iso8601, zone: UTC, before: {train: "2024-01-01"}}'
     assert [field.path for field in event_fields_of(parse_spec(spec + times)) if field.path == ("at",)] == [("at",)] * 2
 
 
@@ -151,7 +151,9 @@ def test_a_bad_event_is_rejected_by_itself() -> None:
 
 
 def test_orders_that_are_none() -> None:
-    exact = "'at' must be 2^53 or less to be told apart from its neighbours; say `order_as: time` with unix_nanoseconds, "
+    exact = (
+        "'at' must be 2^53 or less to be told apart from its neighbours; say `order_as: time` with unix_nanoseconds, "
+    )
     assert rejections(WORDS, {"at": 2**53}, {"at": 2**53 + 2}, {"at": -1e300}) == [
         (1, "not_exact", exact + "or `order_as: text`"),
         (2, "not_exact", exact + "or `order_as: text`"),
@@ -172,7 +174,11 @@ def test_orders_that_are_none() -> None:
 
 def test_steps_that_are_none() -> None:
     assert rejections(
-        GROUP % "" + "sequences: {x: {type: series, dims: 2}}", {"x": [1, 2]}, {"x": [1]}, {"x": [1, None]}, {"x": [1e39, 0]}
+        GROUP % "" + "sequences: {x: {type: series, dims: 2}}",
+        {"x": [1, 2]},
+        {"x": [1]},
+        {"x": [1, None]},
+        {"x": [1e39, 0]},
     ) == [
         (1, "wrong_dims", "every frame of 'x' must hold 2 numbers"),
         (2, "null_value", "'x' must hold no null"),
@@ -191,7 +197,7 @@ def test_what_a_record_has_once_is_judged_where_it_is_said() -> None:
         (1, "not_finite", "'n' must be finite as a 32-bit float"),
         (2, "not_finite", "the label must be finite as a 32-bit float"),
     ]
-    times = "split: {by: time, from: day, time_format: iso8601, zone: UTC, before: {train: \"2024-01-01\"}}"
+    times = 'split: {by: time, from: day, time_format: iso8601, zone: UTC, before: {train: "2024-01-01"}}'
     assert rejections(WORDS + times, {"day": "2023-05-05"}, {}, {"day": "x"}) == [
         (2, "invalid_time", "'day' must be a time as 'iso8601' writes it")
     ]
