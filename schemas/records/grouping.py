@@ -6,6 +6,7 @@ never the order in which they arrive.
 
 from collections import Counter
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.dataset_pb2 import DatasetSpec, DuplicateEvents, SplitBy
+from schemas.dataset_pb2 import DatasetSpec, DuplicateEvents, OrderAs, SplitBy
 from schemas.messages import canonical_json
 from schemas.records.events import as_lists, once_fields, step_fields
 from schemas.records.explain import MISSING_FIELD
@@ -28,6 +29,7 @@ DIFFERENT_VALUES = "different_values"
 DUPLICATE_EVENT = "duplicate_event"
 DUPLICATE_POLICY = "duplicate event"
 _SHOWN_STEPS = 50
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ def _block(columns: dict[str, pa.Array], offsets: Int64s, numbers: Int64s, spec:
     key = next(field for field in event_fields_of(spec) if field.name == ID)
 
     def received(i: int) -> bytes:
-        return canonical_json({field.name: _shown(columns[field.name], i) for field in [key, *fields]})
+        return canonical_json({_path(field): _shown(columns[field.name], i) for field in [key, *fields]})
 
     def explain(i: int) -> tuple[str, str]:
         missing = next(field for field in fields if not columns[field.name][i].is_valid)
@@ -242,6 +244,12 @@ def _shown(column: pa.Array, i: int) -> Any:
 
 def _reject_event(events: EventTable, row: int, spec: DatasetSpec) -> Rejected:
     rule = "an event must not say the same as one before it in the same record; see group.duplicates in the spec"
-    fields = [field.name for field in event_fields_of(spec)]
-    received = canonical_json({name: _shown(events.columns[name], row) for name in fields})
-    return Rejected("", int(events.offsets[row]), row, DUPLICATE_EVENT, rule, excerpt(received))
+    shown = {_path(field): _shown(events.columns[field.name], row) for field in event_fields_of(spec)}
+    if spec.group.order_as == OrderAs.time:
+        moment = _EPOCH + timedelta(microseconds=events.columns[ORDER][row].as_py())
+        shown[spec.group.order_by] = moment.isoformat()
+    return Rejected("", int(events.offsets[row]), row, DUPLICATE_EVENT, rule, excerpt(canonical_json(shown)))
+
+
+def _path(field: Field) -> str:
+    return ".".join(field.path)
