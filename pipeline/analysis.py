@@ -110,6 +110,11 @@ class Analysis:
         """Records that became examples."""
         return self.read - self.rejected.total() - self.dropped.total()
 
+    @property
+    def all_rejected(self) -> Counter[str]:
+        """Rejected records and events, by reason."""
+        return self.rejected + (self.events.rejected if self.events else Counter())
+
     def reject(self, block: int, rejected: Iterable[Rejected]) -> None:
         """Counts rejected records of a block and remembers the first."""
         for item in rejected:

@@ -152,8 +152,8 @@ def test_a_bad_event_is_rejected_by_itself() -> None:
 
 def test_orders_that_are_none() -> None:
     exact = (
-        "'at' must be 2^53 or less to be told apart from its neighbours; say `order_as: time` with unix_nanoseconds, or "
-        "`order_as: text`"
+        "'at' must be 2^53 or less to be told apart from its neighbours; say `order_as: time` with unix_nanoseconds, "
+        "or `order_as: text`"
     )
     assert rejections(WORDS, {"at": 2**53}, {"at": 2**53 + 2}, {"at": -1e300}) == [
         (1, "not_exact", exact),
