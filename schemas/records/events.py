@@ -63,14 +63,13 @@ def event_schema(spec: DatasetSpec) -> pa.Schema:
 
 
 def step_fields(spec: DatasetSpec) -> list[Field]:
-    """Returns the fields of a record that hold something for each step, and are read of events."""
-    read = {field.name for field in event_fields_of(spec)}
-    return [field for field in fields_of(spec) if holds_steps(field) and field.name in read]
+    """Returns the fields of a record that hold something for each step."""
+    return [field for field in _fields_read(spec) if holds_steps(field)]
 
 
 def once_fields(spec: DatasetSpec) -> list[Field]:
     """Returns the fields of a record that hold one thing, whatever its length."""
-    return [field for field in fields_of(spec) if not holds_steps(field)]
+    return [field for field in _fields_read(spec) if not holds_steps(field)]
 
 
 def read_events(block: RawBlock, spec: DatasetSpec) -> Events:
@@ -109,6 +108,11 @@ def as_lists(field: Field, column: pa.Array, ends: Int64s) -> pa.Array:
     if column.type == canonical_type(field.types[0]):  # several numbers of a flat series
         ends, column = column.offsets.to_numpy()[ends], column.values
     return pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), column)
+
+
+def _fields_read(spec: DatasetSpec) -> list[Field]:
+    read = {field.name for field in event_fields_of(spec)}
+    return [field for field in fields_of(spec) if field.name in read]
 
 
 def _read_order(column: pa.Array, spec: DatasetSpec, verdicts: Verdicts) -> pa.Array:

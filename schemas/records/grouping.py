@@ -76,16 +76,16 @@ def group_events(events: EventTable, spec: DatasetSpec) -> Grouped:
     """
     rows, record = _sorted_by_key(events)
     ties = _find_ties(events, rows, record, spec)
+    tied = ties.tied
     rejected: list[Rejected] = []
     dropped: Counter[str] = Counter()
     if spec.group.duplicates != DuplicateEvents.keep and ties.repeated.any():
+        left, repeated = ~ties.repeated, np.sort(rows[ties.repeated])
+        rows, record, tied = rows[left], record[left], tied[left]
         if spec.group.duplicates == DuplicateEvents.reject:
-            rejected = [_reject_event(events, int(row), spec) for row in np.sort(rows[ties.repeated])]
+            rejected = [_reject_event(events, int(row), spec) for row in repeated]
         else:
-            dropped[DUPLICATE_POLICY] = int(ties.repeated.sum())
-        rows, record, tied = rows[~ties.repeated], record[~ties.repeated], ties.tied[~ties.repeated]
-    else:
-        tied = ties.tied
+            dropped[DUPLICATE_POLICY] = len(repeated)
     starts = np.flatnonzero(np.diff(record, prepend=-1))
     raw = _records(events, rows, record, np.append(starts, len(rows)), spec)
     return Grouped(raw, rows[starts], rejected, dropped, len(rows), int(tied.sum()))
