@@ -18,7 +18,17 @@ from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from pipeline.stage import PARENT, SOURCE, START, StagedBlock, cut_column, first_of_record
+from pipeline.stage import (
+    PARENT,
+    SOURCE,
+    START,
+    StagedBlock,
+    blocks_of,
+    cut_column,
+    first_of_record,
+    step_name,
+    write_rejected,
+)
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
@@ -40,7 +50,7 @@ from schemas.messages import canonical_json
 from schemas.records.fields import LABEL
 from schemas.records.missing import fill_means
 from schemas.records.ragged import Ragged, count_in_rows, from_lists
-from schemas.records.rejected import Rejected, dump_rejected, excerpt
+from schemas.records.rejected import Rejected, excerpt
 from schemas.spec import series_sequences, steps_of
 from schemas.vocabulary import OOV_ID, Vocabulary
 
@@ -117,10 +127,10 @@ class _EncodeBlock(ThreadedDoFn):
         names = set(classes.tokens.to_pylist())
         rows = [int(np.flatnonzero((record == i) & ~known)[0]) for i in np.flatnonzero(unknown)]
         rejected = [_reject_label(batch, i, names) for i in rows]
-        path = self._job.rejected_path(staged.index, "encode", staged.part)
-        files.write(path, dump_rejected(rejected))
+        found = list(zip(blocks_of(staged, batch, rows), rejected, strict=True))
+        write_rejected(self._job, found, step_name("encode", staged, batch), staged.part)
         facts.rejected = Counter(item.reason for item in rejected)
-        facts.offenders = {UNKNOWN_LABEL: first_offenders([(staged.index, item) for item in rejected])}
+        facts.offenders = {UNKNOWN_LABEL: first_offenders(found)}
         return batch.filter(pa.array(~unknown[record]))
 
 

@@ -15,7 +15,7 @@ from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.records.blocks import BLOCK_BYTES
-from schemas.records.fields import fields_of
+from schemas.records.fields import raw_fields_of
 from schemas.records.formats import CSV, TEXT_FILES, TSV, is_known, reading_of
 from schemas.records.readers import starts_of
 from schemas.records.splits import decided_splits
@@ -27,6 +27,9 @@ _SAYS_SPLITS = {
     SplitBy.field: "split.names",
     SplitBy.time: "split.before or split.otherwise",
 }
+# Each holds its part of every block: with more of them what is read at a time is too small, with fewer of them what is
+# sorted at a time too large.
+MOST_PARTITIONS = 1_024
 MOST_ID_SHARES = 64  # each reads of every block
 _ID_SHARE_BYTES = 512 << 20  # of input; of very short records some 5 million, whose digests take 80 MB
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
@@ -62,10 +65,11 @@ def plan_job(
       DataError: The input is empty.
     """
     spec = resolve(spec)
-    fields_of(spec)
+    raw_fields_of(spec)
     check_output(output, replace)
     found = cut_files(match_inputs(inputs, spec.input), spec.input, block_bytes)
     named = {file.split for file in found}
+    size = sum(file.bytes for file in found)
     return Job(
         spec_bytes=spec.SerializeToString(deterministic=True),
         inputs=tuple(found),
@@ -79,9 +83,15 @@ def plan_job(
         threads=threads,
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
-        id_shares=min(MOST_ID_SHARES, 1 + sum(file.bytes for file in found) // _ID_SHARE_BYTES),
+        id_shares=min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES),
         tokenizers=find_tokenizers(spec),
+        partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
     )
+
+
+def partitions_of(size: int, block_bytes: int) -> int:
+    """Returns in how many partitions of their keys events are grouped: a function of the input's bytes alone."""
+    return min(MOST_PARTITIONS, max(1, -(-size // block_bytes)))
 
 
 def match_inputs(inputs: Sequence[str], given: Input | None = None) -> list[InputFile]:

@@ -33,7 +33,7 @@ def read_label(
       string (class) or float (number), (records,), or a Ragged dictionary of strings (per step).
     """
     if spec.label.type == NUMBER:
-        return _finite(column, "the label", verdicts)
+        return finite_numbers(column, "the label", verdicts)
     if spec.label.type != PER_STEP_CLASS:
         return column
     labels = checked_lists(LABEL, column, verdicts)
@@ -46,12 +46,13 @@ def read_context(columns: Mapping[str, pa.Array], spec: DatasetSpec, verdicts: V
     """Returns the context of each record by name: float (a number) or string (a category), (records,)."""
     numbers = set(number_features(spec))
     return {
-        name: _finite(columns[name], f"'{name}'", verdicts) if name in numbers else columns[name]
+        name: finite_numbers(columns[name], f"'{name}'", verdicts) if name in numbers else columns[name]
         for name in sorted(spec.context)
     }
 
 
-def _finite(column: pa.Array, what: str, verdicts: Verdicts) -> pa.Array:
+def finite_numbers(column: pa.Array, what: str, verdicts: Verdicts) -> pa.Array:
+    """Returns numbers, (records,), as 32-bit floats; rejects the records whose number is null or not finite."""
     numbers = float32(column)
     verdicts.reject(~np.isfinite(numbers), NOT_FINITE, f"{what} must be finite as a 32-bit float")
     return pa.array(numbers)

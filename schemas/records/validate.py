@@ -98,11 +98,18 @@ def validate(block: RawBlock, spec: DatasetSpec, subwords: Mapping[str, Subwords
         split_by=kept.split_by,
         parents=None,
         records=len(ids),
-        rejected=block.rejected + _rejected(block, verdicts),
+        rejected=block.rejected + rejections(block, verdicts),
         dropped=Counter(verdicts.policies[i] for i in verdicts.policy_of if i >= 0),
         line_count=block.line_count,
     )
     return _cut(examples, pieces, spec)
+
+
+def judge(
+    block: RawBlock, spec: DatasetSpec, verdicts: Verdicts, subwords: Mapping[str, Subwords] | None = None
+) -> None:
+    """Rejects the records of a block whose values are not what the spec says, whatever their lengths."""
+    _read(block, spec, verdicts, subwords or {})
 
 
 def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts, subwords: Mapping[str, Subwords]) -> _Content:
@@ -207,7 +214,8 @@ def _content(block: RawBlock, kept: _Content, mask: pa.Array) -> list[Ragged | p
     return content
 
 
-def _rejected(block: RawBlock, verdicts: Verdicts) -> list[Rejected]:
+def rejections(block: RawBlock, verdicts: Verdicts) -> list[Rejected]:
+    """Returns the records of a block that a rule rejects."""
     rejected = []
     for i in np.flatnonzero(verdicts.rule_of >= 0):
         reason, rule = verdicts.rules[verdicts.rule_of[i]]
