@@ -26,6 +26,7 @@ _MAGIC = b"Obj\x01"
 _SYNC_BYTES = 16
 _SEARCHED_BYTES = 1 << 16
 _MOST_VARINT_BYTES = 10
+_MOST_EMPTY_RECORDS = 1 << 16  # of a block; records of nulls take no bytes, but a billion of them is damage
 _REMEDY = "the file is cut off or damaged; write it again"
 
 
@@ -159,7 +160,7 @@ def _read_block(stream: BinaryIO, header: _Header, at: int, size: int) -> _Block
         if stream.read(_SYNC_BYTES) != header.sync:
             raise ValueError("the marker does not follow it")
         data = CODECS[header.codec](stored)
-        if not 0 <= count <= len(data):  # a record takes one byte or more
+        if not 0 <= count <= len(data) + _MOST_EMPTY_RECORDS:
             raise ValueError(f"it says that it has {count} records in {len(data)} bytes")
         return _Block(at, _read_records(data, count, header.schema), len(data))
     except Exception as error:  # fastavro and the codecs raise many kinds
@@ -168,14 +169,17 @@ def _read_block(stream: BinaryIO, header: _Header, at: int, size: int) -> _Block
 
 def _read_records(data: bytes, count: int, schema: Any) -> list[Any]:
     """Returns the records of a block, read as one list: its count, the records and a count of 0."""
-    if not count:
+    if not count and not data:
         return []
     content = io.BytesIO(_varint(count) + data + _varint(0))
-    records = fastavro.schemaless_reader(content, schema, None, handle_unicode_errors="surrogateescape")
-    rest = len(content.getvalue()) - content.tell()
-    if rest:
-        raise ValueError(f"its {count} records end {rest} bytes before it does")
-    return records if isinstance(records, list) else []
+    try:
+        records: Any = fastavro.schemaless_reader(content, schema, None, handle_unicode_errors="surrogateescape")
+    except EOFError:
+        records = []
+    # Bytes behind the last record would be read as more of the list.
+    if len(records) != count or content.read(1):
+        raise ValueError(f"its {len(data)} bytes are not those of {count} records")
+    return list(records)
 
 
 def _read_varint(stream: BinaryIO) -> int:

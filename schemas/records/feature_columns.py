@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.example_pb2 import Feature, FeatureList
 from schemas.records.explain import WRONG_TYPE
 from schemas.records.fields import Field
-from schemas.records.packed_values import bytes_values, float_values, int64_values
-from schemas.records.ragged import Int64s
+from schemas.records.packed_values import Steps, bytes_values, float_values, int64_values, step_values
+from schemas.records.ragged import Int64s, count_in_rows
 from schemas.records.typed_columns import Problem, ReadColumn, must_be, path_of, read_parts
 
 DUPLICATE_FIELD = "duplicate_field"
@@ -24,6 +25,7 @@ _VALUES: dict[str, Callable[[Sequence[Any]], tuple[pa.Array, Int64s]]] = {
     "float_list": float_values,
     "int64_list": int64_values,
 }
+Mask = npt.NDArray[np.bool_]
 Parts = list[tuple[Int64s, pa.Array]]
 
 
@@ -65,22 +67,12 @@ def feature_list_column(lists: Sequence[FeatureList | None], field: Field) -> Re
     if _depth(field) == 0:
         rule = f"{must_be(field)}; it is a feature list, with a feature for each step"
         return _read([], _problem(there, WRONG_TYPE, rule), len(lists), field)
-    parts: Parts = []
-    problems: list[Problem] = []
-    kinds: dict[str | None, list[tuple[int, Sequence[Feature]]]] = {}
-    for row in there.tolist():
-        steps = list(lists[row].feature)
-        found = {step.WhichOneof("kind") for step in steps} - {None}
-        if len(found) > 1:
-            rule = f"{must_be(field)}; its steps are of the kinds {', '.join(sorted(map(str, found)))}"
-            problems += _problem(np.array([row]), WRONG_TYPE, rule)
-        else:
-            kinds.setdefault(next(iter(found), None), []).append((row, steps))
-    for kind, records in kinds.items():
-        part, wrong = _steps_part(kind, records, field)
-        parts.append(part)
-        problems += wrong
-    return _read(parts, problems, len(lists), field)
+    every = [one for one in lists if one is not None]
+    steps = step_values(every)
+    if steps is None:
+        return _steps_by_kind(there, every, len(lists), field)
+    part, problems = _steps_part(there, steps, None, field)
+    return _read([part], problems, len(lists), field)
 
 
 def both_problem(rows: Int64s, field: Field) -> list[Problem]:
@@ -105,27 +97,46 @@ def find(features: Mapping[str, Any], field: Field) -> Any:
     return features.get(path_of(field))
 
 
+def _steps_by_kind(there: Int64s, lists: Sequence[FeatureList], count: int, field: Field) -> ReadColumn:
+    """Returns the column of feature lists, which are read one step at a time."""
+    problems: list[Problem] = []
+    kinds: dict[str, list[int]] = {}
+    for i, one in enumerate(lists):
+        # A step without values is of any kind.
+        found = {kind for step in one.feature if (kind := step.WhichOneof("kind")) and getattr(step, kind).value}
+        if len(found) > 1:
+            rule = f"{must_be(field)}; its steps are of the kinds {', '.join(sorted(found))}"
+            problems += _problem(there[[i]], WRONG_TYPE, rule)
+        else:
+            kinds.setdefault(next(iter(found), ""), []).append(i)
+    parts: Parts = []
+    for kind, chosen in kinds.items():
+        steps = [step for i in chosen for step in lists[i].feature]
+        lengths = np.array([len(lists[i].feature) for i in chosen])
+        missing = np.array([step.WhichOneof("kind") is None for step in steps], bool)
+        empty = pa.nulls(0), np.zeros(len(steps), np.int64)
+        values, sizes = _VALUES[kind]([getattr(step, kind) for step in steps]) if kind else empty
+        part, wrong = _steps_part(there[chosen], Steps(values, sizes, lengths), missing, field)
+        parts.append(part)
+        problems += wrong
+    return _read(parts, problems, count, field)
+
+
 def _steps_part(
-    kind: str | None, records: list[tuple[int, Sequence[Feature]]], field: Field
+    rows: Int64s, steps: Steps, missing: Mask | None, field: Field
 ) -> tuple[tuple[Int64s, pa.Array], list[Problem]]:
-    """Returns the rows and lists of records whose steps are of one kind, and what is wrong with others."""
-    rows = np.array([row for row, _ in records])
-    lengths = np.array([len(steps) for _, steps in records])
-    steps = [step for _, steps in records for step in steps]
-    if kind is None:
-        return (rows, _lists(pa.nulls(len(steps)), lengths)), []
-    missing = np.array([step.WhichOneof("kind") is None for step in steps], bool)
-    values, sizes = _VALUES[kind]([getattr(step, kind) for step in steps])
+    """Returns rows and their lists, and what is wrong with other rows; `missing`: steps that are null."""
+    values, sizes, lengths = steps
     if _depth(field) == 2:
         return (rows, _lists(_lists(values, sizes, missing), lengths)), []
-    starts = np.concatenate([[0], np.cumsum(lengths)])
-    several = np.concatenate([[0], np.cumsum(sizes > 1)])
-    bad = several[starts[1:]] > several[starts[:-1]]
+    bad = count_in_rows(sizes > 1, np.concatenate([[0], np.cumsum(lengths)])) > 0
+    if not bad.any() and (sizes == 1).all():
+        return (rows, _lists(values, lengths)), []
     kept = np.repeat(~bad, lengths)
-    first = np.cumsum(sizes) - sizes
-    index = pa.array(np.where(sizes == 1, first, 0)[kept], mask=(sizes != 1)[kept])
-    what = "; say `layout: frames` in the spec" if pa.types.is_floating(field.types[0].value_type) else ""
-    rule = f"{must_be(field)}, one for each step; a step holds several values{what}"
+    first = np.where(sizes == 1, np.cumsum(sizes) - sizes, 0)
+    index = pa.array(first[kept], mask=(sizes != 1)[kept])
+    remedy = "; say `layout: frames` in the spec" if pa.types.is_floating(field.types[0].value_type) else ""
+    rule = f"{must_be(field)}, one for each step; a step holds several values{remedy}"
     return (rows[~bad], _lists(values.take(index), lengths[~bad])), _problem(rows[bad], WRONG_TYPE, rule)
 
 
@@ -151,12 +162,12 @@ def _depth(field: Field) -> int:
     return depth
 
 
-def _of_rows(values: pa.Array, sizes: Int64s, chosen: Any) -> pa.Array:
+def _of_rows(values: pa.Array, sizes: Int64s, chosen: Mask) -> pa.Array:
     """Returns the values of the chosen lists, which hold one each."""
     return values if chosen.all() else values.take(pa.array((np.cumsum(sizes) - sizes)[chosen]))
 
 
-def _lists(values: pa.Array, sizes: Int64s, missing: Any = None) -> pa.ListArray:
+def _lists(values: pa.Array, sizes: Int64s, missing: Mask | None = None) -> pa.ListArray:
     offsets = pa.array(np.concatenate([[0], np.cumsum(sizes)]), pa.int32())
     return pa.ListArray.from_arrays(offsets, values, mask=None if missing is None else pa.array(missing))
 

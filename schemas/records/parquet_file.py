@@ -1,10 +1,14 @@
 """Parquet: the row groups of a range of bytes become blocks, a few rows at a time.
 
-A row group belongs to the range in which its first byte lies, so that every row is read once
-whatever the ranges are.
+A row group belongs to the range in which its share of the file begins: the size of the groups before
+it, of that of all groups, times the size of the file. That is about where its first byte lies, needs
+nothing but the footer, and puts every row group in exactly one range whatever the footer says. (Arrow
+knows the first byte, but ends the whole process where it is asked for that of a damaged column.)
 """
 
+import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -21,7 +25,7 @@ _BUFFER_BYTES = 1 << 18  # with none, Arrow reads the whole column of a row grou
 
 
 def read_parquet(stream: BinaryIO, start: int, end: int, fields: list[Field], block_bytes: int) -> Iterator[RawBlock]:
-    """Yields the records of the row groups that begin in a range of bytes.
+    """Yields the records of the row groups whose shares of the file begin in a range of bytes.
 
     Args:
       stream: The whole file; seekable.
@@ -36,14 +40,20 @@ def read_parquet(stream: BinaryIO, start: int, end: int, fields: list[Field], bl
     Raises:
       DataError: What is no Parquet file, or is damaged.
     """
-    try:
-        size = stream.seek(0, 2)
+    size = stream.seek(0, io.SEEK_END)
+    with _arrow_errors():
         file = pq.ParquetFile(stream, buffer_size=_BUFFER_BYTES, page_checksum_verification=True)
-        groups = _row_groups(file.metadata, size)
         columns = _columns_read(file.schema_arrow, fields)
-        for group, begin, first_row in groups:
-            if start <= begin < end:
-                yield from _read_group(file, group, first_row, columns, fields, block_bytes)
+        groups = list(_row_groups(file.metadata, size))
+    for group, begin, first_row in groups:
+        if start <= begin < end:
+            yield from _read_group(file, group, first_row, columns, fields, block_bytes)
+
+
+@contextmanager
+def _arrow_errors() -> Iterator[None]:
+    try:
+        yield
     except DataError:
         raise
     except Exception as error:  # Arrow raises many kinds for what it cannot make sense of
@@ -55,25 +65,18 @@ def _damaged(error: object) -> DataError:
     return DataError(f"no whole Parquet file: {words}; it is cut off or damaged; write it again")
 
 
-def _row_groups(metadata: pq.FileMetaData, size: int) -> list[tuple[int, int, int]]:
-    """Returns number, position of the first byte and first row of each row group that has rows."""
-    groups, first_row = [], 0
-    for i in range(metadata.num_row_groups):
-        group = metadata.row_group(i)
-        begin = min((_begin(group.column(j)) for j in range(group.num_columns)), default=0)
-        if not 0 <= begin < size or group.num_rows < 0:
-            raise _damaged(f"row group {i} begins at byte {begin} of {size} and has {group.num_rows} rows")
-        if group.num_rows:
-            groups.append((i, begin, first_row))
+def _row_groups(metadata: pq.FileMetaData, size: int) -> Iterator[tuple[int, int, int]]:
+    """Yields number, begin of its share of the file and first row of each row group."""
+    groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
+    weights = [max(group.total_byte_size, 1) for group in groups]
+    every = sum(weights)
+    before = first_row = 0
+    for i, (group, weight) in enumerate(zip(groups, weights, strict=True)):
+        if group.num_rows < 0:
+            raise _damaged(f"row group {i} has {group.num_rows} rows")
+        yield i, size * before // every, first_row
+        before += weight
         first_row += group.num_rows
-    return groups
-
-
-def _begin(column: pq.ColumnChunkMetaData) -> int:
-    pages: list[int] = [column.data_page_offset]
-    if column.has_dictionary_page and column.dictionary_page_offset:
-        pages.append(column.dictionary_page_offset)
-    return min(pages)
 
 
 def _columns_read(schema: pa.Schema, fields: list[Field]) -> list[str]:
@@ -112,10 +115,16 @@ def _read_group(
 
 def _tables(file: pq.ParquetFile, group: int, columns: list[str], step: int, block_bytes: int) -> Iterator[pa.Table]:
     batches: list[pa.RecordBatch] = []
-    for batch in file.iter_batches(step, [group], columns=columns, use_threads=False):
-        batches.append(batch)
-        if sum(one.nbytes for one in batches) >= block_bytes:
+    size = 0
+    rows = file.iter_batches(step, [group], columns=columns, use_threads=False)
+    while True:
+        with _arrow_errors():
+            batch = next(rows, None)
+        if batch is not None:
+            batches.append(batch)
+            size += batch.nbytes
+        if batches and (batch is None or size >= block_bytes):
             yield pa.Table.from_batches(batches)
-            batches = []
-    if batches:
-        yield pa.Table.from_batches(batches)
+            batches, size = [], 0
+        if batch is None:
+            return

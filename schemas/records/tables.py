@@ -106,7 +106,8 @@ def block_of_columns(
 
 def explain_missing(record: dict[str, Any], fields: list[Field]) -> tuple[str, str]:
     """Returns reason code and rule of the first field that must have a value and has none."""
-    found = (explain_field(record, field) for field in fields if field.required)
+    shown = json.loads(as_json(record))  # of JSON's types only
+    found = (explain_field(shown, field) for field in fields if field.required)
     missing = next((problem for problem in found if problem is not None and problem[0] == MISSING_FIELD), None)
     return missing or (MISSING_FIELD, "every field that is read must have a value")
 
