@@ -8,6 +8,7 @@ from setuptools import setup
 # so everything that needs it sits in the "trainer" extra.
 CORE = [
     "apache-beam>=2.77",
+    "fastavro>=1.9",
     "google-crc32c>=1.5",  # Beam installs no CRC library, and TFRecord framing needs one
     "numpy>=1.26",
     "protobuf>=6.31",

@@ -17,25 +17,25 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import files
-from pipeline.blocks import Block
 from pipeline.job import Job
+from pipeline.sample import sample_block
+from pipeline.subwords import load_tokenizers
 from schemas.binary import byte_sizes
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.errors import DataError, UsageError
 from schemas.manifest import stored_features
-from schemas.records.blocks import WholeLines, read_whole_lines
 from schemas.records.events import Events, read_events
 from schemas.records.examples import ExampleBlock
 from schemas.records.fields import ID, LABEL, raw_fields_of
 from schemas.records.grouping import EventTable, group_events
-from schemas.records.joined import join_lines
-from schemas.records.jsonl import parse_jsonl
+from schemas.records.joined import join_blocks
 from schemas.records.ragged import Ragged
 from schemas.records.validate import validate
 
 _SAMPLE_BLOCKS = 8  # spread evenly over the input
 _SAMPLE_BYTES = 1 << 16  # 64 KiB of each
 _STAGED_RECORD = 40  # bytes: where its id ends, position, line, file, split, order, label
+_ID_RECORD = 30  # of each id that must be its own: digest, place, file
 _STAGED_SEQUENCE = 12  # of each sequence of a record: where it ends, steps cut off
 _FRAME = 38  # of each record: frame, the message's own fields, its row of an index
 _FEATURE = 12  # of each feature of a record, beside its name and its values
@@ -54,23 +54,23 @@ class Need(NamedTuple):
 
 
 def estimate(job: Job) -> Need:
-    """Returns what a run needs; reads a sample of the input, 512 KiB or the longest lines in it.
+    """Returns what a run needs; reads a sample of the input, 512 KiB or the longest records in it.
 
     Raises:
       DataError: A file cannot be read.
     """
-    blocks = job.blocks()
-    lines = [lines for block in blocks[:: -(-len(blocks) // _SAMPLE_BLOCKS)] for lines in _begin_of(block)]
-    joined = join_lines(lines)
-    if not joined.data:
+    blocks, spec = job.blocks(), job.spec
+    chosen = blocks[:: -(-len(blocks) // _SAMPLE_BLOCKS)]
+    parts = [sample_block(block, spec.input, raw_fields_of(spec), _SAMPLE_BYTES) for block in chosen]
+    seen = sum(part.consumed for part in parts)
+    if not seen:
         return Need(0, 0)
-    spec = job.spec
-    raw = parse_jsonl(joined.data, raw_fields_of(spec), joined.base_offset)
-    times = sum(block.bytes for block in blocks) / len(joined.data)
+    times = sum(block.bytes for block in blocks) / seen
+    raw = join_blocks([part.raw for part in parts], [0] * len(parts), [0] * len(parts), 1).raw
     if job.partitions:
         likely = int(_bytes_of_events(read_events(raw, spec), spec, times, len(blocks), job.partitions))
     else:
-        likely = int(bytes_of(validate(raw, spec), spec, times, len(blocks)))
+        likely = int(bytes_of(validate(raw, spec, load_tokenizers(job)), spec, times, len(blocks)))
     return Need(likely, int(_MOST * likely))
 
 
@@ -98,6 +98,7 @@ def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: in
     records = len(examples) * (more or times) / times
     ids = int(byte_sizes(examples.ids).sum())
     staged = records * (_STAGED_RECORD + _STAGED_SEQUENCE * len(examples.sequences)) + ids
+    staged += 0 if spec.duplicate_ids == DuplicateIds.keep else records * _ID_RECORD
     names = sum(_FEATURE + len(feature.name) for feature in stored_features(spec))
     encoded = records * (_FRAME + names) + ids
     dictionaries = 0.0
@@ -176,19 +177,6 @@ def with_need(error: DataError, need: Need) -> DataError:
         "or name a folder on another disk as --output",
         error.details,
     )
-
-
-def _begin_of(block: Block) -> list[WholeLines]:
-    """Returns the lines of the first bytes of a block."""
-    lines: list[WholeLines] = []
-    room = _SAMPLE_BYTES
-    for piece in block.pieces:
-        with files.reading(piece.path) as stream:
-            lines.append(read_whole_lines(stream, piece.start, min(piece.end, piece.start + room)))
-        room -= lines[-1].range_bytes
-        if room <= 0:
-            break
-    return lines
 
 
 def _free(path: str) -> int | None:

@@ -59,23 +59,22 @@ class LeftOut:
 
 
 class LeaveOutDuplicates(beam.PTransform):  # type: ignore[misc]  # Beam has no types
-    """PCollections of `StagedBlock`, `Analysis` and ids → PCollections of `StagedBlock` and `Analysis`.
+    """PCollections of staged blocks and of ids → PCollections of `StagedBlock` (main) and `Analysis` (ANALYSES).
 
-    The ids are pairs of a share and the (block, part) that has written it.
+    Staged blocks are `StagedBlock`s with the `Analysis` of what was read of them among these, for another
+    collection costs each run some milliseconds. Ids are pairs of a share and the (block, part) that wrote it.
     """
 
     def __init__(self, job: Job) -> None:
         super().__init__()
         self._job = job
 
-    def expand(self, staged: tuple[beam.PCollection, ...]) -> tuple[beam.PCollection, beam.PCollection]:
+    def expand(self, staged: tuple[beam.PCollection, beam.PCollection]) -> Any:
         """Finds the duplicates once all parts are staged, then analyses the parts."""
-        blocks, analyses, ids = staged
+        blocks, ids = staged
         found = ids | "Gather ids" >> beam.GroupByKey() | "Find" >> beam.ParDo(_Find(self._job))
-        unique = blocks | "Leave out" >> beam.ParDo(_LeaveOut(self._job), AsList(found)).with_outputs(
-            ANALYSES, main="staged"
-        )
-        return unique.staged, (analyses, unique[ANALYSES]) | "All analyses" >> beam.Flatten()
+        leave_out = beam.ParDo(_LeaveOut(self._job), AsList(found))
+        return blocks | "Leave out" >> leave_out.with_outputs(ANALYSES, main="staged")
 
 
 class _Find(ThreadedDoFn):
@@ -154,7 +153,10 @@ class _LeaveOut(ThreadedDoFn):
         self._job = job
 
     @reporting
-    def work(self, staged: StagedBlock, left_out: list[LeftOut]) -> Iterator[Any]:
+    def work(self, staged: StagedBlock | Analysis, left_out: list[LeftOut]) -> Iterator[Any]:
+        if isinstance(staged, Analysis):
+            yield beam.pvalue.TaggedOutput(ANALYSES, staged)
+            return
         part = staged.index, staged.part
         analysis = Analysis()
         batch = read_batch(staged.path, 0)

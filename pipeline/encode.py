@@ -44,7 +44,7 @@ from schemas.example import (
     one_each,
     records_digest,
 )
-from schemas.manifest import PARENT_FEATURE, START_FEATURE, beside_features, length_feature
+from schemas.manifest import PARENT_FEATURE, START_FEATURE, beside_features, length_feature, sizes_feature
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.messages import canonical_json
 from schemas.records.fields import LABEL
@@ -186,7 +186,7 @@ class _EncodedColumns:
         for name in series_sequences(spec):
             sequences[name] = fill_means(sequences[name], spec.sequences[name], moments[name].mean)
         self.sequences = {name: _column(sequence, vocabularies.get(name)) for name, sequence in sequences.items()}
-        self.lengths = {name: sequence.lengths for name, sequence in sequences.items()}
+        self.lengths = {name: _lengths(batch, name, sequence) for name, sequence in sequences.items()}
         self.unknown = {name: _unknown_steps(column) for name, column in self.sequences.items()}
         self.bucket_length = bucket_lengths(self.lengths, spec)
         self.cut = {name: batch[cut_column(name)].to_numpy() for name in self.sequences}
@@ -271,6 +271,12 @@ def _plain_column(sequence: Ragged) -> Column:
     if pa.types.is_integer(sequence.values.type):
         return Int64Column(values, sequence.offsets)
     return FloatColumn(values.astype(np.float32, copy=False), sequence.offsets)
+
+
+def _lengths(batch: pa.RecordBatch, name: str, sequence: Ragged) -> Int64s:
+    """Returns the steps of each record; where steps hold several values, their sizes say how many steps there are."""
+    sizes = beside_column(sizes_feature(name))
+    return from_lists(batch[sizes]).lengths if sizes in batch.schema.names else sequence.lengths
 
 
 def _context_column(column: pa.Array, vocabulary: Vocabulary | None) -> Column:

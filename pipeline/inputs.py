@@ -8,13 +8,16 @@ from typing import Any
 
 from pipeline import files
 from pipeline.blocks import InputFile
+from pipeline.failure import told_of
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
+from pipeline.subwords import find_tokenizers
 from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.records.blocks import BLOCK_BYTES
 from schemas.records.fields import raw_fields_of
-from schemas.records.formats import TEXT_FILES, is_known, reading_of
+from schemas.records.formats import CSV, TEXT_FILES, TSV, is_known, reading_of
+from schemas.records.readers import starts_of
 from schemas.records.splits import decided_splits
 from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name, resolve
 
@@ -64,7 +67,7 @@ def plan_job(
     spec = resolve(spec)
     raw_fields_of(spec)
     check_output(output, replace)
-    found = match_inputs(inputs, spec.input)
+    found = cut_files(match_inputs(inputs, spec.input), spec.input, block_bytes)
     named = {file.split for file in found}
     size = sum(file.bytes for file in found)
     return Job(
@@ -81,6 +84,7 @@ def plan_job(
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
         id_shares=min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES),
+        tokenizers=find_tokenizers(spec),
         partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
     )
 
@@ -115,6 +119,22 @@ def match_inputs(inputs: Sequence[str], given: Input | None = None) -> list[Inpu
     if not any(file.bytes or file.reading.format == TEXT_FILES for file in distinct):
         raise DataError(f"{distinct[0].path}: is empty (0 bytes), as is all input; check what should write it")
     return distinct
+
+
+def cut_files(found: Sequence[InputFile], given: Input, block_bytes: int) -> list[InputFile]:
+    """Returns the files with the positions at which each can be read apart; reads CSV files, for these.
+
+    Raises:
+      DataError: A file cannot be read, or cannot be cut into records.
+    """
+    return [file._replace(starts=_starts(file, given, block_bytes)) for file in found]
+
+
+def _starts(file: InputFile, given: Input, block_bytes: int) -> tuple[int, ...]:
+    if file.reading.format not in {CSV, TSV} or file.bytes <= block_bytes:
+        return ()
+    with files.reading(file.path) as stream, told_of(file.path):
+        return starts_of(stream, file.bytes, file.reading, given, block_bytes)
 
 
 def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pipeline import files
 from pipeline.blocks import Block, InputFile, plan_blocks
@@ -11,6 +12,20 @@ from schemas.records.splits import split_names
 SPEC_NAME = "spec.yaml"  # as the person wrote it
 RUN_NAME = "run.json"  # what differs from run to run, and so is not in the manifest
 SHARD_BYTES = 128 << 20  # 128 MiB: the upper end of what tf.data reads well
+
+
+class TokenizerFile(NamedTuple):
+    """The tokenizer of a sequence.
+
+    Attributes:
+      name: Of the sequence.
+      path: As the spec says.
+      sha256: Of its content.
+    """
+
+    name: str
+    path: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -31,6 +46,7 @@ class Job:
       spec_text: The spec as the person wrote it; empty where there is no such text.
       named_splits: Splits that inputs name.
       id_shares: Shares into which record ids are divided to look for those that occur again.
+      tokenizers: Files that cut texts into subwords.
       partitions: Of the keys of events, where the spec groups them; else 0.
     """
 
@@ -47,6 +63,7 @@ class Job:
     spec_text: str = ""
     named_splits: frozenset[str] = frozenset()
     id_shares: int = 1
+    tokenizers: tuple[TokenizerFile, ...] = ()
     partitions: int = 0
 
     @property

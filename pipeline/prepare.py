@@ -72,15 +72,13 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
         blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(_numbered_blocks, job)
         stage = "Group events" >> GroupEvents(job) if job.partitions else "Stage blocks" >> StageBlocks(step)
         staged = blocks | "Spread blocks" >> Spread() | stage
-        parts, analyses = staged[STAGED], staged[ANALYSES]
         if job.spec.duplicate_ids != DuplicateIds.keep:
-            unique = (parts, analyses, staged[IDS]) | "Leave out duplicates" >> LeaveOutDuplicates(step)
-            parts, analyses = unique
-        merged = analyses | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()).without_defaults()
+            staged = (staged[STAGED], staged[IDS]) | "Leave out duplicates" >> LeaveOutDuplicates(step)
+        merged = staged[ANALYSES] | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()).without_defaults()
         analysis = AsSingleton(merged)
         counted = AsList(merged | "Count tokens" >> CountTokens(step))
         plan = AsSingleton(merged | "Plan data set" >> PlanDataset(job, counted))
-        encoded = parts | "Encode blocks" >> EncodeBlocks(step, plan)
+        encoded = staged[STAGED] | "Encode blocks" >> EncodeBlocks(step, plan)
         facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts()).without_defaults()
         shards = facts | "Write shards" >> WriteShards(step, AsList(encoded.segments))
         return facts | "Publish data set" >> PublishDataset(job, AsList(shards), analysis, plan)

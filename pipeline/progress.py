@@ -58,7 +58,8 @@ class ShowProgress:
             seen = int(_EVENTS_SHARE * events + (1 - _EVENTS_SHARE) * seen)
         step = "reading" if seen < self._total else "encoding and writing"
         share = _STAGE_SHARE * seen + (1 - _STAGE_SHARE) * done
-        return share / self._total, step
+        # A line that goes on in the next block counts for both.
+        return min(1.0, share / self._total), step
 
     def _parts_in(self, folder: str, suffix: str) -> dict[_Part, int]:
         """Returns the last number in the name of each file, by block and part."""

@@ -17,6 +17,7 @@ from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
 from pipeline.split_facts import WrittenFacts
+from pipeline.subwords import publish_tokenizers
 from pipeline.vocabularies import PlanFiles
 from schemas.dataset_pb2 import DuplicateIds
 from schemas.errors import DataError
@@ -28,7 +29,13 @@ from schemas.spec import dump_spec
 
 # What this package writes under names that hold a digest; only such files, and the plain copies of
 # vocabularies, are ever swept.
-_SWEPT = ("*/bucket-*-shard-*.tfrecord", "*/bucket-*-shard-*.index", "vocabulary/*-*.txt", "rejected/rejected-*.jsonl")
+_SWEPT = (
+    "*/bucket-*-shard-*.tfrecord",
+    "*/bucket-*-shard-*.index",
+    "vocabulary/*-*.txt",
+    "vocabulary/*-*.json",
+    "rejected/rejected-*.jsonl",
+)
 _HAS_DIGEST = re.compile(rf"-[0-9a-f]{{{DIGEST_DIGITS}}}\.[a-z]+$")
 
 
@@ -132,6 +139,8 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
                 tied=events.tied,
             )
         )
+    for name, tokenizer in publish_tokenizers(job).items():
+        manifest.tokenizers[name].CopyFrom(tokenizer)
     if LABEL in plan.tokens:
         manifest.classes.CopyFrom(plan.tokens[LABEL])
     return manifest

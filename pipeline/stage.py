@@ -7,7 +7,7 @@ the steps are only references to such files, which keeps memory flat whatever th
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,15 +24,17 @@ from pipeline.failure import reporting
 from pipeline.id_files import write_ids
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
+from pipeline.subwords import load_tokenizers
 from pipeline.threads import ThreadedDoFn
 from pipeline.token_files import write_token_counts
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import LABEL
+from schemas.records.fields import LABEL, fields_of
 from schemas.records.ragged import Ragged
 from schemas.records.rejected import Rejected, dump_rejected
 from schemas.records.splits import place_examples
+from schemas.records.subwords import Subwords
 from schemas.records.validate import validate
 from schemas.records.verdicts import Mask
 from schemas.spec import TRAIN
@@ -86,8 +88,8 @@ class Located:
 class StageBlocks(beam.PTransform):  # type: ignore[misc]
     """PCollection of `Block` → PCollections of `StagedBlock` (main) and `Analysis` (ANALYSES).
 
-    Where ids must differ, the analysis knows what was read alone, and there are ids (IDS): pairs of a share
-    and the (block, part) that wrote it; `pipeline.duplicates` has the rest.
+    Where ids must differ, the analysis knows only what was read and is in the main collection, too; and there
+    are ids (IDS), pairs of a share and the (block, part) that wrote it. `pipeline.duplicates` does the rest.
     """
 
     def __init__(self, job: Job) -> None:
@@ -96,7 +98,12 @@ class StageBlocks(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, blocks: beam.PCollection) -> Any:
         """Stages every block."""
-        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(ANALYSES, IDS, main=STAGED)
+        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(other_output(self._job), main=STAGED)
+
+
+def other_output(job: Job) -> str:
+    """Returns the tag of what a step that stages has beside its main output, see `StageBlocks`."""
+    return ANALYSES if job.spec.duplicate_ids == DuplicateIds.keep else IDS
 
 
 class _StageBlock(ThreadedDoFn):
@@ -107,11 +114,17 @@ class _StageBlock(ThreadedDoFn):
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
         analysis = Analysis()
-        for part in read_parts(block, self._job.spec):
+        fields = fields_of(self._job.spec)
+        for part in read_parts(block, self._job.spec.input, fields, self._job.block_bytes):
             located = locate_part(self._job, block, part)
             analysis.merge(Analysis(blocks={block.index: part.summary}))
             yield from stage(self._job, (block.index, part.number), part.consumed, located, analysis)
-        yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
+        yield told(self._job, analysis)
+
+
+def told(job: Job, analysis: Analysis) -> Any:
+    """Returns an analysis as an output of a step that stages, see `StageBlocks`."""
+    return beam.pvalue.TaggedOutput(ANALYSES, analysis) if job.spec.duplicate_ids == DuplicateIds.keep else analysis
 
 
 def stage(job: Job, number: tuple[int, int], consumed: int, located: Located, analysis: Analysis) -> Iterator[Any]:
@@ -156,7 +169,7 @@ def stage(job: Job, number: tuple[int, int], consumed: int, located: Located, an
 
 def locate_part(job: Job, block: Block, part: Part) -> Located:
     """Returns the examples of a part of a block, with their places."""
-    examples, source = validate_part(part, job.spec)
+    examples, source = validate_part(part, job.spec, load_tokenizers(job))
     paths = [piece.path for piece in block.pieces]
     rejected = [(block.index, item) for item in part.places.place(examples.rejected, paths)]
     return Located(examples, source, paths, [piece.split for piece in block.pieces], rejected)
@@ -187,12 +200,12 @@ def first_of_record(batch: pa.RecordBatch) -> Mask:
     return first
 
 
-def validate_part(part: Part, spec: DatasetSpec) -> tuple[ExampleBlock, Int64s]:
+def validate_part(part: Part, spec: DatasetSpec, subwords: Mapping[str, Subwords]) -> tuple[ExampleBlock, Int64s]:
     """Returns the examples of a part with their positions and lines in the files, and the piece of each.
 
     What was rejected keeps the lines of the raw block.
     """
-    examples = validate(part.raw, spec)
+    examples = validate(part.raw, spec, subwords)
     source = part.places.piece_of(examples.lines)
     offsets, lines = part.places.positions(examples.offsets, examples.lines)
     return replace(examples, offsets=offsets, lines=lines), source

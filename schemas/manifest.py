@@ -195,11 +195,21 @@ def vocabulary_path(name: str, sha256: str) -> str:
     return f"vocabulary/{name}-{sha256[:DIGEST_DIGITS]}.txt"
 
 
+def tokenizer_path(name: str, sha256: str) -> str:
+    """Returns the path of a tokenizer file relative to the data set's folder."""
+    return f"vocabulary/{name}-{sha256[:DIGEST_DIGITS]}.json"
+
+
 def named_files(manifest: Manifest) -> dict[str, str]:
     """Returns every file that a manifest names, with its SHA-256."""
     files = {shard.path: shard.sha256 for shard in manifest.shards}
     files |= {shard.index_path: shard.index_sha256 for shard in manifest.shards}
-    vocabularies: Iterable[Any] = [*manifest.vocabularies.values(), manifest.classes, *manifest.rejected_files]
+    vocabularies: Iterable[Any] = [
+        *manifest.vocabularies.values(),
+        manifest.classes,
+        *manifest.rejected_files,
+        *manifest.tokenizers.values(),
+    ]
     return files | {entry.path: entry.sha256 for entry in vocabularies if entry.path}
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from schemas import dataset_pb2 as schemas_dot_dataset__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16schemas/manifest.proto\x12\nlengthwise\x1a\x15schemas/dataset.proto\"\xa1\x06\n\x08Manifest\x12\x16\n\x0e\x66ormat_version\x18\x01 \x01(\x05\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x18\n\x10\x64\x61ta_fingerprint\x18\x03 \x01(\t\x12%\n\x04spec\x18\x04 \x01(\x0b\x32\x17.lengthwise.DatasetSpec\x12%\n\x06inputs\x18\x05 \x03(\x0b\x32\x15.lengthwise.InputFile\x12\"\n\x06\x63ounts\x18\x06 \x01(\x0b\x32\x12.lengthwise.Counts\x12+\n\x08\x66\x65\x61tures\x18\x07 \x03(\x0b\x32\x19.lengthwise.StoredFeature\x12<\n\x0cvocabularies\x18\x08 \x03(\x0b\x32&.lengthwise.Manifest.VocabulariesEntry\x12\'\n\x07\x63lasses\x18\t \x01(\x0b\x32\x16.lengthwise.Vocabulary\x12\x38\n\nstatistics\x18\n \x03(\x0b\x32$.lengthwise.Manifest.StatisticsEntry\x12\x32\n\x07moments\x18\x0b \x03(\x0b\x32!.lengthwise.Manifest.MomentsEntry\x12#\n\x07\x62uckets\x18\x0c \x03(\x0b\x32\x12.lengthwise.Bucket\x12!\n\x06shards\x18\r \x03(\x0b\x32\x11.lengthwise.Shard\x12\x30\n\x0erejected_files\x18\x0e \x03(\x0b\x32\x18.lengthwise.RejectedFile\x1aK\n\x11VocabulariesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.lengthwise.Vocabulary:\x02\x38\x01\x1aN\n\x0fStatisticsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.lengthwise.SplitStatistics:\x02\x38\x01\x1a\x43\n\x0cMomentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.lengthwise.Moments:\x02\x38\x01\"h\n\tInputFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\r\n\x05split\x18\x03 \x01(\t\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x05 \x01(\t\x12\x0f\n\x07records\x18\x06 \x01(\x03\"\xa6\x02\n\x06\x43ounts\x12\x0c\n\x04read\x18\x01 \x01(\x03\x12\x0c\n\x04kept\x18\x02 \x01(\x03\x12\x32\n\x08rejected\x18\x03 \x03(\x0b\x32 .lengthwise.Counts.RejectedEntry\x12\x30\n\x07\x64ropped\x18\x04 \x03(\x0b\x32\x1f.lengthwise.Counts.DroppedEntry\x12\x10\n\x08\x65xamples\x18\x05 \x01(\x03\x12\'\n\x06\x65vents\x18\x06 \x01(\x0b\x32\x17.lengthwise.EventCounts\x1a/\n\rRejectedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0c\x44roppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x88\x02\n\x0b\x45ventCounts\x12\x0c\n\x04read\x18\x01 \x01(\x03\x12\x0c\n\x04kept\x18\x02 \x01(\x03\x12\x37\n\x08rejected\x18\x03 \x03(\x0b\x32%.lengthwise.EventCounts.RejectedEntry\x12\x35\n\x07\x64ropped\x18\x04 \x03(\x0b\x32$.lengthwise.EventCounts.DroppedEntry\x12\x0c\n\x04tied\x18\x05 \x01(\x03\x1a/\n\rRejectedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0c\x44roppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"L\n\rStoredFeature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\x10\n\x08variable\x18\x03 \x01(\x08\x12\x0c\n\x04\x64ims\x18\x04 \x01(\x05\"\x80\x01\n\nVocabulary\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x13\n\x0boov_buckets\x18\x04 \x01(\x05\x12\x0e\n\x06tokens\x18\x05 \x01(\x03\x12\x10\n\x08\x64istinct\x18\x06 \x01(\x03\x12\x0f\n\x07\x63overed\x18\x07 \x01(\x03\"\xa1\x02\n\x0fSplitStatistics\x12\x0f\n\x07records\x18\x01 \x01(\x03\x12\x39\n\x07lengths\x18\x02 \x03(\x0b\x32(.lengthwise.SplitStatistics.LengthsEntry\x12\x33\n\rbucket_length\x18\x03 \x01(\x0b\x32\x1c.lengthwise.LengthStatistics\x12\x0f\n\x07\x63lasses\x18\x04 \x03(\x03\x12\x16\n\x0erecords_digest\x18\x05 \x01(\t\x12\x16\n\x0eunknown_labels\x18\x06 \x01(\x03\x1aL\n\x0cLengthsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.lengthwise.LengthStatistics:\x02\x38\x01\"\x89\x01\n\x10LengthStatistics\x12\x0f\n\x07lengths\x18\x01 \x03(\x03\x12\x0e\n\x06\x63ounts\x18\x02 \x03(\x03\x12\r\n\x05steps\x18\x03 \x01(\x03\x12\x19\n\x11truncated_records\x18\x04 \x01(\x03\x12\x17\n\x0ftruncated_steps\x18\x05 \x01(\x03\x12\x11\n\toov_steps\x18\x06 \x01(\x03\"b\n\x07Moments\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x0c\n\x04mean\x18\x02 \x03(\x01\x12\x10\n\x08variance\x18\x03 \x03(\x01\x12\x0b\n\x03min\x18\x04 \x03(\x01\x12\x0b\n\x03max\x18\x05 \x03(\x01\x12\x0e\n\x06\x63ounts\x18\x06 \x03(\x03\"D\n\x06\x42ucket\x12\x12\n\nmin_length\x18\x01 \x01(\x03\x12\x17\n\nmax_length\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_max_length\"\xd4\x01\n\x05Shard\x12\r\n\x05split\x18\x01 \x01(\t\x12\x0e\n\x06\x62ucket\x18\x02 \x01(\x05\x12\r\n\x05index\x18\x03 \x01(\x05\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\r\n\x05\x62ytes\x18\x06 \x01(\x03\x12\x0f\n\x07records\x18\x07 \x01(\x03\x12\r\n\x05steps\x18\x08 \x01(\x03\x12\x12\n\nmin_length\x18\t \x01(\x03\x12\x12\n\nmax_length\x18\n \x01(\x03\x12\x12\n\nindex_path\x18\x0b \x01(\t\x12\x14\n\x0cindex_sha256\x18\x0c \x01(\t\"=\n\x0cRejectedFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0f\n\x07records\x18\x03 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x16schemas/manifest.proto\x12\nlengthwise\x1a\x15schemas/dataset.proto\"\xa9\x07\n\x08Manifest\x12\x16\n\x0e\x66ormat_version\x18\x01 \x01(\x05\x12\x13\n\x0b\x66ingerprint\x18\x02 \x01(\t\x12\x18\n\x10\x64\x61ta_fingerprint\x18\x03 \x01(\t\x12%\n\x04spec\x18\x04 \x01(\x0b\x32\x17.lengthwise.DatasetSpec\x12%\n\x06inputs\x18\x05 \x03(\x0b\x32\x15.lengthwise.InputFile\x12\"\n\x06\x63ounts\x18\x06 \x01(\x0b\x32\x12.lengthwise.Counts\x12+\n\x08\x66\x65\x61tures\x18\x07 \x03(\x0b\x32\x19.lengthwise.StoredFeature\x12<\n\x0cvocabularies\x18\x08 \x03(\x0b\x32&.lengthwise.Manifest.VocabulariesEntry\x12\'\n\x07\x63lasses\x18\t \x01(\x0b\x32\x16.lengthwise.Vocabulary\x12\x38\n\nstatistics\x18\n \x03(\x0b\x32$.lengthwise.Manifest.StatisticsEntry\x12\x32\n\x07moments\x18\x0b \x03(\x0b\x32!.lengthwise.Manifest.MomentsEntry\x12#\n\x07\x62uckets\x18\x0c \x03(\x0b\x32\x12.lengthwise.Bucket\x12!\n\x06shards\x18\r \x03(\x0b\x32\x11.lengthwise.Shard\x12\x30\n\x0erejected_files\x18\x0e \x03(\x0b\x32\x18.lengthwise.RejectedFile\x12\x38\n\ntokenizers\x18\x0f \x03(\x0b\x32$.lengthwise.Manifest.TokenizersEntry\x1aK\n\x11VocabulariesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12%\n\x05value\x18\x02 \x01(\x0b\x32\x16.lengthwise.Vocabulary:\x02\x38\x01\x1aN\n\x0fStatisticsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.lengthwise.SplitStatistics:\x02\x38\x01\x1a\x43\n\x0cMomentsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\"\n\x05value\x18\x02 \x01(\x0b\x32\x13.lengthwise.Moments:\x02\x38\x01\x1aL\n\x0fTokenizersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12(\n\x05value\x18\x02 \x01(\x0b\x32\x19.lengthwise.TokenizerFile:\x02\x38\x01\"-\n\rTokenizerFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"h\n\tInputFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\r\n\x05split\x18\x03 \x01(\t\x12\r\n\x05\x62ytes\x18\x04 \x01(\x03\x12\x0e\n\x06\x64igest\x18\x05 \x01(\t\x12\x0f\n\x07records\x18\x06 \x01(\x03\"\xa6\x02\n\x06\x43ounts\x12\x0c\n\x04read\x18\x01 \x01(\x03\x12\x0c\n\x04kept\x18\x02 \x01(\x03\x12\x32\n\x08rejected\x18\x03 \x03(\x0b\x32 .lengthwise.Counts.RejectedEntry\x12\x30\n\x07\x64ropped\x18\x04 \x03(\x0b\x32\x1f.lengthwise.Counts.DroppedEntry\x12\x10\n\x08\x65xamples\x18\x05 \x01(\x03\x12\'\n\x06\x65vents\x18\x06 \x01(\x0b\x32\x17.lengthwise.EventCounts\x1a/\n\rRejectedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0c\x44roppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x88\x02\n\x0b\x45ventCounts\x12\x0c\n\x04read\x18\x01 \x01(\x03\x12\x0c\n\x04kept\x18\x02 \x01(\x03\x12\x37\n\x08rejected\x18\x03 \x03(\x0b\x32%.lengthwise.EventCounts.RejectedEntry\x12\x35\n\x07\x64ropped\x18\x04 \x03(\x0b\x32$.lengthwise.EventCounts.DroppedEntry\x12\x0c\n\x04tied\x18\x05 \x01(\x03\x1a/\n\rRejectedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\x1a.\n\x0c\x44roppedEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"L\n\rStoredFeature\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x64type\x18\x02 \x01(\t\x12\x10\n\x08variable\x18\x03 \x01(\x08\x12\x0c\n\x04\x64ims\x18\x04 \x01(\x05\"\x80\x01\n\nVocabulary\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0c\n\x04size\x18\x03 \x01(\x03\x12\x13\n\x0boov_buckets\x18\x04 \x01(\x05\x12\x0e\n\x06tokens\x18\x05 \x01(\x03\x12\x10\n\x08\x64istinct\x18\x06 \x01(\x03\x12\x0f\n\x07\x63overed\x18\x07 \x01(\x03\"\xa1\x02\n\x0fSplitStatistics\x12\x0f\n\x07records\x18\x01 \x01(\x03\x12\x39\n\x07lengths\x18\x02 \x03(\x0b\x32(.lengthwise.SplitStatistics.LengthsEntry\x12\x33\n\rbucket_length\x18\x03 \x01(\x0b\x32\x1c.lengthwise.LengthStatistics\x12\x0f\n\x07\x63lasses\x18\x04 \x03(\x03\x12\x16\n\x0erecords_digest\x18\x05 \x01(\t\x12\x16\n\x0eunknown_labels\x18\x06 \x01(\x03\x1aL\n\x0cLengthsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.lengthwise.LengthStatistics:\x02\x38\x01\"\x89\x01\n\x10LengthStatistics\x12\x0f\n\x07lengths\x18\x01 \x03(\x03\x12\x0e\n\x06\x63ounts\x18\x02 \x03(\x03\x12\r\n\x05steps\x18\x03 \x01(\x03\x12\x19\n\x11truncated_records\x18\x04 \x01(\x03\x12\x17\n\x0ftruncated_steps\x18\x05 \x01(\x03\x12\x11\n\toov_steps\x18\x06 \x01(\x03\"b\n\x07Moments\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x0c\n\x04mean\x18\x02 \x03(\x01\x12\x10\n\x08variance\x18\x03 \x03(\x01\x12\x0b\n\x03min\x18\x04 \x03(\x01\x12\x0b\n\x03max\x18\x05 \x03(\x01\x12\x0e\n\x06\x63ounts\x18\x06 \x03(\x03\"D\n\x06\x42ucket\x12\x12\n\nmin_length\x18\x01 \x01(\x03\x12\x17\n\nmax_length\x18\x02 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_max_length\"\xd4\x01\n\x05Shard\x12\r\n\x05split\x18\x01 \x01(\t\x12\x0e\n\x06\x62ucket\x18\x02 \x01(\x05\x12\r\n\x05index\x18\x03 \x01(\x05\x12\x0c\n\x04path\x18\x04 \x01(\t\x12\x0e\n\x06sha256\x18\x05 \x01(\t\x12\r\n\x05\x62ytes\x18\x06 \x01(\x03\x12\x0f\n\x07records\x18\x07 \x01(\x03\x12\r\n\x05steps\x18\x08 \x01(\x03\x12\x12\n\nmin_length\x18\t \x01(\x03\x12\x12\n\nmax_length\x18\n \x01(\x03\x12\x12\n\nindex_path\x18\x0b \x01(\t\x12\x14\n\x0cindex_sha256\x18\x0c \x01(\t\"=\n\x0cRejectedFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x0f\n\x07records\x18\x03 \x01(\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,6 +38,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MANIFEST_STATISTICSENTRY']._serialized_options = b'8\001'
   _globals['_MANIFEST_MOMENTSENTRY']._loaded_options = None
   _globals['_MANIFEST_MOMENTSENTRY']._serialized_options = b'8\001'
+  _globals['_MANIFEST_TOKENIZERSENTRY']._loaded_options = None
+  _globals['_MANIFEST_TOKENIZERSENTRY']._serialized_options = b'8\001'
   _globals['_COUNTS_REJECTEDENTRY']._loaded_options = None
   _globals['_COUNTS_REJECTEDENTRY']._serialized_options = b'8\001'
   _globals['_COUNTS_DROPPEDENTRY']._loaded_options = None
@@ -49,43 +51,47 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPLITSTATISTICS_LENGTHSENTRY']._loaded_options = None
   _globals['_SPLITSTATISTICS_LENGTHSENTRY']._serialized_options = b'8\001'
   _globals['_MANIFEST']._serialized_start=62
-  _globals['_MANIFEST']._serialized_end=863
-  _globals['_MANIFEST_VOCABULARIESENTRY']._serialized_start=639
-  _globals['_MANIFEST_VOCABULARIESENTRY']._serialized_end=714
-  _globals['_MANIFEST_STATISTICSENTRY']._serialized_start=716
-  _globals['_MANIFEST_STATISTICSENTRY']._serialized_end=794
-  _globals['_MANIFEST_MOMENTSENTRY']._serialized_start=796
-  _globals['_MANIFEST_MOMENTSENTRY']._serialized_end=863
-  _globals['_INPUTFILE']._serialized_start=865
-  _globals['_INPUTFILE']._serialized_end=969
-  _globals['_COUNTS']._serialized_start=972
-  _globals['_COUNTS']._serialized_end=1266
-  _globals['_COUNTS_REJECTEDENTRY']._serialized_start=1171
-  _globals['_COUNTS_REJECTEDENTRY']._serialized_end=1218
-  _globals['_COUNTS_DROPPEDENTRY']._serialized_start=1220
-  _globals['_COUNTS_DROPPEDENTRY']._serialized_end=1266
-  _globals['_EVENTCOUNTS']._serialized_start=1269
-  _globals['_EVENTCOUNTS']._serialized_end=1533
-  _globals['_EVENTCOUNTS_REJECTEDENTRY']._serialized_start=1171
-  _globals['_EVENTCOUNTS_REJECTEDENTRY']._serialized_end=1218
-  _globals['_EVENTCOUNTS_DROPPEDENTRY']._serialized_start=1220
-  _globals['_EVENTCOUNTS_DROPPEDENTRY']._serialized_end=1266
-  _globals['_STOREDFEATURE']._serialized_start=1535
-  _globals['_STOREDFEATURE']._serialized_end=1611
-  _globals['_VOCABULARY']._serialized_start=1614
-  _globals['_VOCABULARY']._serialized_end=1742
-  _globals['_SPLITSTATISTICS']._serialized_start=1745
-  _globals['_SPLITSTATISTICS']._serialized_end=2034
-  _globals['_SPLITSTATISTICS_LENGTHSENTRY']._serialized_start=1958
-  _globals['_SPLITSTATISTICS_LENGTHSENTRY']._serialized_end=2034
-  _globals['_LENGTHSTATISTICS']._serialized_start=2037
-  _globals['_LENGTHSTATISTICS']._serialized_end=2174
-  _globals['_MOMENTS']._serialized_start=2176
-  _globals['_MOMENTS']._serialized_end=2274
-  _globals['_BUCKET']._serialized_start=2276
-  _globals['_BUCKET']._serialized_end=2344
-  _globals['_SHARD']._serialized_start=2347
-  _globals['_SHARD']._serialized_end=2559
-  _globals['_REJECTEDFILE']._serialized_start=2561
-  _globals['_REJECTEDFILE']._serialized_end=2622
+  _globals['_MANIFEST']._serialized_end=999
+  _globals['_MANIFEST_VOCABULARIESENTRY']._serialized_start=697
+  _globals['_MANIFEST_VOCABULARIESENTRY']._serialized_end=772
+  _globals['_MANIFEST_STATISTICSENTRY']._serialized_start=774
+  _globals['_MANIFEST_STATISTICSENTRY']._serialized_end=852
+  _globals['_MANIFEST_MOMENTSENTRY']._serialized_start=854
+  _globals['_MANIFEST_MOMENTSENTRY']._serialized_end=921
+  _globals['_MANIFEST_TOKENIZERSENTRY']._serialized_start=923
+  _globals['_MANIFEST_TOKENIZERSENTRY']._serialized_end=999
+  _globals['_TOKENIZERFILE']._serialized_start=1001
+  _globals['_TOKENIZERFILE']._serialized_end=1046
+  _globals['_INPUTFILE']._serialized_start=1048
+  _globals['_INPUTFILE']._serialized_end=1152
+  _globals['_COUNTS']._serialized_start=1155
+  _globals['_COUNTS']._serialized_end=1449
+  _globals['_COUNTS_REJECTEDENTRY']._serialized_start=1354
+  _globals['_COUNTS_REJECTEDENTRY']._serialized_end=1401
+  _globals['_COUNTS_DROPPEDENTRY']._serialized_start=1403
+  _globals['_COUNTS_DROPPEDENTRY']._serialized_end=1449
+  _globals['_EVENTCOUNTS']._serialized_start=1452
+  _globals['_EVENTCOUNTS']._serialized_end=1716
+  _globals['_EVENTCOUNTS_REJECTEDENTRY']._serialized_start=1354
+  _globals['_EVENTCOUNTS_REJECTEDENTRY']._serialized_end=1401
+  _globals['_EVENTCOUNTS_DROPPEDENTRY']._serialized_start=1403
+  _globals['_EVENTCOUNTS_DROPPEDENTRY']._serialized_end=1449
+  _globals['_STOREDFEATURE']._serialized_start=1718
+  _globals['_STOREDFEATURE']._serialized_end=1794
+  _globals['_VOCABULARY']._serialized_start=1797
+  _globals['_VOCABULARY']._serialized_end=1925
+  _globals['_SPLITSTATISTICS']._serialized_start=1928
+  _globals['_SPLITSTATISTICS']._serialized_end=2217
+  _globals['_SPLITSTATISTICS_LENGTHSENTRY']._serialized_start=2141
+  _globals['_SPLITSTATISTICS_LENGTHSENTRY']._serialized_end=2217
+  _globals['_LENGTHSTATISTICS']._serialized_start=2220
+  _globals['_LENGTHSTATISTICS']._serialized_end=2357
+  _globals['_MOMENTS']._serialized_start=2359
+  _globals['_MOMENTS']._serialized_end=2457
+  _globals['_BUCKET']._serialized_start=2459
+  _globals['_BUCKET']._serialized_end=2527
+  _globals['_SHARD']._serialized_start=2530
+  _globals['_SHARD']._serialized_end=2742
+  _globals['_REJECTEDFILE']._serialized_start=2744
+  _globals['_REJECTEDFILE']._serialized_end=2805
 # @@protoc_insertion_point(module_scope)

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Manifest(_message.Message):
-    __slots__ = ("format_version", "fingerprint", "data_fingerprint", "spec", "inputs", "counts", "features", "vocabularies", "classes", "statistics", "moments", "buckets", "shards", "rejected_files")
+    __slots__ = ("format_version", "fingerprint", "data_fingerprint", "spec", "inputs", "counts", "features", "vocabularies", "classes", "statistics", "moments", "buckets", "shards", "rejected_files", "tokenizers")
     class VocabulariesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,13 @@ class Manifest(_message.Message):
         key: str
         value: Moments
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Moments, _Mapping]] = ...) -> None: ...
+    class TokenizersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: TokenizerFile
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[TokenizerFile, _Mapping]] = ...) -> None: ...
     FORMAT_VERSION_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     DATA_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +51,7 @@ class Manifest(_message.Message):
     BUCKETS_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FILES_FIELD_NUMBER: _ClassVar[int]
+    TOKENIZERS_FIELD_NUMBER: _ClassVar[int]
     format_version: int
     fingerprint: str
     data_fingerprint: str
@@ -58,7 +66,16 @@ class Manifest(_message.Message):
     buckets: _containers.RepeatedCompositeFieldContainer[Bucket]
     shards: _containers.RepeatedCompositeFieldContainer[Shard]
     rejected_files: _containers.RepeatedCompositeFieldContainer[RejectedFile]
-    def __init__(self, format_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., data_fingerprint: _Optional[str] = ..., spec: _Optional[_Union[_dataset_pb2.DatasetSpec, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[InputFile, _Mapping]]] = ..., counts: _Optional[_Union[Counts, _Mapping]] = ..., features: _Optional[_Iterable[_Union[StoredFeature, _Mapping]]] = ..., vocabularies: _Optional[_Mapping[str, Vocabulary]] = ..., classes: _Optional[_Union[Vocabulary, _Mapping]] = ..., statistics: _Optional[_Mapping[str, SplitStatistics]] = ..., moments: _Optional[_Mapping[str, Moments]] = ..., buckets: _Optional[_Iterable[_Union[Bucket, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., rejected_files: _Optional[_Iterable[_Union[RejectedFile, _Mapping]]] = ...) -> None: ...
+    tokenizers: _containers.MessageMap[str, TokenizerFile]
+    def __init__(self, format_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., data_fingerprint: _Optional[str] = ..., spec: _Optional[_Union[_dataset_pb2.DatasetSpec, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[InputFile, _Mapping]]] = ..., counts: _Optional[_Union[Counts, _Mapping]] = ..., features: _Optional[_Iterable[_Union[StoredFeature, _Mapping]]] = ..., vocabularies: _Optional[_Mapping[str, Vocabulary]] = ..., classes: _Optional[_Union[Vocabulary, _Mapping]] = ..., statistics: _Optional[_Mapping[str, SplitStatistics]] = ..., moments: _Optional[_Mapping[str, Moments]] = ..., buckets: _Optional[_Iterable[_Union[Bucket, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., rejected_files: _Optional[_Iterable[_Union[RejectedFile, _Mapping]]] = ..., tokenizers: _Optional[_Mapping[str, TokenizerFile]] = ...) -> None: ...
+
+class TokenizerFile(_message.Message):
+    __slots__ = ("path", "sha256")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class InputFile(_message.Message):
     __slots__ = ("path", "format", "split", "bytes", "digest", "records")

@@ -65,25 +65,27 @@ def _hold_json_numbers(cells: pa.StringArray) -> bool:
     """
     if not len(cells):
         return True
-    offsets = np.frombuffer(cells.buffers()[1], np.int32)[cells.offset : cells.offset + len(cells) + 1]
+    offsets = np.frombuffer(cells.buffers()[1], np.int32)[cells.offset : cells.offset + len(cells) + 1].astype(np.int64)
     values = np.frombuffer(cells.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
-    ends = offsets[1:] - offsets[0]
-    starts = offsets[:-1] - offsets[0]
+    starts, ends = offsets[:-1] - offsets[0], offsets[1:] - offsets[0]
     digit = values - _ZERO <= _NINE - _ZERO  # without a sign, what is less than 0 is large
     dot = values == _DOT
-    if not (digit[ends - 1].all() and _IN_NUMBERS[values[~(digit | dot)]].all()):
+    minus = values[starts] == _MINUS
+    others = len(values) - sum(int(np.count_nonzero(flags)) for flags in (digit, dot, minus))
+    if others and not _IN_NUMBERS[values[~(digit | dot)]].all():
         return False
-    first = starts + (values[starts] == _MINUS)
-    dots = np.flatnonzero(dot)
+    first = starts + minus
+    if not (digit[ends - 1].all() and digit[first].all()):
+        return False
     zeros = first[(values[first] == _ZERO) & (first + 1 < ends)]
-    # The last byte of a cell is a digit, so the one behind a dot is of the same cell.
-    return bool(digit[first].all() and digit[dots - 1].all() and digit[dots + 1].all() and not digit[zeros + 1].any())
+    # Every cell ends with a digit, so what stands around a dot is of the same cell.
+    return not ((dot[1:-1] & ~(digit[:-2] & digit[2:])).any() or digit[zeros + 1].any())
 
 
 def _lists(cells: pa.StringArray, field: Field) -> pa.Array | None:
     cells = pc.ascii_trim(cells, " \t\r\n")
     # Anything else could end the object around the cell, and begin another.
-    if not pc.all(pc.and_(pc.starts_with(cells, "["), pc.ends_with(cells, "]"))).as_py():
+    if not pc.all(pc.and_(pc.starts_with(cells, "["), pc.ends_with(cells, "]")), min_count=0).as_py():
         return None
     within = Field(_VALUE, (_VALUE,), field.types)
     example = next((cell.as_py() for cell in cells if cell.is_valid), "null")

@@ -7,11 +7,11 @@ import numpy as np
 
 from schemas.errors import DataError
 from schemas.records.blocks import MAX_RECORD_BYTES
-from schemas.records.content import CHUNK_BYTES, read_fully
 from schemas.records.csv_cells import explain_form, split_cells
 from schemas.records.csv_scan import CsvFinder, Dialect, never_closed, outline_of
 from schemas.records.lines import BYTE_ORDER_MARK
 from schemas.records.rejected import excerpt
+from schemas.records.streams import CHUNK_BYTES, read_fully
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,9 @@ def csv_starts(stream: BinaryIO, size: int, block_bytes: int, dialect: Dialect) 
     """Returns where a plain file is cut into blocks of whole records; the first one begins with the header.
 
     Block i goes from starts[i] to starts[i + 1], the last one to `size`. A block ends with the record
-    that reaches `block_bytes`: read it with `content.read_range`. Reads the whole file, in bounded
-    memory: nothing less says for sure whether a newline stands within quotes.
+    that reaches `block_bytes`: read it with `streams.read_range`. Reads the whole file, in bounded
+    memory: nothing less says for sure whether a newline stands within quotes. Small files need it as
+    well, for joined with others a quote that one of them never closes would close in the next.
 
     Args:
       stream: At the beginning of the file.

@@ -40,7 +40,7 @@ def parse_csv(
         data, base_offset = data[len(BYTE_ORDER_MARK) :], len(BYTE_ORDER_MARK)
     every, mistaken, line_count = _split_records(data, dialect, base_offset, max_record_bytes)
     filled = every.ends > every.starts
-    records = every.take(filled)
+    records = every if filled.all() else every.take(filled)
     whole = records.fitting(max_record_bytes) & ~mistaken[filled]
 
     def read(some: Lines) -> pa.Table | None:

@@ -5,7 +5,6 @@ Each function takes and returns a `Ragged` of dictionary<string> whose steps are
 
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -44,13 +43,8 @@ def characters(tokens: Ragged) -> tuple[Ragged, Int64s]:
     Returns:
       The code points of all tokens of each record, and how many each token has, int64, (steps,).
     """
-    cut = from_lists(text.code_points(tokens.values.dictionary))
-    codes = tokens.values.indices.to_numpy()
-    counts = cut.lengths[codes]
-    ends = np.concatenate([[0], np.cumsum(counts)])
-    index = np.arange(ends[-1]) + np.repeat(cut.offsets[codes] - ends[:-1], counts)
-    points = pa.DictionaryArray.from_arrays(cut.values.indices.take(pa.array(index)), cut.values.dictionary)
-    return Ragged(points, ends[tokens.offsets]), counts
+    each = from_lists(text.code_points(tokens.values.dictionary).take(tokens.values.indices))
+    return Ragged(each.values, each.offsets[tokens.offsets]), each.lengths
 
 
 def _each(tokens: Ragged, becomes: pa.StringArray) -> Ragged:

@@ -19,7 +19,8 @@ from schemas.records.ragged import Int64s
 from schemas.records.raw import RawBlock
 from schemas.records.rejected import Rejected
 from schemas.records.series import WRONG_DIMS
-from schemas.records.splits import INVALID_TIME, read_split
+from schemas.records.since import INVALID_TIME
+from schemas.records.splits import read_split
 from schemas.records.validate import judge, rejections
 from schemas.records.verdicts import Verdicts
 from schemas.spec import NUMBER, PER_STEP_CLASS, number_features

@@ -183,6 +183,8 @@ def _field(name: str, path: str, types: tuple[pa.DataType, ...], required: bool 
 
 
 def _sequence_fields(name: str, feature: SequenceFeature) -> Iterator[Field]:
+    if feature.HasField("derive"):
+        return
     if feature.layout == Layout.columns:
         for i, path in enumerate(feature.columns):
             yield _field(column_field(name, i), path, (pa.list_(pa.float64()),))

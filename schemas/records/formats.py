@@ -1,12 +1,12 @@
 """The formats in which raw records are read: said in the spec, or told by the suffix of each file."""
 
-import codecs
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from schemas.dataset_pb2 import Compression, Format, Input
 from schemas.errors import UsageError
 from schemas.messages import enum_name
+from schemas.records.content import check_encoding
 
 JSONL, CSV, TSV, LINES, TEXT_FILES = "jsonl", "csv", "tsv", "lines", "text_files"
 PARQUET, AVRO, TFRECORD, TFRECORD_SEQUENCE = "parquet", "avro", "tfrecord", "tfrecord_sequence"
@@ -95,10 +95,5 @@ def _encoding(path: str, name: str, encoding: str) -> str:
         return ""
     if name not in _TEXT:
         raise UsageError(f"{path}: {name} is no text, so that `input.encoding` means nothing; remove it")
-    try:
-        known = codecs.lookup(encoding)
-    except LookupError:
-        raise UsageError(
-            f"input.encoding: '{encoding}' is no encoding that Python knows; say utf-8, latin-1, cp1252 or another"
-        ) from None
-    return "" if known.name in _UTF8 else known.name
+    known = check_encoding(encoding)
+    return "" if known in _UTF8 else known

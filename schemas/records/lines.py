@@ -113,7 +113,7 @@ def block_of_groups(
     def reject(records: Lines, i: int) -> Rejected:
         text = records.text(i)
         place = base_offset + int(records.starts[i]), int(records.numbers[i])
-        return Rejected("", *place, *explained(text), excerpt(text))
+        return Rejected("", *place, *explained(text), excerpt(text[:max_record_bytes]))
 
     rejected = [reject(refused, i) for i in range(len(refused))]
     tables, kept = [], []

@@ -73,5 +73,11 @@ class Places:
         return stretch
 
 
+def places_of_records(count: int) -> Places:
+    """Returns the places of records each of which is a file."""
+    none = np.zeros(count, np.int64)
+    return Places(np.arange(count), np.arange(count), none, none, count)
+
+
 def _lines_of(rejected: Sequence[Rejected]) -> Int64s:
     return np.array([item.line for item in rejected], np.int64)

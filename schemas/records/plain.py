@@ -107,12 +107,12 @@ def _record_of(content: bytes, path: str) -> dict[str, str | None]:
 
 
 def _columns(present: Mapping[str, pa.Array], fields: list[Field]) -> pa.Table:
-    """Returns a column for each field, null where records have no such field."""
+    """Returns a column for each field, null where records have no such field, or there are none."""
     count = len(present[TEXT])
     columns = {}
     for field in fields:
-        column = present.get(column_name(field), pa.nulls(count, canonical_type(field.types[0])))
-        columns[field.name] = pc.cast(column, canonical_type(field.types[0]))
+        column = present.get(column_name(field)) if pa.string() in field.types else None
+        columns[field.name] = pa.nulls(count, canonical_type(field.types[0])) if column is None else column
     return pa.table(columns)
 
 

@@ -15,11 +15,11 @@ from schemas.dataset_pb2 import DatasetSpec, SplitBy
 from schemas.records.examples import ExampleBlock
 from schemas.records.identity import assign_splits, places_of, salted_digests, split_order
 from schemas.records.ragged import Int64s
+from schemas.records.since import INVALID_TIME
 from schemas.records.verdicts import Verdicts
 from schemas.spec import source_path
 from schemas.times import UNIX_UNITS, parse_time, parse_times
 
-INVALID_TIME = "invalid_time"
 UNKNOWN_SPLIT = "unknown_split"
 _SHOWN_VALUES = 10
 

@@ -4,7 +4,9 @@ A rule is a list of replacements in RE2 syntax, then a cut at every single space
 no token. Arrow and TensorFlow both match with RE2, so that a graph can apply the same rules.
 """
 
+import unicodedata
 from dataclasses import dataclass
+from typing import Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.binary import Bytes, contents
-from schemas.dataset_pb2 import SequenceFeature, Tokenizer
+from schemas.dataset_pb2 import Normalization, SequenceFeature, Tokenizer
 from schemas.records.unicode import arrow_lowers_alike, lower_map, mapped, ranges_of
 
 # The code points of the Unicode property White_Space, but for the space itself. Written out,
@@ -51,15 +53,18 @@ def tokenize(texts: pa.StringArray, feature: SequenceFeature) -> pa.ListArray:
 
     Args:
       texts: string, (records,), without nulls.
-      feature: A resolved token sequence with a tokenizer.
+      feature: A resolved token sequence with a tokenizer other than subwords.
 
     Returns:
       list<dictionary<string>>, (records,): each different token is there once.
     """
+    texts = normalize_text(texts, normalization_of(feature))
     if feature.lowercase:
         texts = lower(texts)
     if feature.tokenizer == Tokenizer.characters:
         return code_points(texts)
+    if feature.tokenizer == Tokenizer.bytes:
+        return byte_tokens(texts)
     for pattern, replacement in TEXT_RULES[Tokenizer.Value.Name(feature.tokenizer)].replacements:
         # Looking for a match is several times faster than replacing, and most texts have no
         # white space but spaces.
@@ -77,17 +82,27 @@ def lower(texts: pa.Array) -> pa.Array:
     return pc.utf8_lower(texts) if arrow_lowers_alike() else mapped(texts, lower_map())
 
 
+def normalization_of(feature: SequenceFeature) -> str:
+    """Returns the name of the normalisation form of a token sequence, resolved or not."""
+    return str(Normalization.Value.Name(feature.normalization or Normalization.none))
+
+
 def normalize_text(texts: pa.StringArray, form: str) -> pa.StringArray:
     """Returns the strings, without nulls, in a normalisation form of Unicode.
 
-    It comes before lower case and tokenizer. TensorFlow has nothing like it.
+    It comes before lower case and tokenizer. TensorFlow has nothing like it. The tables are Python's: those of
+    Arrow 25.0 do not compose (https://github.com/apache/arrow/issues/51225). Between versions of Unicode
+    only code points differ that the older one does not know.
 
     Args:
       texts: string, (records,).
       form: "none", "nfc", "nfd", "nfkc" or "nfkd".
     """
     # ASCII is the same in every form.
-    return texts if form == "none" or is_ascii(texts) else pc.utf8_normalize(texts, form=form.upper())
+    if form == "none" or is_ascii(texts):
+        return texts
+    name = cast("Literal['NFC', 'NFD', 'NFKC', 'NFKD']", form.upper())
+    return pa.array([unicodedata.normalize(name, text) for text in texts.to_pylist()], pa.string())
 
 
 def is_ascii(texts: pa.Array) -> bool:
@@ -105,10 +120,9 @@ def byte_tokens(texts: pa.StringArray) -> pa.ListArray:
       list<dictionary<string>>, (records,).
     """
     data, offsets = contents(texts)
-    present = np.bincount(data, minlength=256) > 0
-    codes = (np.cumsum(present) - 1).astype(np.int32)[data]
-    names = pa.array([BYTE_TOKENS[byte] for byte in np.flatnonzero(present)], pa.string())
-    return _lists(offsets, pa.DictionaryArray.from_arrays(codes, names))
+    encoded = pa.array(data).dictionary_encode()
+    names = pa.array([BYTE_TOKENS[byte] for byte in encoded.dictionary.to_pylist()], pa.string())
+    return _lists(offsets, pa.DictionaryArray.from_arrays(encoded.indices, names))
 
 
 def _may_hold_other_white_space(data: Bytes) -> bool:

@@ -1,6 +1,7 @@
 """Raw records become examples: checked against the spec, tokenised, identified, cut to length."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, Missing, SequenceType
-from schemas.manifest import missing_feature, since_feature
+from schemas.manifest import missing_feature, since_feature, sizes_feature
 from schemas.records.examples import ExampleBlock, Parents
 from schemas.records.explain import MISSING_FIELD
 from schemas.records.fields import ID, LABEL, SPLIT, time_field
@@ -22,6 +23,7 @@ from schemas.records.lengths import (
     steps_left_out,
 )
 from schemas.records.missing import fill_from_records, missing_flags
+from schemas.records.nested import Nested
 from schemas.records.nulls import nulls
 from schemas.records.ragged import Int64s, Ragged
 from schemas.records.raw import RawBlock
@@ -29,7 +31,8 @@ from schemas.records.rejected import Rejected, excerpt
 from schemas.records.series import read_series
 from schemas.records.since import read_times, seconds_since
 from schemas.records.splits import read_split
-from schemas.records.tokens import read_tokens
+from schemas.records.subwords import Subwords
+from schemas.records.tokens import derive_tokens, read_tokens
 from schemas.records.verdicts import Mask, Verdicts
 from schemas.spec import cuts_records, leaders
 
@@ -62,18 +65,19 @@ class _Content:
         )
 
 
-def validate(block: RawBlock, spec: DatasetSpec) -> ExampleBlock:
+def validate(block: RawBlock, spec: DatasetSpec, subwords: Mapping[str, Subwords] | None = None) -> ExampleBlock:
     """Returns the examples of a block of raw records.
 
     Args:
       block: Raw records with the columns of `fields_of(spec)`, with or without the label's.
       spec: A resolved spec.
+      subwords: By name, of each sequence that is cut by a tokenizer file.
     """
     verdicts = Verdicts(len(block.offsets))
     for wanted in block.fields:
         if wanted.required:
             verdicts.reject(nulls(block.columns[wanted.name]), MISSING_FIELD, f"'{wanted.name}' must have a value")
-    content = _read(block, spec, verdicts)
+    content = _read(block, spec, verdicts, subwords or {})
     lengths = {name: sequence.lengths for name, sequence in content.sequences.items()}
     check_alignment(lengths, spec, verdicts)
     apply_length_rules(lengths, spec, verdicts)
@@ -103,19 +107,25 @@ def validate(block: RawBlock, spec: DatasetSpec) -> ExampleBlock:
 
 def judge(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts) -> None:
     """Rejects the records of a block whose values are not what the spec says, whatever their lengths."""
-    _read(block, spec, verdicts)
+    _read(block, spec, verdicts, {})
 
 
-def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts) -> _Content:
-    sequences, times = {}, {}
+def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts, subwords: Mapping[str, Subwords]) -> _Content:
+    sequences: dict[str, Ragged] = {}
+    times = {}
     for name, feature in sorted(spec.sequences.items()):
+        if feature.HasField("derive"):
+            continue
         if feature.type == SequenceType.tokens:
-            sequences[name] = read_tokens(name, block.columns[name], feature, verdicts)
+            sequences[name] = read_tokens(name, block.columns[name], feature, verdicts, subwords)
             continue
         sequences[name] = read_series(name, block.columns, feature, verdicts)
         if feature.HasField("time"):
             steps = sequences[name].lengths
             times[name] = read_times(name, block.columns[time_field(name)], feature, steps, verdicts)
+    for name, feature in sorted(spec.sequences.items()):
+        if feature.HasField("derive"):
+            sequences[name] = derive_tokens(sequences[feature.derive.of], feature.derive)
     label = read_label(block.columns[LABEL], spec, sequences, verdicts) if LABEL in block.columns else None
     context = read_context(block.columns, spec, verdicts)
     split_by = read_split(block.columns[SPLIT], spec, verdicts) if SPLIT in block.columns else None
@@ -125,6 +135,9 @@ def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts) -> _Content:
 def _filled(content: _Content, spec: DatasetSpec) -> _Content:
     """Returns series with their missing numbers filled, and beside them which were missing and the times between."""
     sequences, beside = dict(content.sequences), dict(content.beside)
+    for name, sequence in content.sequences.items():
+        if isinstance(sequence, Nested):
+            beside[sizes_feature(name)] = sequence.sizes
     for name, feature in spec.sequences.items():
         if feature.type == SequenceType.series and feature.missing != Missing.reject:
             beside[missing_feature(name)] = missing_flags(sequences[name])

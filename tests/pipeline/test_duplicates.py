@@ -164,12 +164,15 @@ def staged(job: Job) -> tuple[list[Any], list[Any], dict[int, list[tuple[int, in
     ids: dict[int, list[tuple[int, int]]] = {}
     for block in job.blocks():
         for output in _StageBlock(job).work(block):
-            if not isinstance(output, beam.pvalue.TaggedOutput):
-                parts.append(output)
-            elif output.tag == IDS:
+            if isinstance(output, beam.pvalue.TaggedOutput):
+                assert output.tag == IDS
                 ids.setdefault(output.value[0], []).append(output.value[1])
+            elif isinstance(output, StagedBlock):
+                parts.append(output)
             else:
-                analyses.append(output.value)
+                (tagged,) = _LeaveOut(job).work(output, [])
+                assert tagged.tag == ANALYSES
+                analyses.append(tagged.value)
     return parts, analyses, ids
 
 

@@ -30,11 +30,8 @@ def around() -> list[str]:
 
 
 def arrow_tokens(texts: list[str], tokenizer: str, lowercase: bool) -> pa.ListArray:
-    strings = pa.array(texts, pa.string())
-    if tokenizer == "bytes":
-        return rules.byte_tokens(rules.lower(strings) if lowercase else strings)
     feature = SequenceFeature(tokenizer=Tokenizer.Value.Value(tokenizer), lowercase=lowercase)
-    return rules.tokenize(strings, feature)
+    return rules.tokenize(pa.array(texts, pa.string()), feature)
 
 
 def assert_alike(texts: list[str], tokenizer: str, lowercase: bool) -> None:

@@ -55,7 +55,7 @@ def test_encodings() -> None:
     assert reading("a.csv", "encoding: latin-1") == Reading("csv", "none", "iso8859-1")
     assert reading("a.csv", "encoding: UTF8") == Reading("csv")
     assert error("a.csv", "encoding: klingon") == (
-        "input.encoding: 'klingon' is no encoding that Python knows; say utf-8, latin-1, cp1252 or another"
+        "encoding: received 'klingon'; it must be one that Python knows, as utf-8, latin-1, cp1252 or utf-16"
     )
     assert error("a.avro", "encoding: latin-1") == (
         "a.avro: avro is no text, so that `input.encoding` means nothing; remove it"

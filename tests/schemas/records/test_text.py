@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.dataset_pb2 import SequenceFeature, Tokenizer
+from schemas.dataset_pb2 import Normalization, SequenceFeature, Tokenizer
 from schemas.records.text import TEXT_RULES, byte_tokens, lower, normalize_text, tokenize
 
 EVERY = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
@@ -194,3 +194,14 @@ def test_normalisation_forms() -> None:
         "nfkd": ["fi e\u0301", "plain"],
     }
     assert normalize_text(strings(["plain"]), "nfd").to_pylist() == ["plain"]
+
+
+def test_texts_are_normalised_then_lowered_then_cut() -> None:
+    texts = strings(["ﬁ É", "E\u0301"])
+    feature = SequenceFeature(tokenizer=Tokenizer.characters, normalization=Normalization.nfkd, lowercase=True)
+    assert tokenize(texts, feature).to_pylist() == [["f", "i", " ", "e", "\u0301"], ["e", "\u0301"]]
+    feature = SequenceFeature(tokenizer=Tokenizer.bytes, normalization=Normalization.nfc, lowercase=True)
+    assert tokenize(texts.slice(1), feature).to_pylist() == [["<0xC3>", "<0xA9>"]]
+    # The Kelvin sign is a K in every form.
+    feature = SequenceFeature(tokenizer=Tokenizer.words, normalization=Normalization.nfc)
+    assert tokenize(strings(["5K"]), feature).to_pylist() == [["5K"]]
