@@ -65,8 +65,8 @@ def estimate(job: Job) -> Need:
     seen = sum(part.consumed for part in parts)
     if not seen:
         return Need(0, 0)
-    times = sum(block.bytes for block in blocks) / seen
     raw = join_blocks([part.raw for part in parts], [0] * len(parts), [0] * len(parts), 1).raw
+    times = sum(block.bytes for block in blocks) / seen
     if job.partitions:
         likely = int(_bytes_of_events(read_events(raw, spec), spec, times, len(blocks), job.partitions))
     else:

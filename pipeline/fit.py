@@ -20,10 +20,10 @@ def check_fit(job: Job) -> None:
     Raises:
       DataError: All of the records there are rejected, more than are allowed.
     """
-    block, spec = job.blocks()[0], job.spec
-    part = sample_block(block, spec.input, raw_fields_of(spec), _SAMPLE_BYTES)
+    block = job.blocks()[0]
+    part = sample_block(block, job.spec.input, raw_fields_of(job.spec), _SAMPLE_BYTES)
+    found = read_events(part.raw, job.spec) if job.partitions else validate(part.raw, job.spec, load_tokenizers(job))
     what = "event" if job.partitions else "record"
-    found = read_events(part.raw, spec) if job.partitions else validate(part.raw, spec, load_tokenizers(job))
     rejected = sorted(part.places.place(found.rejected, [piece.path for piece in block.pieces]))
     # Of a share only what is certain: the rest may be good, and a record takes two bytes or more.
     most = sum(file.bytes for file in job.inputs) // 2

@@ -22,11 +22,11 @@ from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
 from pipeline.spread import Spread
-from pipeline.stage import ANALYSES, STAGED, Located, other_output, stage, told, write_rejected
+from pipeline.stage import ANALYSES, IDS, STAGED, Located, analysis_output, stage, tag_of_analyses, write_rejected
 from pipeline.threads import ThreadedDoFn
 from schemas.buckets import Int64s
 from schemas.records.events import read_events
-from schemas.records.fields import event_fields_of
+from schemas.records.fields import raw_fields_of
 from schemas.records.grouping import EventTable, Grouped, group_events
 from schemas.records.rejected import Rejected
 from schemas.records.validate import validate
@@ -42,15 +42,15 @@ class GroupEvents(beam.PTransform):  # type: ignore[misc]  # Beam has no types
     def expand(self, blocks: beam.PCollection) -> dict[str, beam.PCollection]:
         """Reads every block, then stages every partition."""
         step = self._job.without_inputs()
+        other = tag_of_analyses(self._job.spec)
         read = blocks | "Read" >> beam.ParDo(_ReadEvents(step)).with_outputs(ANALYSES, main="events")
         numbers = blocks.pipeline | "Start grouping" >> beam.Impulse() | "Partitions" >> beam.FlatMap(_numbered, step)
         spread = numbers | "Spread partitions" >> Spread()
         group = beam.ParDo(_StagePartition(self._job), AsList(read.events))
-        staged = spread | "Stage" >> group.with_outputs(other_output(self._job), main=STAGED)
-        found = {tag: staged[tag] for tag in (STAGED, other_output(self._job))}
-        told_in = ANALYSES if ANALYSES in found else STAGED
-        found[told_in] = (read[ANALYSES], found[told_in]) | "All analyses" >> beam.Flatten()
-        return found
+        staged = spread | "Stage" >> group.with_outputs(other or IDS, main=STAGED)
+        together = ANALYSES if other else STAGED
+        analyses = (read[ANALYSES], staged[together]) | "All analyses" >> beam.Flatten()
+        return {STAGED: staged[STAGED], ANALYSES: analyses} if other else {STAGED: analyses, IDS: staged[IDS]}
 
 
 def _numbered(_: bytes, job: Job) -> list[tuple[int, int]]:
@@ -65,8 +65,7 @@ class _ReadEvents(ThreadedDoFn):
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
         analysis = Analysis(events=EventCounts())
-        fields = event_fields_of(self._job.spec)
-        for part in read_parts(block, self._job.spec.input, fields, self._job.block_bytes):
+        for part in read_parts(block, self._job.spec.input, raw_fields_of(self._job.spec), self._job.block_bytes):
             yield self._read(block, part, analysis)
         yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
 
@@ -94,7 +93,7 @@ class _StagePartition(ThreadedDoFn):
     def work(self, partition: int, events: list[EventFile]) -> Iterator[Any]:
         analysis = Analysis()
         yield from stage_partition(self._job, partition, events, self._sources, analysis)
-        yield told(self._job, analysis)
+        yield analysis_output(self._job.spec, analysis)
 
     @cached_property
     def _sources(self) -> "Sources":

@@ -128,6 +128,8 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
         buckets=plan.buckets,
         shards=ordered,
     )
+    for name, tokenizer in publish_tokenizers(job).items():
+        manifest.tokenizers[name].CopyFrom(tokenizer)
     if analysis.events:
         events = analysis.events
         manifest.counts.events.CopyFrom(
@@ -139,8 +141,6 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
                 tied=events.tied,
             )
         )
-    for name, tokenizer in publish_tokenizers(job).items():
-        manifest.tokenizers[name].CopyFrom(tokenizer)
     if LABEL in plan.tokens:
         manifest.classes.CopyFrom(plan.tokens[LABEL])
     return manifest

@@ -98,12 +98,8 @@ class StageBlocks(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, blocks: beam.PCollection) -> Any:
         """Stages every block."""
-        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(other_output(self._job), main=STAGED)
-
-
-def other_output(job: Job) -> str:
-    """Returns the tag of what a step that stages has beside its main output, see `StageBlocks`."""
-    return ANALYSES if job.spec.duplicate_ids == DuplicateIds.keep else IDS
+        other = tag_of_analyses(self._job.spec) or IDS
+        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(other, main=STAGED)
 
 
 class _StageBlock(ThreadedDoFn):
@@ -114,17 +110,22 @@ class _StageBlock(ThreadedDoFn):
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
         analysis = Analysis()
-        fields = fields_of(self._job.spec)
-        for part in read_parts(block, self._job.spec.input, fields, self._job.block_bytes):
+        for part in read_parts(block, self._job.spec.input, fields_of(self._job.spec), self._job.block_bytes):
             located = locate_part(self._job, block, part)
             analysis.merge(Analysis(blocks={block.index: part.summary}))
             yield from stage(self._job, (block.index, part.number), part.consumed, located, analysis)
-        yield told(self._job, analysis)
+        yield analysis_output(self._job.spec, analysis)
 
 
-def told(job: Job, analysis: Analysis) -> Any:
-    """Returns an analysis as an output of a step that stages, see `StageBlocks`."""
-    return beam.pvalue.TaggedOutput(ANALYSES, analysis) if job.spec.duplicate_ids == DuplicateIds.keep else analysis
+def tag_of_analyses(spec: DatasetSpec) -> str:
+    """Returns the tag of the analyses; empty where they are among the staged blocks, since ids must differ."""
+    return ANALYSES if spec.duplicate_ids == DuplicateIds.keep else ""
+
+
+def analysis_output(spec: DatasetSpec, analysis: Analysis) -> Any:
+    """Returns an analysis as an output of a step that stages."""
+    tag = tag_of_analyses(spec)
+    return beam.pvalue.TaggedOutput(tag, analysis) if tag else analysis
 
 
 def stage(job: Job, number: tuple[int, int], consumed: int, located: Located, analysis: Analysis) -> Iterator[Any]:

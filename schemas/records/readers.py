@@ -16,6 +16,7 @@ from schemas.records.csv_text import parse_csv
 from schemas.records.fields import Field
 from schemas.records.formats import AVRO, CSV, JSONL, LINES, PARQUET, TFRECORD, TFRECORD_SEQUENCE, TSV, Reading
 from schemas.records.jsonl import parse_jsonl
+from schemas.records.lines import BYTE_ORDER_MARK
 from schemas.records.parquet_file import read_parquet
 from schemas.records.plain import parse_lines
 from schemas.records.raw import RawBlock
@@ -97,6 +98,8 @@ class FileReader:
         self.stream.seek(0)
         header = self._header(self.stream, dialect)
         lines = read_range(self.stream, self.start, self.end, self.block_bytes, most)
+        if self.start == 0:  # a file of one block was not looked at before it was cut
+            _check_quotes(lines.data, dialect)
         self.digest, self.consumed = lines.digest, lines.range_bytes
         return self._csv(lines.data, lines.offset, header, dialect, self.start == 0)
 
@@ -150,6 +153,13 @@ def starts_of(stream: BinaryIO, size: int, reading: Reading, given: Input, block
 def dialect_of(name: str, given: Input) -> Dialect:
     """Returns how the cells of a format are written."""
     return Dialect("\t" if name == TSV else given.delimiter or ",")
+
+
+def _check_quotes(data: bytes, dialect: Dialect) -> None:
+    mark = len(BYTE_ORDER_MARK) if data.startswith(BYTE_ORDER_MARK) else 0
+    finder = CsvFinder(dialect, mark)
+    finder.ends(data[mark:])
+    finder.finish()
 
 
 def _moved(block: RawBlock, lines: int) -> RawBlock:

@@ -105,9 +105,11 @@ def validate(block: RawBlock, spec: DatasetSpec, subwords: Mapping[str, Subwords
     return _cut(examples, pieces, spec)
 
 
-def judge(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts) -> None:
+def judge(
+    block: RawBlock, spec: DatasetSpec, verdicts: Verdicts, subwords: Mapping[str, Subwords] | None = None
+) -> None:
     """Rejects the records of a block whose values are not what the spec says, whatever their lengths."""
-    _read(block, spec, verdicts, {})
+    _read(block, spec, verdicts, subwords or {})
 
 
 def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts, subwords: Mapping[str, Subwords]) -> _Content:
