@@ -1,5 +1,6 @@
 """Events of many blocks become records, from the files to the data set."""
 
+import gzip
 import json
 from pathlib import Path
 from random import Random
@@ -266,3 +267,37 @@ def test_a_spec_without_groups_counts_no_events(tmp_path: Path) -> None:
     job = make_job("sequences: {w: {type: tokens}}\nsplit: {fractions: {train: 1.0}}", source, tmp_path / "data")
     assert job.partitions == 0
     assert not run_job(job).counts.HasField("events")
+
+
+def test_events_in_any_format_read_part_by_part(tmp_path: Path) -> None:
+    """A compressed file is one block, which is read and written in many parts."""
+    spec = WORDS + "context: {c: {type: number}}\n"
+    events = [{"who": f"k{i % 7}", "at": -i, "w": f"w{i % 3}", "c": i % 7} for i in range(120)]
+    source = write_jsonl(tmp_path / "in.jsonl", events)
+    table = "who,at,w,c\n" + "".join(f"{event['who']},{event['at']},{event['w']},{event['c']}\n" for event in events)
+    packed = tmp_path / "in.csv.gz"
+    packed.write_bytes(gzip.compress(table.encode()))
+    first = prepare(spec, source, tmp_path / "first")
+    second = prepare(spec, str(packed), tmp_path / "second", block_bytes=100)
+    assert first.data_fingerprint == second.data_fingerprint
+    assert second.counts.events.read == 120
+    assert verify(str(tmp_path / "second"))["problems"] == []
+
+
+def test_derived_sequences_and_times_of_grouped_events(tmp_path: Path) -> None:
+    spec = """
+sequences:
+  w: {type: tokens, aligned_with: x}
+  p: {derive: {of: w, take: prefix, length: 1}}
+  x: {type: series, layout: columns, columns: [a, b], missing: forward, time: {from: at, format: unix_seconds}}
+group: {by: who, order_by: at, order_as: time, time_format: unix_seconds}
+split: {fractions: {train: 1.0}}
+"""
+    events = [{"who": "k", "at": 10 * i, "w": f"{'xy'[i % 2]}{i}", "a": i if i % 2 else None} for i in (2, 0, 1)]
+    prepare(spec, write_jsonl(tmp_path / "in.jsonl", events), tmp_path / "data", block_bytes=60)
+    [record] = read_dataset(tmp_path / "data")
+    assert record.values["x"] == [0, 0, 1, 0, 1, 0]
+    assert record.values["x/missing"] == [1, 1, 0, 1, 1, 1]
+    assert record.values["x/since"] == [0, 10, 10]
+    assert record.values["p"] == [2, 3, 2]
+    assert len(set(record.values["w"])) == 3
