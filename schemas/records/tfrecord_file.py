@@ -18,7 +18,7 @@ from schemas.example import FRAME_BYTES, FRAME_HEADER
 from schemas.example_pb2 import Example, SequenceExample
 from schemas.messages import closest
 from schemas.records.explain import MISSING_FIELD
-from schemas.records.feature_columns import both_problem, feature_column, feature_list_column, find, plain_values
+from schemas.records.feature_columns import both_problem, feature_column, feature_list_column, plain_values
 from schemas.records.fields import Field
 from schemas.records.raw import RawBlock
 from schemas.records.rejected import Rejected, excerpt
@@ -168,10 +168,11 @@ def _block_of_records(
 
 
 def _column(records: _Records, field: Field) -> ReadColumn:
-    context = [find(features, field) for features in records.context]
+    name = path_of(field)
+    context = [features.get(name) for features in records.context]
     if not records.lists:
         return feature_column(context, field)
-    lists = [find(features, field) for features in records.lists]
+    lists = [features.get(name) for features in records.lists]
     if not any(one is not None for one in lists):
         return feature_column(context, field)
     if not any(one is not None for one in context):

@@ -69,12 +69,13 @@ def read_parts(parts: Sequence[tuple[Int64s, pa.Array]], count: int, field: Fiel
     """Returns the column of a field whose rows come with different types.
 
     Args:
-      parts: Row numbers and their values; a row that is in none of them is null.
+      parts: Row numbers, in order, and their values; a row that is in none of them is null.
       count: Number of rows.
       field: What to read.
     """
+    parts = [part for part in parts if len(part[0])]
     if len(parts) == 1 and len(parts[0][0]) == count:
-        return read_column(parts[0][1], field)
+        return read_column(parts[0][1], field)  # as nearly always: its rows are in order
     read = [read_column(values, field) for _, values in parts]
     place, at, problems = np.full(count, -1), 0, []
     for (rows, _), part in zip(parts, read, strict=True):

@@ -229,9 +229,12 @@ def masked_crc(data: bytes) -> bytes:
 @given(st.lists(st.lists(INT64S, max_size=5), max_size=5), st.lists(st.lists(st.floats(width=32), max_size=40)))
 def test_values_are_those_of_protobuf(integers: list[list[int]], floats: list[list[float]]) -> None:
     read_integers, sizes = int64_values([Int64List(value=values) for values in integers])
-    assert (read_integers.to_pylist(), sizes.tolist()) == (sum(integers, []), list(map(len, integers)))
+    assert (read_integers.to_pylist(), sizes.tolist()) == (
+        [value for values in integers for value in values],
+        list(map(len, integers)),
+    )
     read_floats, sizes = float_values([feature(values).float_list for values in floats])
-    assert repr(read_floats.to_pylist()) == repr(sum(floats, []))
+    assert repr(read_floats.to_pylist()) == repr([value for values in floats for value in values])
     assert sizes.tolist() == list(map(len, floats))
 
 
