@@ -26,6 +26,7 @@ check: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/generate_protobuf.py --check
+	$(BIN)/python tools/generate_unicode.py --check
 
 bench: $(READY)
 	$(BIN)/python benchmarks/all.py

@@ -16,8 +16,10 @@ CORE = [
     "pyyaml>=6.0",
     "rfc8785>=0.1.4",  # canonical JSON, so that a manifest has one form only
     "rich>=13.7",
+    "tzdata>=2024.1",  # time zones, which a slim image of a system does not bring
 ]
 TRAINER = ["tensorflow>=2.21", "keras>=3.13"]
+SUBWORDS = ["tokenizers>=0.21"]
 TEST = ["pytest>=8.2", "hypothesis>=6.100"]
 DEV = [
     "grpcio-tools>=1.71",  # the protobuf compiler
@@ -37,12 +39,18 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.11",
     packages=["schemas", "schemas.records", "pipeline", "trainer"],
-    package_data={"schemas": ["*.proto", "py.typed", "*.pyi"], "pipeline": ["py.typed"], "trainer": ["py.typed"]},
+    package_data={
+        "schemas": ["*.proto", "py.typed", "*.pyi"],
+        "schemas.records": ["*.json"],
+        "pipeline": ["py.typed"],
+        "trainer": ["py.typed"],
+    },
     install_requires=CORE,
     extras_require={
         "trainer": TRAINER,
-        "test": [*TEST, *TRAINER],
-        "dev": [*DEV, *TEST, *TRAINER],
+        "subwords": SUBWORDS,
+        "test": [*TEST, *TRAINER, *SUBWORDS],
+        "dev": [*DEV, *TEST, *TRAINER, *SUBWORDS],
     },
     entry_points={
         "console_scripts": [

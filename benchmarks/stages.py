@@ -23,27 +23,27 @@ from measure import run
 from peers import HERE, ROOT, positive, prepare_corpus
 from report import table, write_section
 
-from pipeline import counting, encode, segments, shards, stage
+from pipeline import counting, encode, read, segments, shards, stage
 from pipeline.analysis import Analysis
 from pipeline.block_facts import BlockFacts
 from pipeline.inputs import plan_job
 from pipeline.job import Job
-from pipeline.plan import plan_counting, plan_dataset
+from pipeline.plan import StagedParts, plan_counting, plan_dataset
 from pipeline.split_facts import WrittenFacts
 from pipeline.vocabularies import write_plan
-from schemas.records import validate
+from schemas.records import tokens, validate
 from schemas.spec import load_spec
 
 WHOLE = "all steps"
 READ_ONCE, WRITE_ONCE = "for comparison: read the input once", "for comparison: write the output once"
 INSIDE = "– "  # begins the name of a part of the step above
 STEPS = {
-    "read blocks, digest them": (stage, "_read"),
-    "parse JSON": (stage, "parse_jsonl"),
+    "read blocks, digest them": (read, "_read_lines"),
+    "parse JSON": (read, "parse_jsonl"),
     "validate": (stage, "validate"),
-    INSIDE + "cut texts into tokens, find the different ones": (validate, "tokenize"),
+    INSIDE + "cut texts into tokens, find the different ones": (tokens, "tokenize"),
     INSIDE + "ids from content": (validate, "content_ids"),
-    "split and order": (stage, "places"),
+    "split and order": (stage, "place_examples"),
     "write staged blocks": (stage, "write_batches"),
     "count lengths": (BlockFacts, "analyse"),
     "count tokens of a block": (BlockFacts, "count_tokens"),
@@ -100,7 +100,7 @@ def run_steps(job: Job) -> None:
                 staged.append(output)
             else:
                 analysis.merge(output.value)
-    tasks = plan_counting(analysis.distinct, len(analysis.blocks), job.threads)
+    tasks = plan_counting(analysis.distinct, StagedParts.of(analysis.parts, len(analysis.blocks)), job.threads)
     counted = [found for task in tasks for found in counting._Count(job).work(task)]
     planned = plan(analysis, counted, job)
     for reference in staged:

@@ -18,17 +18,52 @@ _EXAMPLES_KEPT = 3  # first offenders of each reason, for the end of the run
 
 
 class BlockSummary(NamedTuple):
-    """What is kept of one block, by piece.
+    """What is kept of one block, or of a part of one, by piece.
 
     Attributes:
       line_counts: Lines, blank ones included.
       records: Records read.
-      digests: SHA-256 over the range of the file.
+      digests: SHA-256 over the range of the file; empty of a part that does not end it.
     """
 
     line_counts: tuple[int, ...]
     records: tuple[int, ...]
     digests: tuple[bytes, ...]
+
+    def joined(self, other: "BlockSummary") -> "BlockSummary":
+        """Returns the summary of this part and the next."""
+        lines = tuple(a + b for a, b in zip(self.line_counts, other.line_counts, strict=True))
+        records = tuple(a + b for a, b in zip(self.records, other.records, strict=True))
+        return BlockSummary(lines, records, tuple(a + b for a, b in zip(self.digests, other.digests, strict=True)))
+
+
+@dataclass
+class EventCounts:
+    """What became of events that were read.
+
+    Attributes:
+      records: That they make.
+      kept: Events that are in a record, whatever becomes of this.
+      tied: Of these, events whose place in the record only file and position decide.
+      rejected: By reason.
+      dropped: By policy.
+    """
+
+    records: int = 0
+    kept: int = 0
+    tied: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def merge(self, other: "EventCounts") -> "EventCounts":
+        """Returns the counts of these and others."""
+        return EventCounts(
+            self.records + other.records,
+            self.kept + other.kept,
+            self.tied + other.tied,
+            self.rejected + other.rejected,
+            self.dropped + other.dropped,
+        )
 
 
 @dataclass
@@ -37,6 +72,7 @@ class Analysis:
 
     Attributes:
       blocks: By index of the block.
+      parts: By index of the block, or number of the partition: how many parts of it are staged.
       rejected: Records, by reason.
       dropped: Records, by policy.
       offenders: By reason: the first rejected records, with the index of their block.
@@ -45,9 +81,11 @@ class Analysis:
         split in each block, added up.
       moments: By name of the series, and "label" for a number: of each dimension.
       train_records: Records of the training split.
+      events: Where the spec groups events into records.
     """
 
     blocks: dict[int, BlockSummary] = field(default_factory=dict)
+    parts: Counter[int] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     offenders: dict[str, list[tuple[int, Rejected]]] = field(default_factory=dict)
@@ -55,16 +93,27 @@ class Analysis:
     distinct: Counter[str] = field(default_factory=Counter)
     moments: dict[str, list[ExactMoments]] = field(default_factory=dict)
     train_records: int = 0
+    events: EventCounts | None = None
+
+    @property
+    def found(self) -> int:
+        """What was read from the files: records, or events."""
+        return sum(sum(block.records) for block in self.blocks.values())
 
     @property
     def read(self) -> int:
-        """Records read."""
-        return sum(sum(block.records) for block in self.blocks.values())
+        """Records read, or made of events."""
+        return self.events.records if self.events else self.found
 
     @property
     def examples(self) -> int:
         """Records that became examples."""
         return self.read - self.rejected.total() - self.dropped.total()
+
+    @property
+    def all_rejected(self) -> Counter[str]:
+        """Rejected records and events, by reason."""
+        return self.rejected + (self.events.rejected if self.events else Counter())
 
     def reject(self, block: int, rejected: Iterable[Rejected]) -> None:
         """Counts rejected records of a block and remembers the first."""
@@ -72,14 +121,25 @@ class Analysis:
             self.rejected[item.reason] += 1
             self._remember(item.reason, [(block, item)])
 
+    def reject_events(self, block: int, rejected: Iterable[Rejected]) -> None:
+        """Counts rejected events of a block and remembers the first."""
+        self.events = self.events or EventCounts()
+        for item in rejected:
+            self.events.rejected[item.reason] += 1
+            self._remember(item.reason, [(block, item)])
+
     def merge(self, other: "Analysis") -> "Analysis":
-        """Adds what another one found out about other blocks; returns itself."""
-        self.blocks |= other.blocks
+        """Adds what another one found out about other blocks or later parts of them; returns itself."""
+        for index, summary in other.blocks.items():
+            self.blocks[index] = self.blocks[index].joined(summary) if index in self.blocks else summary
+        self.parts.update(other.parts)
         self.rejected += other.rejected
         self.dropped += other.dropped
         self.bucket_lengths += other.bucket_lengths
         self.distinct.update(other.distinct)  # which keeps a name that has no token
         self.train_records += other.train_records
+        if other.events:
+            self.events = (self.events or EventCounts()).merge(other.events)
         for reason, offenders in other.offenders.items():
             self._remember(reason, offenders)
         for name, moments in other.moments.items():

@@ -1,5 +1,6 @@
 """What is found out about the examples of one block: lengths, moments, and how often each token occurs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,9 +14,10 @@ from pipeline.split_facts import length_counts
 from pipeline.token_files import occurring, token_columns
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.manifest import missing_feature, sizes_feature
 from schemas.records.fields import LABEL
-from schemas.records.validate import ExampleBlock
-from schemas.spec import bucket_sequences
+from schemas.records.ragged import from_lists
+from schemas.spec import bucket_sequences, steps_of
 
 Mask = npt.NDArray[np.bool_]
 
@@ -36,33 +38,50 @@ def sequence_column(name: str) -> str:
     return f"sequence:{name}"
 
 
+def context_column(name: str) -> str:
+    """Returns the staged column of a feature of the context."""
+    return f"context:{name}"
+
+
+def beside_column(name: str) -> str:
+    """Returns the staged column of what is known of steps beside their values, such as frames/missing."""
+    return f"beside:{name}"
+
+
+def staged_lengths(columns: Mapping[str, pa.Array], name: str, spec: DatasetSpec) -> Int64s:
+    """Returns the steps of a sequence of each staged example, int64, (examples,)."""
+    # Where steps hold several values, their sizes say how many steps there are.
+    sizes = columns.get(beside_column(sizes_feature(name)))
+    if sizes is not None:
+        return from_lists(sizes).lengths
+    return from_lists(columns[sequence_column(name)], steps_of(spec.sequences[name])).lengths
+
+
 @dataclass(frozen=True)
 class BlockFacts:
     """The examples of a block, to be looked at.
 
     Attributes:
-      examples: As validated.
-      columns: The same, as they are staged.
+      columns: As they are staged.
       train: Which of them are of the training split, (records,).
       spec: A resolved spec.
     """
 
-    examples: ExampleBlock
     columns: dict[str, pa.Array]
     train: Mask
     spec: DatasetSpec
 
     def analyse(self) -> Analysis:
-        """Returns counts, lengths and moments."""
-        analysis = Analysis(dropped=self.examples.dropped, train_records=int(self.train.sum()))
-        lengths = {name: sequence.lengths for name, sequence in self.examples.sequences.items()}
+        """Returns lengths and moments of the training split."""
+        analysis = Analysis(train_records=int(self.train.sum()))
+        lengths = {name: staged_lengths(self.columns, name, self.spec) for name in self.spec.sequences}
         analysis.bucket_lengths = length_counts(bucket_lengths(lengths, self.spec)[self.train])
         for name, column in self._columns_by_name().items():
             values, inside = self._values(column)
             if not pa.types.is_dictionary(values.type):
                 dims = self.spec.sequences[name].dims if name in self.spec.sequences else 1
                 numbers = _within(values.to_numpy(zero_copy_only=False), inside)
-                analysis.moments[name] = moments_of(numbers.reshape(-1, dims))
+                analysis.moments[name] = moments_of(numbers.reshape(-1, dims), self._missing(name, inside))
         return analysis
 
     def count_tokens(self) -> dict[str, pa.Table]:
@@ -73,9 +92,18 @@ class BlockFacts:
             counts[name] = occurring(values.dictionary, _within(values.indices.to_numpy(), inside))
         return counts
 
+    def _missing(self, name: str, inside: Mask) -> Mask | None:
+        """Returns which numbers of a series were missing, (steps, dims), of the records of the training split."""
+        flags = self.columns.get(beside_column(missing_feature(name)))
+        if flags is None:
+            return None
+        missing: Mask = _within(flags.values.to_numpy(), inside).reshape(-1, self.spec.sequences[name].dims) > 0
+        return missing
+
     def _columns_by_name(self) -> dict[str, pa.Array]:
-        """Returns the columns of sequences and label by their names in the spec."""
+        """Returns the columns of sequences, context and label by their names in the spec."""
         named = {name: self.columns[sequence_column(name)] for name in self.spec.sequences}
+        named |= {name: self.columns[context_column(name)] for name in self.spec.context}
         return named | ({LABEL: self.columns[LABEL]} if LABEL in self.columns else {})
 
     def _values(self, column: pa.Array) -> tuple[pa.Array, Mask]:

@@ -5,14 +5,18 @@ number of workers. A large file is cut into ranges; small ones share a block, be
 costs beside its bytes (a staged file, a segment, the start of a parser) is the price of many files.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from schemas.records.blocks import byte_ranges
-from schemas.records.formats import JSONL
+from schemas.records.formats import AVRO, JSONL, PARQUET, TEXT_FILES, Reading
 
 MOST_PIECES = 4_096  # of a block: opening a file takes time, too
+_AS_JSONL = Reading(JSONL)
+# Of formats that are cut at marks of their own, which lie further apart than lines do.
+_RANGE_BYTES = {PARQUET: 64 << 20, AVRO: 64 << 20}
 
 
 class InputFile(NamedTuple):
@@ -21,14 +25,17 @@ class InputFile(NamedTuple):
     Attributes:
       path: As matched.
       bytes: Its size.
-      split: The split of all its records; empty where the fractions decide.
-      format: As `schemas.records.formats` names it.
+      split: The split of all its records; empty where the spec decides.
+      reading: How it is read.
+      starts: Positions of records at which it can be read apart, where these do not follow from its
+        size; the first is 0.
     """
 
     path: str
     bytes: int
     split: str
-    format: str = JSONL
+    reading: Reading = _AS_JSONL
+    starts: tuple[int, ...] = ()
 
 
 class Piece(NamedTuple):
@@ -59,10 +66,12 @@ class Block:
     Attributes:
       index: Of the block in the run.
       pieces: One or more.
+      reading: How all of them are read.
     """
 
     index: int
     pieces: tuple[Piece, ...]
+    reading: Reading = _AS_JSONL
 
     @property
     def bytes(self) -> int:
@@ -73,20 +82,33 @@ class Block:
 def plan_blocks(inputs: Iterable[InputFile], block_bytes: int, most_pieces: int = MOST_PIECES) -> list[Block]:
     """Returns the blocks of files: every byte of every file in one piece, in order.
 
-    A file has no more than one piece in a block, and an empty file has none at all.
+    A file has no more than one piece in a block. An empty file has none at all, unless a file is a
+    record.
 
     Args:
       inputs: Files in the order in which they are read.
       block_bytes: Most bytes of a block.
       most_pieces: Most pieces of a block.
     """
-    pieces = (piece for file in inputs for piece in _pieces_of(file, block_bytes))
-    return [Block(i, tuple(packed)) for i, packed in enumerate(_pack(pieces, block_bytes, most_pieces))]
+    blocks: list[Block] = []
+    # Blocks are packed of files that are read alike; no block holds two formats.
+    for reading, alike in itertools.groupby(inputs, key=lambda file: file.reading):
+        pieces = (piece for file in alike for piece in _pieces_of(file, block_bytes))
+        packed = _pack(pieces, block_bytes, most_pieces)
+        blocks += [Block(i, tuple(some), reading) for i, some in enumerate(packed, len(blocks))]
+    return blocks
 
 
 def _pieces_of(file: InputFile, block_bytes: int) -> list[Piece]:
-    """Returns the ranges in which a file can be read apart; another format has other ones."""
-    return [Piece(file.path, start, end, file.split) for start, end in byte_ranges(file.bytes, block_bytes)]
+    """Returns the ranges in which a file can be read apart."""
+    reading = file.reading
+    if reading.format == TEXT_FILES or (reading.from_the_start and file.bytes):
+        ranges = [(0, file.bytes)]
+    elif file.starts:
+        ranges = list(itertools.pairwise([*file.starts, file.bytes]))
+    else:
+        ranges = byte_ranges(file.bytes, _RANGE_BYTES.get(reading.format, block_bytes))
+    return [Piece(file.path, start, end, file.split) for start, end in ranges]
 
 
 def _pack(pieces: Iterable[Piece], most_bytes: int, most_pieces: int) -> Iterator[Sequence[Piece]]:

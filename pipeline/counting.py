@@ -14,7 +14,7 @@ from pipeline.analysis import Analysis
 from pipeline.arrow_files import read_table, write_batches
 from pipeline.failure import reporting
 from pipeline.job import Job
-from pipeline.plan import CountingTask, TokenCandidates, plan_counting
+from pipeline.plan import CountingTask, StagedParts, TokenCandidates, plan_counting
 from pipeline.spread import Spread
 from pipeline.threads import ThreadedDoFn
 from pipeline.token_counts import COUNTS, TokenCounts
@@ -54,7 +54,8 @@ class CountTokens(beam.PTransform):  # type: ignore[misc]  # Beam has no types
 
 
 def _numbered_tasks(analysis: Analysis, threads: int) -> list[tuple[int, CountingTask]]:
-    return [(task.number, task) for task in plan_counting(analysis.distinct, len(analysis.blocks), threads)]
+    staged = StagedParts.of(analysis.parts, max(analysis.parts, default=-1) + 1)
+    return [(task.number, task) for task in plan_counting(analysis.distinct, staged, threads)]
 
 
 class _Count(ThreadedDoFn):
@@ -65,7 +66,7 @@ class _Count(ThreadedDoFn):
     @reporting
     def work(self, task: CountingTask) -> Iterator[CountedTokens]:
         job = self._job
-        candidates = count(task, job.spec, (job.tokens_path(block) for block in range(task.blocks)))
+        candidates = count(task, job.spec, (job.tokens_path(*part) for part in task.staged))
         path = job.counted_path(task.number)
         write_batches(path, COUNTS, candidates.ranked.to_batches())
         yield CountedTokens(task.name, path, candidates.tokens, candidates.distinct)

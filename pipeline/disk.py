@@ -12,29 +12,35 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import files
-from pipeline.blocks import Block
 from pipeline.job import Job
+from pipeline.sample import sample_block
+from pipeline.subwords import load_tokenizers
 from schemas.binary import byte_sizes
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.errors import DataError, UsageError
 from schemas.manifest import stored_features
-from schemas.records.blocks import WholeLines, read_whole_lines
-from schemas.records.fields import LABEL, fields_of
-from schemas.records.joined import join_lines
-from schemas.records.jsonl import parse_jsonl
+from schemas.records.events import Events, read_events
+from schemas.records.examples import ExampleBlock
+from schemas.records.fields import ID, LABEL, raw_fields_of
+from schemas.records.grouping import EventTable, group_events
+from schemas.records.joined import join_blocks
 from schemas.records.ragged import Ragged
-from schemas.records.validate import ExampleBlock, validate
+from schemas.records.validate import validate
 
 _SAMPLE_BLOCKS = 8  # spread evenly over the input
 _SAMPLE_BYTES = 1 << 16  # 64 KiB of each
 _STAGED_RECORD = 40  # bytes: where its id ends, position, line, file, split, order, label
+_ID_RECORD = 30  # of each id that must be its own: digest, place, file
 _STAGED_SEQUENCE = 12  # of each sequence of a record: where it ends, steps cut off
 _FRAME = 38  # of each record: frame, the message's own fields, its row of an index
 _FEATURE = 12  # of each feature of a record, beside its name and its values
+_STAGED_EVENT = 20  # bytes: piece, position, line
+_BATCH = 1_500  # of each partition of the events of a block, beside these
 _NUMBER = 4  # bytes of a staged token, and of a number
 _IN_BLOCK = _IN_ALL = 20  # of each different token beside its bytes: where it ends, and its counts
 _MOST = 1.5  # times what the sample says: for input that is not alike
@@ -48,22 +54,38 @@ class Need(NamedTuple):
 
 
 def estimate(job: Job) -> Need:
-    """Returns what a run needs; reads a sample of the input, 512 KiB or the longest lines in it.
+    """Returns what a run needs; reads a sample of the input, 512 KiB or the longest records in it.
 
     Raises:
       DataError: A file cannot be read.
     """
-    blocks = job.blocks()
-    lines = [lines for block in blocks[:: -(-len(blocks) // _SAMPLE_BLOCKS)] for lines in _begin_of(block)]
-    joined = join_lines(lines)
-    spec = job.spec
-    examples = validate(parse_jsonl(joined.data, fields_of(spec), joined.base_offset), spec)
-    size = sum(block.bytes for block in blocks)
-    likely = int(bytes_of(examples, spec, size / len(joined.data), len(blocks))) if joined.data else 0
+    blocks, spec = job.blocks(), job.spec
+    chosen = blocks[:: -(-len(blocks) // _SAMPLE_BLOCKS)]
+    parts = [sample_block(block, spec.input, raw_fields_of(spec), _SAMPLE_BYTES) for block in chosen]
+    seen = sum(part.consumed for part in parts)
+    if not seen:
+        return Need(0, 0)
+    raw = join_blocks([part.raw for part in parts], [0] * len(parts), [0] * len(parts), 1).raw
+    times = sum(block.bytes for block in blocks) / seen
+    if job.partitions:
+        likely = int(_bytes_of_events(read_events(raw, spec), spec, times, len(blocks), job.partitions))
+    else:
+        likely = int(bytes_of(validate(raw, spec, load_tokenizers(job)), spec, times, len(blocks)))
     return Need(likely, int(_MOST * likely))
 
 
-def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: int) -> float:
+def _bytes_of_events(events: Events, spec: DatasetSpec, times: float, blocks: int, partitions: int) -> float:
+    """Returns the bytes that all events take in files of them, and those of their records as `bytes_of` does."""
+    staged = len(events.offsets) * _STAGED_EVENT + sum(int(column.nbytes) for column in events.columns.values())
+    everything = np.zeros(len(events.offsets), np.int64)
+    grouped = group_events(EventTable(events.columns, events.offsets, everything), spec)
+    keys = events.columns[ID]
+    more = _more_keys(len(pc.unique(keys[: len(keys) // 2])), len(pc.unique(keys)), times)
+    records = bytes_of(validate(grouped.raw, spec), spec, times, partitions, more)
+    return float(times * staged + blocks * partitions * _BATCH + records)
+
+
+def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: int, more: float = 0) -> float:
     """Returns the bytes that all records take as staged records, in segments and in shards.
 
     Args:
@@ -71,10 +93,12 @@ def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: in
       spec: A resolved spec.
       times: How many times the sample the input is.
       blocks: How many blocks the input is cut into.
+      more: How many times as many records as the sample the input has; 0: `times`.
     """
-    records = len(examples)
+    records = len(examples) * (more or times) / times
     ids = int(byte_sizes(examples.ids).sum())
     staged = records * (_STAGED_RECORD + _STAGED_SEQUENCE * len(examples.sequences)) + ids
+    staged += 0 if spec.duplicate_ids == DuplicateIds.keep else records * _ID_RECORD
     names = sum(_FEATURE + len(feature.name) for feature in stored_features(spec))
     encoded = records * (_FRAME + names) + ids
     dictionaries = 0.0
@@ -107,6 +131,25 @@ def _dictionaries(tokens: pa.DictionaryArray, different: pa.Array, times: float,
     return float(blocks * of_a_block * (2 * size + _IN_BLOCK) + of_all * (3 * size + _IN_ALL))
 
 
+def _more_keys(half: int, whole: int, times: float) -> float:
+    """Returns how many times as many keys as a sample the input has.
+
+    Were each event of a key drawn at random from K, n events would have d(n) = K (1 - exp(-n / K)) keys, and
+    d(2n) / d(n) = 1 + exp(-n / K). Where the second half of the sample brings as many new keys as the first,
+    as in files sorted by key, they grow with the input.
+
+    Args:
+      half: Keys in the first half of the sample.
+      whole: Keys in all of it.
+      times: How many times the sample the input is.
+    """
+    new = min(1.0, max(1e-9, whole / max(1, half) - 1))
+    if new == 1:
+        return times
+    rate = 2 * math.log(new)
+    return math.expm1(rate * times) / math.expm1(rate)
+
+
 def check_space(job: Job, need: Need) -> str:
     """Returns a sentence about the disk, empty where the output lies on none of this machine's.
 
@@ -134,19 +177,6 @@ def with_need(error: DataError, need: Need) -> DataError:
         "or name a folder on another disk as --output",
         error.details,
     )
-
-
-def _begin_of(block: Block) -> list[WholeLines]:
-    """Returns the lines of the first bytes of a block."""
-    lines: list[WholeLines] = []
-    room = _SAMPLE_BYTES
-    for piece in block.pieces:
-        with files.reading(piece.path) as stream:
-            lines.append(read_whole_lines(stream, piece.start, min(piece.end, piece.start + room)))
-        room -= lines[-1].range_bytes
-        if room <= 0:
-            break
-    return lines
 
 
 def _free(path: str) -> int | None:

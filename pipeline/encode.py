@@ -13,16 +13,26 @@ import pyarrow.compute as pc
 
 from pipeline import files
 from pipeline.analysis import first_offenders
-from pipeline.block_facts import bucket_lengths, sequence_column
+from pipeline.block_facts import beside_column, bucket_lengths, context_column, sequence_column
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from pipeline.stage import SOURCE, StagedBlock, cut_column
+from pipeline.stage import (
+    PARENT,
+    SOURCE,
+    START,
+    StagedBlock,
+    blocks_of,
+    cut_column,
+    first_of_record,
+    step_name,
+    write_rejected,
+)
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, StoredAs, UnknownLabel
 from schemas.example import (
     BytesColumn,
     CodedColumn,
@@ -34,13 +44,22 @@ from schemas.example import (
     one_each,
     records_digest,
 )
-from schemas.manifest import length_feature
-from schemas.manifest_pb2 import Bucket
+from schemas.manifest import (
+    PARENT_FEATURE,
+    START_FEATURE,
+    beside_features,
+    length_feature,
+    sizes_feature,
+    stored_features,
+)
+from schemas.manifest_pb2 import Bucket, Moments
 from schemas.messages import canonical_json
 from schemas.records.fields import LABEL
+from schemas.records.missing import fill_means
 from schemas.records.ragged import Ragged, count_in_rows, from_lists
-from schemas.records.rejected import Rejected, dump_rejected, excerpt
-from schemas.spec import steps_of
+from schemas.records.rejected import Rejected, excerpt
+from schemas.sequence_example import encode_sequence_examples, of_equal_steps, of_unequal_steps
+from schemas.spec import series_sequences, steps_of
 from schemas.vocabulary import OOV_ID, Vocabulary
 
 Mask = npt.NDArray[np.bool_]
@@ -92,29 +111,35 @@ class _EncodeBlock(ThreadedDoFn):
         batch = _load(files.read(staged.path))
         vocabularies = {name: load_vocabulary(*where) for name, where in plan.locations(job.output).items()}
         facts = WrittenFacts()
-        known = _known_labels(batch, vocabularies.get(LABEL))
+        refuses = job.spec.label.unknown == UnknownLabel.reject
+        known = _known_labels(batch, vocabularies.get(LABEL) if refuses else None)
         if not known.all():
-            classes = set(vocabularies[LABEL].tokens.to_pylist())
-            rejected = [_reject_label(batch, int(i), classes) for i in np.flatnonzero(~known)]
-            files.write(job.rejected_path(staged.index, "encode"), dump_rejected(rejected))
-            facts.rejected = Counter(item.reason for item in rejected)
-            facts.offenders = {UNKNOWN_LABEL: first_offenders([(staged.index, item) for item in rejected])}
-            batch = batch.filter(pa.array(known))
+            batch = self._reject_unknown(staged, batch, known, vocabularies[LABEL], facts)
         if batch.num_rows:
-            encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits)
-            facts.splits = encoded.facts
-            segment = write_segment(
-                job.segment_path(staged.index),
-                encoded.frames,
-                encoded.splits,
-                encoded.buckets,
-                encoded.index,
-                job.splits,
-            )
+            encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits, plan.moments)
+            facts.splits, facts.kept = encoded.facts, int(first_of_record(batch).sum())
+            path = job.segment_path(staged.index, staged.part)
+            segment = write_segment(path, encoded.frames, encoded.splits, encoded.buckets, encoded.index, job.splits)
             for group in segment.groups:
                 facts.bytes[group.split, group.bucket] += group.bytes
             yield segment
         yield beam.pvalue.TaggedOutput(FACTS, facts)
+
+    def _reject_unknown(
+        self, staged: StagedBlock, batch: pa.RecordBatch, known: Mask, classes: Vocabulary, facts: WrittenFacts
+    ) -> pa.RecordBatch:
+        """Rejects records with all of their examples where any of these has a label that is not known."""
+        first = first_of_record(batch)
+        record = np.cumsum(first) - 1
+        unknown = np.bincount(record, weights=~known).astype(bool)
+        names = set(classes.tokens.to_pylist())
+        rows = [int(np.flatnonzero((record == i) & ~known)[0]) for i in np.flatnonzero(unknown)]
+        rejected = [_reject_label(batch, i, names) for i in rows]
+        found = list(zip(blocks_of(staged, batch, rows), rejected, strict=True))
+        write_rejected(self._job, found, step_name("encode", staged, batch), staged.part)
+        facts.rejected = Counter(item.reason for item in rejected)
+        facts.offenders = {UNKNOWN_LABEL: first_offenders(found)}
+        return batch.filter(pa.array(~unknown[record]))
 
 
 def encode_block(
@@ -123,8 +148,9 @@ def encode_block(
     vocabularies: Mapping[str, Vocabulary],
     buckets: Sequence[Bucket],
     split_names: list[str],
+    moments: Mapping[str, Moments],
 ) -> EncodedBlock:
-    """Encodes staged examples whose labels are all known.
+    """Encodes staged examples; a class that is none of the known ones becomes -1.
 
     Args:
       batch: Columns as `StageBlocks` wrote them.
@@ -132,9 +158,12 @@ def encode_block(
       vocabularies: By name of the token sequence, and "label" for classes.
       buckets: In rising order of length.
       split_names: What the column "split" is an index into.
+      moments: By name of the series; their means fill missing numbers where the spec says so.
     """
-    columns = _EncodedColumns(batch, spec, vocabularies)
-    records = encode_examples(columns.features(batch["id"]))
+    columns = _EncodedColumns(batch, spec, vocabularies, moments)
+    features = columns.features(batch["id"])
+    stored = spec.stored_as == StoredAs.sequence_example
+    records = columns.sequence_examples(features) if stored else encode_examples(features)
     frames = frame(records)
     index = np.empty(batch.num_rows, INDEX_TYPE)
     index["order"] = batch["order"].to_numpy()
@@ -153,28 +182,59 @@ def encode_block(
 class _EncodedColumns:
     """The columns of a block as numbers."""
 
-    def __init__(self, batch: pa.RecordBatch, spec: DatasetSpec, vocabularies: Mapping[str, Vocabulary]) -> None:
+    def __init__(
+        self,
+        batch: pa.RecordBatch,
+        spec: DatasetSpec,
+        vocabularies: Mapping[str, Vocabulary],
+        moments: Mapping[str, Moments],
+    ) -> None:
         sequences = {
             name: from_lists(batch[sequence_column(name)], steps_of(spec.sequences[name]))
             for name in sorted(spec.sequences)
         }
+        for name in series_sequences(spec):
+            sequences[name] = fill_means(sequences[name], spec.sequences[name], moments[name].mean)
         self.sequences = {name: _column(sequence, vocabularies.get(name)) for name, sequence in sequences.items()}
-        self.lengths = {name: sequence.lengths for name, sequence in sequences.items()}
+        self.lengths = {name: _lengths(batch, name, sequence) for name, sequence in sequences.items()}
         self.unknown = {name: _unknown_steps(column) for name, column in self.sequences.items()}
         self.bucket_length = bucket_lengths(self.lengths, spec)
         self.cut = {name: batch[cut_column(name)].to_numpy() for name in self.sequences}
+        self.beside = {
+            name: _plain_column(from_lists(batch[beside_column(name)], dims)) for name, dims in beside_features(spec)
+        }
+        self.context = {
+            name: _context_column(batch[context_column(name)], vocabularies.get(name)) for name in sorted(spec.context)
+        }
+        self.parents = _parents(batch) if PARENT in batch.schema.names else {}
         self.label = _label(batch, vocabularies.get(LABEL)) if LABEL in batch.schema.names else None
         self._has_classes = LABEL in vocabularies
+        self._stored = stored_features(spec)
 
     def features(self, ids: pa.Array) -> dict[str, Column]:
         """Returns the stored features, as `schemas.manifest.stored_features` lists them."""
         features: dict[str, Column] = {"id": BytesColumn(ids)}
-        features |= self.sequences
+        features |= self.sequences | self.beside | self.context | self.parents
         for name, lengths in self.lengths.items():
             features[length_feature(name)] = Int64Column(lengths, one_each(len(lengths)))
         if self.label is not None:
             features[LABEL] = _plain_column(self.label)
         return features
+
+    def sequence_examples(self, features: Mapping[str, Column]) -> pa.BinaryArray:
+        """Returns the same features as `SequenceExample` messages, binary, (records,)."""
+        steps = {}
+        for stored in self._stored:
+            column = features[stored.name]
+            if not stored.variable or isinstance(column, BytesColumn):
+                continue
+            sizes = features.get(sizes_feature(stored.name))
+            if isinstance(column, CodedColumn) and isinstance(sizes, Int64Column):
+                steps[stored.name] = of_unequal_steps(column, sizes)
+            else:
+                steps[stored.name] = of_equal_steps(column, stored.dims)
+        context = {name: column for name, column in features.items() if name not in steps}
+        return encode_sequence_examples(context, steps)
 
     def facts(self, inside: Mask) -> SplitFacts:
         """Returns the facts of some of the records."""
@@ -210,7 +270,7 @@ def _reject_label(batch: pa.RecordBatch, i: int, known: Collection[str]) -> Reje
     unknown = sorted({name for name in (label if isinstance(label, list) else [label]) if name not in known})
     rule = (
         f"a label must occur in the training split, and {excerpt(canonical_json(unknown))} does not; "
-        "give more training records, or allow it with --max_rejected"
+        "give more training records, say label.unknown: keep, or allow it with --max_rejected"
     )
     received = canonical_json(label)
     path, offset, line = (batch[name][i].as_py() for name in (SOURCE, "offset", "line"))
@@ -237,6 +297,22 @@ def _plain_column(sequence: Ragged) -> Column:
     if pa.types.is_integer(sequence.values.type):
         return Int64Column(values, sequence.offsets)
     return FloatColumn(values.astype(np.float32, copy=False), sequence.offsets)
+
+
+def _lengths(batch: pa.RecordBatch, name: str, sequence: Ragged) -> Int64s:
+    """Returns the steps of each record; where steps hold several values, their sizes say how many steps there are."""
+    sizes = beside_column(sizes_feature(name))
+    return from_lists(batch[sizes]).lengths if sizes in batch.schema.names else sequence.lengths
+
+
+def _context_column(column: pa.Array, vocabulary: Vocabulary | None) -> Column:
+    values = column if vocabulary is None else pa.array(vocabulary.encode(column))
+    return _plain_column(Ragged(values, one_each(len(column))))
+
+
+def _parents(batch: pa.RecordBatch) -> dict[str, Column]:
+    starts = batch[START].to_numpy()
+    return {PARENT_FEATURE: BytesColumn(batch[PARENT]), START_FEATURE: Int64Column(starts, one_each(len(starts)))}
 
 
 def _unknown_steps(column: Column) -> Int64s | None:

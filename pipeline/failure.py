@@ -32,6 +32,17 @@ def reporting(process: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[A
     return wrapped
 
 
+@contextlib.contextmanager
+def told_of(path: str) -> Iterator[None]:
+    """Context in which what is said of the content of a file gets the file's name."""
+    try:
+        yield
+    except DataError as error:
+        if str(error).startswith(path):
+            raise
+        raise DataError(f"{path}: {error}", error.details) from error
+
+
 def leave_message(folder: str, error: LengthwiseError) -> None:
     """Writes an error into a run's folder of failures."""
     content = canonical_json({"message": str(error), "details": list(error.details), "exit_code": error.exit_code})

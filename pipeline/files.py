@@ -55,6 +55,14 @@ def match(pattern: str) -> list[FileMetadata]:
     return sorted(found, key=lambda file: str(file.path))
 
 
+def below(folder: str) -> list[FileMetadata]:
+    """Returns the files in a local folder and in those within it, sorted by path, without hidden ones."""
+    root = Path(folder)
+    names = (path.relative_to(root) for path in root.rglob("*"))
+    paths = sorted(join(folder, str(name)) for name in names if not any(part.startswith(".") for part in name.parts))
+    return [FileMetadata(path, size) for path in paths if (size := _regular_size(path)) is not None]
+
+
 def match_within(folder: str, pattern: str) -> list[str]:
     """Returns the paths of the files in a folder that a pattern matches, sorted.
 

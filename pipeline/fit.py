@@ -1,36 +1,36 @@
 """Whether a spec fits the data at all, found out before a long run."""
 
-from pipeline import files
 from pipeline.job import Job
 from pipeline.plan import within_limit
+from pipeline.sample import sample_block
+from pipeline.subwords import load_tokenizers
 from schemas.errors import DataError
-from schemas.records.blocks import read_whole_lines
-from schemas.records.fields import fields_of
-from schemas.records.jsonl import parse_jsonl
+from schemas.records.events import read_events
+from schemas.records.fields import raw_fields_of
 from schemas.records.validate import validate
 
 _SAMPLE_BYTES = 1 << 20  # 1 MiB: a moment's work
 
 
 def check_fit(job: Job) -> None:
-    """Reads the beginning of the first file that is not empty.
+    """Reads the beginning of the first block.
 
     A few bad records are left to the run, which lists all of them.
 
     Raises:
       DataError: All of the records there are rejected, more than are allowed.
     """
-    file = next(file for file in job.inputs if file.bytes)
-    with files.reading(file.path) as stream:
-        lines = read_whole_lines(stream, 0, min(file.bytes, _SAMPLE_BYTES))
-    examples = validate(parse_jsonl(lines.data, fields_of(job.spec)), job.spec)
-    rejected = sorted(item.placed(file.path, 0) for item in examples.rejected)
+    block = job.blocks()[0]
+    part = sample_block(block, job.spec.input, raw_fields_of(job.spec), _SAMPLE_BYTES)
+    found = read_events(part.raw, job.spec) if job.partitions else validate(part.raw, job.spec, load_tokenizers(job))
+    what = "event" if job.partitions else "record"
+    rejected = sorted(part.places.place(found.rejected, [piece.path for piece in block.pieces]))
     # Of a share only what is certain: the rest may be good, and a record takes two bytes or more.
     most = sum(file.bytes for file in job.inputs) // 2
-    if len(rejected) < examples.read or within_limit(len(rejected), most, job.max_rejected):
+    if len(rejected) < found.read or within_limit(len(rejected), most, job.max_rejected):
         return
-    count = f"all of the first {len(rejected):,} records are" if len(rejected) > 1 else "the first record is"
+    count = f"all of the first {len(rejected):,} {what}s are" if len(rejected) > 1 else f"the first {what} is"
     raise DataError(
         f"{count} rejected: the spec does not fit the data; correct it, or propose one with `python -m pipeline infer "
-        f"{file.path}`; first: {rejected[0]}"
+        f"{block.pieces[0].path}`; first: {rejected[0]}"
     )

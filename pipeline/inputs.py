@@ -4,18 +4,34 @@ import datetime
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline import files
 from pipeline.blocks import InputFile
+from pipeline.failure import told_of
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
-from schemas.dataset_pb2 import DatasetSpec
+from pipeline.subwords import find_tokenizers
+from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.records.blocks import BLOCK_BYTES
-from schemas.records.fields import fields_of
-from schemas.records.formats import check_format
+from schemas.records.fields import raw_fields_of
+from schemas.records.formats import CSV, TEXT_FILES, TSV, is_known, reading_of
+from schemas.records.readers import starts_of
+from schemas.records.splits import decided_splits
 from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name, resolve
 
+_SAYS_SPLITS = {
+    SplitBy.hash: "split.fractions",
+    SplitBy.group: "split.fractions",
+    SplitBy.field: "split.names",
+    SplitBy.time: "split.before or split.otherwise",
+}
+# Each holds its part of every block: with more of them what is read at a time is too small, with fewer of them what is
+# sorted at a time too large.
+MOST_PARTITIONS = 1_024
+MOST_ID_SHARES = 64  # each reads of every block
+_ID_SHARE_BYTES = 512 << 20  # of input; of very short records some 5 million, whose digests take 80 MB
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 
 
@@ -49,10 +65,11 @@ def plan_job(
       DataError: The input is empty.
     """
     spec = resolve(spec)
-    fields_of(spec)
+    raw_fields_of(spec)
     check_output(output, replace)
-    found = match_inputs(inputs)
+    found = cut_files(match_inputs(inputs, spec.input), spec.input, block_bytes)
     named = {file.split for file in found}
+    size = sum(file.bytes for file in found)
     return Job(
         spec_bytes=spec.SerializeToString(deterministic=True),
         inputs=tuple(found),
@@ -66,11 +83,23 @@ def plan_job(
         threads=threads,
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
+        id_shares=min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES),
+        tokenizers=find_tokenizers(spec),
+        partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
     )
 
 
-def match_inputs(inputs: Sequence[str]) -> list[InputFile]:
+def partitions_of(size: int, block_bytes: int) -> int:
+    """Returns in how many partitions of their keys events are grouped: a function of the input's bytes alone."""
+    return min(MOST_PARTITIONS, max(1, -(-size // block_bytes)))
+
+
+def match_inputs(inputs: Sequence[str], given: Input | None = None) -> list[InputFile]:
     """Returns the files that patterns match, sorted by path, each once, whatever names it has.
+
+    Args:
+      inputs: Patterns, each `PATTERN` or `SPLIT=PATTERN`; a folder means the files below it.
+      given: What the spec says of the input; None: nothing.
 
     Raises:
       UsageError: A pattern that is empty or matches no file, a format that is not read, or a file
@@ -80,23 +109,40 @@ def match_inputs(inputs: Sequence[str]) -> list[InputFile]:
     if not inputs:
         raise UsageError("--input: names no file; say --input [SPLIT=]PATTERN")
     found: dict[str, InputFile] = {}
-    matched = sorted((file for text in inputs for file in _match(text)), key=lambda file: file.path)
+    matched = sorted((file for text in inputs for file in _match(text, given)), key=lambda file: file.path)
     for identity, file in zip(files.identities(file.path for file in matched), matched, strict=True):
         known = found.setdefault(identity, file)
         if known.split != file.split:
             splits = " and ".join(sorted(repr(split) for split in (known.split, file.split)))
             raise UsageError(f"{file.path}: is given to the splits {splits}; name it once")
     distinct = list(found.values())
-    if not any(file.bytes for file in distinct):
+    if not any(file.bytes or file.reading.format == TEXT_FILES for file in distinct):
         raise DataError(f"{distinct[0].path}: is empty (0 bytes), as is all input; check what should write it")
     return distinct
 
 
+def cut_files(found: Sequence[InputFile], given: Input, block_bytes: int) -> list[InputFile]:
+    """Returns the files with the positions at which each can be read apart; reads CSV files, for these.
+
+    Raises:
+      DataError: A file cannot be read, or cannot be cut into records.
+    """
+    return [file._replace(starts=_starts(file, given, block_bytes)) for file in found]
+
+
+def _starts(file: InputFile, given: Input, block_bytes: int) -> tuple[int, ...]:
+    if file.reading.format not in {CSV, TSV} or file.bytes <= block_bytes:
+        return ()
+    with files.reading(file.path) as stream, told_of(file.path):
+        return starts_of(stream, file.bytes, file.reading, given, block_bytes)
+
+
 def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
-    """Returns how the records of files without a split of their own are shared out.
+    """Returns how the records of files without a split of their own are shared out; empty where no hash decides.
 
     Files given as `train=` count as such: `train` is what is left for training, and 10 % of it
-    are held out for validation unless an input or the spec says otherwise.
+    are held out for validation unless an input or the spec says otherwise. Where a field or a time
+    decides, they are all for training.
 
     Args:
       spec: A resolved spec.
@@ -107,11 +153,12 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
     """
     fractions = dict(spec.split.fractions)
     others = named - {"", TRAIN}
-    both = others & set(fractions)
+    decided = decided_splits(spec)
+    both = others & {*fractions, *decided}
     if both:
-        name = min(both)
-        raise UsageError(f"split '{name}' comes from --input {name}= and from split.fractions in the spec; remove one")
-    if fractions:
+        name, field = min(both), _SAYS_SPLITS[spec.split.by]
+        raise UsageError(f"split '{name}' comes from --input {name}= and from {field} in the spec; remove one")
+    if fractions or decided:
         return fractions
     return {TRAIN: 1.0} if VALIDATION in others else DEFAULT_FRACTIONS
 
@@ -134,7 +181,7 @@ def check_output(output: str, replace: bool) -> None:
             raise UsageError(f"{output}: holds a {name} that belongs to no data set there; name another folder")
 
 
-def _match(text: str) -> list[InputFile]:
+def _match(text: str, given: Input | None) -> list[InputFile]:
     named = _NAMED.fullmatch(text)
     split, pattern = (named[1], named[2]) if named else ("", text)
     if split:
@@ -144,15 +191,33 @@ def _match(text: str) -> list[InputFile]:
             raise UsageError(f"{error}; a path that holds '=' begins with './'") from None
     if not pattern:
         raise UsageError(f"--input {text!r}: names no file; say --input [SPLIT=]PATTERN")
-    if files.is_folder(pattern):
-        raise UsageError(f"--input {pattern}: is a folder; say which files in it: {files.join(pattern, '*.jsonl')}")
-    found = files.match(pattern)
+    found = _below(pattern, given) if files.is_folder(pattern) else files.match(pattern)
     if not found:
         raise UsageError(f"--input {pattern}: matches no file; check the path, and quote a pattern for the shell")
     for file in found:
         if not file.path.isprintable():
             raise UsageError(f"--input {file.path!r}: the name holds unprintable characters; rename the file")
-    return [InputFile(file.path, int(file.size_in_bytes), split, check_format(file.path)) for file in found]
+    return [InputFile(file.path, int(file.size_in_bytes), split, reading_of(file.path, given)) for file in found]
+
+
+def _below(folder: str, given: Input | None) -> list[Any]:
+    """Returns the files in a folder and in those within it: where the spec says the format, all of them."""
+    found = files.below(folder)
+    if given is not None and given.HasField("format"):
+        return found
+    known = [file for file in found if is_known(file.path)]
+    if found and not known:
+        raise UsageError(
+            f"--input {folder}: holds {len(found):,} file(s), none with a suffix that names a format, such as "
+            f"{found[0].path}; say `input: {{format: …}}` in the spec"
+        )
+    if len(known) < len(found):
+        other = min({file.path for file in found} - {file.path for file in known})
+        raise UsageError(
+            f"--input {folder}: holds {len(found) - len(known):,} file(s) whose suffix names no format, such as "
+            f"{other}; name the files with a pattern, or say `input: {{format: …}}` in the spec"
+        )
+    return known
 
 
 def _run_name() -> str:

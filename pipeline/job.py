@@ -2,15 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pipeline import files
 from pipeline.blocks import Block, InputFile, plan_blocks
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.records.identity import split_order
+from schemas.records.splits import split_names
 
 SPEC_NAME = "spec.yaml"  # as the person wrote it
 RUN_NAME = "run.json"  # what differs from run to run, and so is not in the manifest
 SHARD_BYTES = 128 << 20  # 128 MiB: the upper end of what tf.data reads well
+
+
+class TokenizerFile(NamedTuple):
+    """The tokenizer of a sequence.
+
+    Attributes:
+      name: Of the sequence.
+      path: As the spec says.
+      sha256: Of its content.
+    """
+
+    name: str
+    path: str
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -20,7 +35,7 @@ class Job:
     Attributes:
       spec_bytes: The resolved spec, serialised, because messages do not pickle everywhere.
       inputs: Sorted by path; only steps that name files know them, see `without_inputs`.
-      fractions: Share of each split, for the records of files without one.
+      fractions: Share of each split, for the records of files without one; empty where no hash decides.
       output: The data set's folder.
       run: Name of this run, different from that of any other.
       block_bytes: Size of a block.
@@ -30,6 +45,9 @@ class Job:
       replace: Whether a data set that is there may be replaced.
       spec_text: The spec as the person wrote it; empty where there is no such text.
       named_splits: Splits that inputs name.
+      id_shares: Shares into which record ids are divided to look for those that occur again.
+      tokenizers: Files that cut texts into subwords.
+      partitions: Of the keys of events, where the spec groups them; else 0.
     """
 
     spec_bytes: bytes
@@ -44,6 +62,9 @@ class Job:
     replace: bool = False
     spec_text: str = ""
     named_splits: frozenset[str] = frozenset()
+    id_shares: int = 1
+    tokenizers: tuple[TokenizerFile, ...] = ()
+    partitions: int = 0
 
     @property
     def spec(self) -> DatasetSpec:
@@ -52,8 +73,8 @@ class Job:
 
     @property
     def splits(self) -> list[str]:
-        """All splits; those of the fractions first, in the order of `assign_splits`."""
-        shared = split_order(self.fractions)
+        """All splits; those that the records themselves decide on first, in the order of `split_names`."""
+        shared = split_names(self.spec, self.fractions)
         return [*shared, *sorted(self.named_splits.difference(shared))]
 
     def blocks(self) -> list[Block]:
@@ -74,26 +95,52 @@ class Job:
         """Folder of what a failed run has to tell."""
         return files.join(self.output, "failed", self.run)
 
-    def staged_path(self, block: int) -> str:
-        """Path of the validated examples of a block."""
-        return files.join(self.staging, "blocks", f"block-{block:07d}.arrow")
+    def staged_path(self, block: int, part: int = 0, consumed: int = 0) -> str:
+        """Path of the validated examples of a part of a block.
 
-    def tokens_path(self, block: int) -> str:
-        """Path of the token counts of a block."""
-        return files.join(self.staging, "tokens", f"block-{block:07d}.arrow")
+        Args:
+          block: Number of the block.
+          part: Its place in the block.
+          consumed: Bytes of the block's files that were read by then, for whoever watches the run.
+        """
+        return files.join(self.staging, "blocks", f"{_part_name(block, part)}-{consumed}.arrow")
+
+    def events_path(self, block: int, part: int, consumed: int) -> str:
+        """Path of the events of a part of a block; `consumed` as of `staged_path`."""
+        return files.join(self.staging, "events", f"{_part_name(block, part)}-{consumed}.arrow")
+
+    def tokens_path(self, block: int, part: int = 0) -> str:
+        """Path of the token counts of a part of a block."""
+        return files.join(self.staging, "tokens", f"{_part_name(block, part)}.arrow")
+
+    def ids_path(self, block: int, part: int = 0) -> str:
+        """Path of the record ids of a part of a block."""
+        return files.join(self.staging, "ids", f"{_part_name(block, part)}.arrow")
+
+    def left_out_path(self, share: int) -> str:
+        """Path of the records of one share of the ids that have the id of an earlier one."""
+        return files.join(self.staging, "repeated", f"share-{share:03d}.arrow")
+
+    def unique_path(self, block: int, part: int = 0) -> str:
+        """Path of the validated examples of a part of a block, without those of repeated ids."""
+        return files.join(self.staging, "unique", f"{_part_name(block, part)}.arrow")
 
     def counted_path(self, task: int) -> str:
         """Path of what a counting task leaves."""
         return files.join(self.staging, "counted", f"task-{task:05d}.arrow")
 
-    def segment_path(self, block: int) -> str:
-        """Path of the encoded records of a block."""
-        return files.join(self.staging, "segments", f"block-{block:07d}")
+    def segment_path(self, block: int, part: int = 0) -> str:
+        """Path of the encoded records of a part of a block."""
+        return files.join(self.staging, "segments", _part_name(block, part))
 
     def unfinished_path(self, shard: int) -> str:
         """Path of a shard that is not yet whole."""
         return files.join(self.staging, "shards", f"shard-{shard:07d}")
 
-    def rejected_path(self, block: int, step: str) -> str:
-        """Path of the records of a block that a step rejected."""
-        return files.join(self.staging, "rejected", f"block-{block:07d}-{step}.jsonl")
+    def rejected_path(self, block: int, step: str, part: int = 0) -> str:
+        """Path of the records of a part of a block that a step rejected."""
+        return files.join(self.staging, "rejected", f"{_part_name(block, part)}-{step}.jsonl")
+
+
+def _part_name(block: int, part: int) -> str:
+    return f"block-{block:07d}-{part:05d}"

@@ -87,18 +87,26 @@ class ExactMoments:
         return self.squares.value() / self.count - self.mean() ** 2 if self.count else Fraction(0)
 
 
-def moments_of(numbers: npt.NDArray[np.float32]) -> list[ExactMoments]:
-    """Returns the moments of each dimension of steps, float32, (steps, dims)."""
+def moments_of(numbers: npt.NDArray[np.float32], missing: npt.NDArray[np.bool_] | None = None) -> list[ExactMoments]:
+    """Returns the moments of each dimension.
+
+    Args:
+      numbers: float32, (steps, dims); finite where they are not missing.
+      missing: Of the same shape: which numbers count for nothing, whatever stands in their place.
+    """
     moments = [ExactMoments() for _ in range(numbers.shape[1])]
     for dimension, moment in enumerate(moments):
-        moment.add(numbers[:, dimension])
+        column = numbers[:, dimension]
+        moment.add(column if missing is None else column[~missing[:, dimension]])
     return moments
 
 
 def to_message(moments: list[ExactMoments]) -> Moments:
     """Returns the moments of all dimensions, each rounded once; zeros where there are no numbers."""
+    counts = [moment.count for moment in moments]
     return Moments(
-        count=moments[0].count,
+        count=max(counts),
+        counts=counts if len(set(counts)) > 1 else [],
         mean=[float(moment.mean()) for moment in moments],
         variance=[float(moment.variance()) for moment in moments],
         min=[moment.least if moment.count else 0.0 for moment in moments],

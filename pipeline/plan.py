@@ -1,6 +1,6 @@
 """Everything that is decided once the records have been looked at: pure functions of an analysis."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,6 +14,7 @@ from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.records.fields import LABEL
+from schemas.spec import vocabulary_options
 from schemas.vocabulary import Vocabulary, as_tokens, first_token_id, ranked
 
 _MOST_ROWS = 1_000_000  # of one counting task, some 100 MB with common tokens, until each partition is a task
@@ -38,6 +39,31 @@ class TokenPlan:
 
 
 @dataclass(frozen=True)
+class StagedParts:
+    """Which parts of which blocks are staged; as small for very many blocks as for one.
+
+    Attributes:
+      blocks: Their number.
+      uncommon: Index and number of parts of each block that has not exactly one.
+    """
+
+    blocks: int
+    uncommon: tuple[tuple[int, int], ...] = ()
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yields (block, part), in order."""
+        uncommon = dict(self.uncommon)
+        for block in range(self.blocks):
+            yield from ((block, part) for part in range(uncommon.get(block, 1)))
+
+    @classmethod
+    def of(cls, parts: Mapping[int, int], blocks: int) -> "StagedParts":
+        """Returns those of an analysis, whose `parts` leave out blocks that have none."""
+        counts = ((block, parts.get(block, 0)) for block in range(blocks))
+        return cls(blocks, tuple((block, count) for block, count in counts if count != 1))
+
+
+@dataclass(frozen=True)
 class CountingTask:
     """A part of the tokens of one column to count.
 
@@ -45,13 +71,13 @@ class CountingTask:
       number: Its place among all tasks.
       name: Of the token sequence, or "label" for classes.
       partitions: Which of the partitions of `pipeline.token_files`.
-      blocks: Number of the blocks, each of which has counts.
+      staged: What has counts.
     """
 
     number: int
     name: str
     partitions: range
-    blocks: int
+    staged: "StagedParts"
 
 
 @dataclass(frozen=True)
@@ -89,19 +115,19 @@ class DatasetPlan:
     moments: dict[str, Moments] = field(default_factory=dict)
 
 
-def plan_counting(distinct: Mapping[str, int], blocks: int, threads: int) -> list[CountingTask]:
+def plan_counting(distinct: Mapping[str, int], staged: StagedParts, threads: int) -> list[CountingTask]:
     """Returns the tasks that count the tokens of all blocks: each partition of each column in exactly one.
 
     Args:
       distinct: By name of the token column: different tokens of each block, added up.
-      blocks: Their number.
+      staged: What has counts.
       threads: Of a worker; a count that takes a while is shared out among them.
     """
     tasks: list[CountingTask] = []
     for name, rows in distinct.items():
         parts = max(-(-rows // _MOST_ROWS), min(threads, -(-rows // _WORTH_A_THREAD)))
         ends = np.linspace(0, PARTITIONS, min(PARTITIONS, max(1, parts)) + 1).astype(int).tolist()
-        tasks += [CountingTask(len(tasks) + i, name, range(*ends[i : i + 2]), blocks) for i in range(len(ends) - 1)]
+        tasks += [CountingTask(len(tasks) + i, name, range(*ends[i : i + 2]), staged) for i in range(len(ends) - 1)]
     return tasks
 
 
@@ -122,7 +148,7 @@ def plan_dataset(analysis: Analysis, candidates: Mapping[str, TokenCandidates], 
     counts = np.array([analysis.bucket_lengths[int(length)] for length in lengths], np.int64)
     tokens = {}
     for name in token_columns(spec):
-        first_id = 0 if name == LABEL else first_token_id(spec.sequences[name].vocabulary.oov_buckets)
+        first_id = 0 if name == LABEL else first_token_id(vocabulary_options(spec, name).oov_buckets)
         tokens[name] = _plan_tokens(name, candidates[name], first_id, *vocabulary_limits(spec, name))
     return DatasetPlan(
         buckets=plan_buckets(lengths, counts, spec.buckets.count),
@@ -142,17 +168,26 @@ def check_rejected(analysis: Analysis, allowed: int | float) -> str | None:
 
     Args:
       analysis: Of all blocks.
-      allowed: A count, or as a float a share of the records read.
+      allowed: A count, of events and records together, or as a float a share of the records read; of events, too,
+        by themselves, for one bad event costs its record one step and not its place.
     """
-    rejected = analysis.rejected.total()
-    if within_limit(rejected, analysis.read, allowed):
+    totals = [("records", analysis.rejected, analysis.read)]
+    if analysis.events:
+        totals.insert(0, ("events", analysis.events.rejected, analysis.found))
+    if isinstance(allowed, float):
+        fits = all(within_limit(rejected.total(), read, allowed) for _, rejected, read in totals)
+    else:
+        fits = within_limit(sum(rejected.total() for _, rejected, _ in totals), analysis.found, allowed)
+    if fits:
         return None
-    by_reason = ", ".join(f"{reason} {count:,}" for reason, count in analysis.rejected.most_common())
-    shown = f"{allowed:.4g} of the records" if isinstance(allowed, float) else f"{allowed:,}"
-    return (
-        f"{rejected:,} of {analysis.read:,} records rejected ({by_reason}), --max_rejected allows {shown}; "
-        "mend the records or the spec, or allow more"
-    )
+    parts = []
+    for what, rejected, read in totals:
+        if rejected or not analysis.events:
+            by_reason = ", ".join(f"{reason} {count:,}" for reason, count in rejected.most_common())
+            parts.append(f"{rejected.total():,} of {read:,} {what} rejected ({by_reason})")
+    what = " and ".join(what for what, *_ in totals)
+    shown = f"{allowed:.4g} of the {what}" if isinstance(allowed, float) else f"{allowed:,}"
+    return f"{', '.join(parts)}, --max_rejected allows {shown}; mend the {what} or the spec, or allow more"
 
 
 def plan_shards(record_bytes: int, shard_bytes: int) -> int:
@@ -174,6 +209,8 @@ def _plan_tokens(name: str, candidates: TokenCandidates, first_id: int, top_k: i
 
 
 def _nothing_to_train_on(analysis: Analysis) -> str:
+    if analysis.found and not analysis.read:
+        return f"all of the {analysis.found:,} events read are rejected, so that no record is left; correct the spec"
     if not analysis.read:
         return "the input holds no record (only blank lines); check the --input patterns"
     return (

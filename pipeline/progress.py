@@ -1,8 +1,8 @@
 """How far a run is, judged by what it has staged: the same for every runner.
 
-Each step leaves a file for each block, so the bytes of the input that are through a step are those
-of the blocks whose file is there. What a step costs is measured: staging a byte takes about as
-long as encoding and writing it.
+Each step leaves a file for each part of a block, so the bytes of the input that are through a step
+are those of the parts whose file is there; the name of a staged part says how far it has read. What a
+step costs is measured: staging a byte takes about as long as encoding and writing it.
 """
 
 import threading
@@ -17,7 +17,9 @@ from pipeline import files
 from pipeline.job import Job
 
 _STAGE_SHARE = 0.55  # of the time of a run; the other 45 % are encoding and writing
+_EVENTS_SHARE = 0.7  # of this, where events are read and then grouped
 _POLL_SECONDS = 0.5
+_Part = tuple[int, int]  # block, part
 _LINE_SECONDS = 10.0  # between lines where the output is no terminal
 
 
@@ -27,8 +29,7 @@ class ShowProgress:
     def __init__(self, job: Job, console: Console) -> None:
         self._job = job
         self._console = console
-        self._sizes = {block.index: block.bytes for block in job.blocks()}
-        self._total = max(1, sum(self._sizes.values()))
+        self._total = max(1, sum(file.bytes for file in job.inputs))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._started = time.monotonic()
@@ -48,16 +49,23 @@ class ShowProgress:
 
     def share_done(self) -> tuple[float, str]:
         """Returns the share of the work that is done, in [0, 1], and the step at hand."""
-        staged = self._bytes_in("blocks", ".arrow")
-        encoded = self._bytes_in("segments", ".index")
-        step = "reading" if staged < self._total else "encoding and writing"
-        share = _STAGE_SHARE * staged + (1 - _STAGE_SHARE) * encoded
-        return share / self._total, step
+        staged, encoded = self._parts_in("blocks", ".arrow"), self._parts_in("segments", ".index")
+        read = _read_of_each(staged)
+        done = sum(size for part, size in read.items() if part in encoded)
+        seen = sum(read.values())
+        if self._job.partitions:
+            events = sum(_read_of_each(self._parts_in("events", ".arrow")).values())
+            seen = int(_EVENTS_SHARE * events + (1 - _EVENTS_SHARE) * seen)
+        step = "reading" if seen < self._total else "encoding and writing"
+        share = _STAGE_SHARE * seen + (1 - _STAGE_SHARE) * done
+        # A line that goes on in the next block counts for both.
+        return min(1.0, share / self._total), step
 
-    def _bytes_in(self, folder: str, suffix: str) -> int:
+    def _parts_in(self, folder: str, suffix: str) -> dict[_Part, int]:
+        """Returns the last number in the name of each file, by block and part."""
         found = files.match_within(files.join(self._job.staging, folder), f"block-*{suffix}")
-        indices = (int(path.rsplit("block-", 1)[1].split(".")[0]) for path in found)
-        return sum(self._sizes[index] for index in indices)
+        numbers = [[int(n) for n in path.rsplit("block-", 1)[1].removesuffix(suffix).split("-")] for path in found]
+        return {(block, part): rest[-1] if rest else 0 for block, part, *rest in numbers}
 
     def _watch(self) -> None:
         show = self._bar if self._console.is_terminal else self._lines
@@ -86,3 +94,13 @@ class ShowProgress:
             return "time left unknown"
         seconds = (time.monotonic() - self._started) * (1 - share) / share
         return f"about {int(seconds // 60)}:{int(seconds % 60):02d} left"
+
+
+def _read_of_each(staged: dict[_Part, int]) -> dict[_Part, int]:
+    """Returns the bytes that each part adds to what the parts before it in its block have read."""
+    added, last_block, before = {}, -1, 0
+    for (block, part), consumed in sorted(staged.items()):
+        before = before if block == last_block else 0
+        added[block, part] = max(0, consumed - before)
+        last_block, before = block, max(before, consumed)
+    return added

@@ -4,28 +4,38 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import apache_beam as beam
 
 from pipeline import files
 from pipeline.analysis import Analysis
+from pipeline.duplicates import DUPLICATE_ID
 from pipeline.failure import reporting
 from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
 from pipeline.split_facts import WrittenFacts
+from pipeline.subwords import publish_tokenizers
 from pipeline.vocabularies import PlanFiles
+from schemas.dataset_pb2 import DuplicateIds
 from schemas.errors import DataError
 from schemas.manifest import DIGEST_DIGITS, MANIFEST_NAME, dump_manifest, named_files, seal, stored_features
-from schemas.manifest_pb2 import Counts, InputFile, Manifest, RejectedFile, Shard
+from schemas.manifest_pb2 import Counts, EventCounts, InputFile, Manifest, RejectedFile, Shard
 from schemas.records.blocks import file_digest
 from schemas.records.fields import LABEL
 from schemas.spec import dump_spec
 
 # What this package writes under names that hold a digest; only such files, and the plain copies of
 # vocabularies, are ever swept.
-_SWEPT = ("*/bucket-*-shard-*.tfrecord", "*/bucket-*-shard-*.index", "vocabulary/*-*.txt", "rejected/rejected-*.jsonl")
+_SWEPT = (
+    "*/bucket-*-shard-*.tfrecord",
+    "*/bucket-*-shard-*.index",
+    "vocabulary/*-*.txt",
+    "vocabulary/*-*.json",
+    "rejected/rejected-*.jsonl",
+)
 _HAS_DIGEST = re.compile(rf"-[0-9a-f]{{{DIGEST_DIGITS}}}\.[a-z]+$")
 
 
@@ -68,17 +78,24 @@ def add_late_rejects(analysis: Analysis, facts: WrittenFacts) -> Analysis:
     return Analysis(
         blocks=analysis.blocks,
         rejected=analysis.rejected + facts.rejected,
+        events=analysis.events,
         offenders={**analysis.offenders, **facts.offenders},  # no reason is given by both steps
     )
 
 
 def judge_rejected(job: Job, analysis: Analysis) -> None:
-    """Fails the run where more records are rejected than allowed.
+    """Fails the run where more records are rejected than allowed, or one has an id that it must not have.
 
     Raises:
       DataError: With the first offenders; all of them are in the run's folder of failures.
     """
     problem = check_rejected(analysis, job.max_rejected)
+    if job.spec.duplicate_ids == DuplicateIds.fail and analysis.rejected[DUPLICATE_ID]:
+        problem = (
+            f"{analysis.rejected[DUPLICATE_ID]:,} of {analysis.read:,} records have the id of an earlier one, and the "
+            "spec says `duplicate_ids: fail`; give every record an id of its own, or say reject or keep_first"
+        )
+        analysis = replace(analysis, offenders={DUPLICATE_ID: analysis.offenders[DUPLICATE_ID]})
     if problem is None:
         return
     path = files.join(job.failed, "rejected.jsonl")
@@ -97,7 +114,13 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
     manifest = Manifest(
         spec=spec,
         inputs=_input_files(job, analysis),
-        counts=Counts(read=analysis.read, kept=written, rejected=dict(rejected), dropped=dict(analysis.dropped)),
+        counts=Counts(
+            read=analysis.read,
+            kept=facts.kept,
+            rejected=dict(rejected),
+            dropped=dict(analysis.dropped),
+            examples=written,
+        ),
         features=stored_features(spec),
         vocabularies={name: entry for name, entry in plan.tokens.items() if name != LABEL},
         statistics={name: split.to_message(classes) for name, split in facts.splits.items()},
@@ -105,6 +128,19 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
         buckets=plan.buckets,
         shards=ordered,
     )
+    for name, tokenizer in publish_tokenizers(job).items():
+        manifest.tokenizers[name].CopyFrom(tokenizer)
+    if analysis.events:
+        events = analysis.events
+        manifest.counts.events.CopyFrom(
+            EventCounts(
+                read=analysis.found,
+                kept=events.kept,
+                rejected=events.rejected,
+                dropped=events.dropped,
+                tied=events.tied,
+            )
+        )
     if LABEL in plan.tokens:
         manifest.classes.CopyFrom(plan.tokens[LABEL])
     return manifest
@@ -117,11 +153,12 @@ def check_totals(manifest: Manifest, facts: WrittenFacts) -> None:
       DataError: A total does not fit; the run must not be published.
     """
     counts = manifest.counts
-    accounted = counts.kept + sum(counts.rejected.values()) + sum(counts.dropped.values())
-    if counts.read != accounted:
-        raise DataError(
-            f"{counts.read} records were read, {accounted} are accounted for; this is an error of the runner"
-        )
+    for what, some in (("records", counts), ("events", counts.events)):
+        accounted = some.kept + sum(some.rejected.values()) + sum(some.dropped.values())
+        if some.read != accounted:
+            raise DataError(
+                f"{some.read} {what} were read, {accounted} are accounted for; this is an error of the runner"
+            )
     found: Counter[tuple[str, int]] = Counter()
     for shard in manifest.shards:
         found[shard.split, shard.bucket] += shard.bytes
@@ -174,7 +211,7 @@ def _input_files(job: Job, analysis: Analysis) -> list[InputFile]:
     return [
         InputFile(
             path=file.path,
-            format=file.format,
+            format=file.reading.format,
             split=file.split,
             bytes=file.bytes,
             digest=file_digest(digests[file.path]),
@@ -185,7 +222,8 @@ def _input_files(job: Job, analysis: Analysis) -> list[InputFile]:
 
 
 def _write_rejected(job: Job, analysis: Analysis, manifest: Manifest) -> None:
-    count = sum(manifest.counts.rejected.values())
+    counts = manifest.counts
+    count = sum(counts.rejected.values()) + sum(counts.events.rejected.values())
     if not count:
         return
     content = gather_rejected(job, analysis)

@@ -27,8 +27,9 @@ def gather_rejected(job: Job, analysis: Analysis) -> bytes:
 def describe_offenders(job: Job, analysis: Analysis) -> list[str]:
     """Returns a line for each of the first offenders of every reason, the most frequent first."""
     first_lines = analysis.first_lines(job.blocks())
+    counts = analysis.all_rejected
     return [
         str(item.placed(item.path, first_lines[block, item.path] - 1))
-        for reason in sorted(analysis.offenders, key=lambda reason: (-analysis.rejected[reason], reason))
+        for reason in sorted(analysis.offenders, key=lambda reason: (-counts[reason], reason))
         for block, item in analysis.offenders[reason][:_SHOWN]
     ]

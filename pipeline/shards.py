@@ -189,10 +189,11 @@ def part_starts(pieces: Sequence[Piece], part_bytes: int) -> list[int]:
     """
     rows = np.concatenate([piece.rows for piece in pieces])
     rows = rows[np.argsort(rows["order"], kind="stable")]
+    orders = rows["order"]
     ends = np.cumsum(rows["size"], dtype=np.int64)
-    cuts = np.searchsorted(ends, np.arange(part_bytes, int(ends[-1]), part_bytes), side="left") + 1
-    starts = np.unique(rows["order"][cuts[cuts < len(rows)]])
-    return [int(start) for start in starts if start > rows["order"][0]]
+    last = np.searchsorted(ends, np.arange(part_bytes, int(ends[-1]), part_bytes), side="left")
+    beyond = np.searchsorted(orders, orders[last], side="right")
+    return [int(start) for start in np.unique(orders[beyond[beyond < len(rows)]])]
 
 
 def read_part(pieces: Iterable[Piece], least: int, beyond: int) -> tuple[pa.BinaryArray, Index]:

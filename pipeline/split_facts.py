@@ -12,6 +12,8 @@ from schemas.example import DIGEST_MODULUS
 from schemas.manifest_pb2 import LengthStatistics, SplitStatistics
 from schemas.records.rejected import Rejected
 
+UNKNOWN_CLASS = -1  # its id
+
 
 @dataclass
 class SequenceFacts:
@@ -47,10 +49,10 @@ class SplitFacts:
     """Facts about one split.
 
     Attributes:
-      records: Their number.
+      records: Examples.
       sequences: By name.
       bucket_length: Of the length that the buckets go by.
-      classes: Records or steps, by id of the class.
+      classes: Records or steps, by id of the class; -1 of those that the training split does not have.
       digest: As of `schemas.example.records_digest`.
     """
 
@@ -76,6 +78,7 @@ class SplitFacts:
             lengths={name: facts.to_message() for name, facts in self.sequences.items()},
             bucket_length=self.bucket_length.to_message(),
             classes=[self.classes[i] for i in range(class_count)],
+            unknown_labels=self.classes[UNKNOWN_CLASS],
             records_digest=f"{self.digest:064x}",
         )
 
@@ -92,12 +95,14 @@ class WrittenFacts:
 
     Attributes:
       splits: By split.
+      kept: Records of which examples were encoded.
       rejected: Records that encoding rejected, by reason.
       bytes: By split and bucket.
       offenders: By reason: the first rejected records, with the index of their block.
     """
 
     splits: dict[str, SplitFacts] = field(default_factory=dict)
+    kept: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
     bytes: Counter[tuple[str, int]] = field(default_factory=Counter)
     offenders: dict[str, list[tuple[int, Rejected]]] = field(default_factory=dict)
@@ -106,6 +111,7 @@ class WrittenFacts:
         """Adds the facts of other blocks; returns itself."""
         for name, facts in other.splits.items():
             self.splits.setdefault(name, SplitFacts()).merge(facts)
+        self.kept += other.kept
         self.rejected += other.rejected
         self.bytes += other.bytes
         for reason, offenders in other.offenders.items():

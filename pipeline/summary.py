@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from schemas.buckets import Int64s, bucketed_efficiency, longest_efficiency, random_batch_efficiency
-from schemas.manifest_pb2 import LengthStatistics, Manifest
-from schemas.spec import TRAIN
+from schemas.manifest_pb2 import Counts, EventCounts, LengthStatistics, Manifest
+from schemas.spec import PER_STEP_CLASS, TRAIN
 
 RANDOM_BATCH = 64  # records of the random batches that bucketing is compared with
 
@@ -14,7 +14,7 @@ RANDOM_BATCH = 64  # records of the random batches that bucketing is compared wi
 def summarise(manifest: Manifest, output: str, seconds: float) -> str:
     """Returns the end of a run as a few lines of text."""
     counts, efficiency = manifest.counts, padding(manifest)
-    lines = [_counts_line(manifest), _length_line(manifest.statistics[TRAIN].bucket_length)]
+    lines = [*_events_line(manifest), _counts_line(manifest), _length_line(manifest.statistics[TRAIN].bucket_length)]
     for name, statistics in sorted(manifest.statistics[TRAIN].lengths.items()):
         lines += _sequence_lines(manifest, name, statistics)
     lines.append(
@@ -22,11 +22,13 @@ def summarise(manifest: Manifest, output: str, seconds: float) -> str:
         f"{efficiency['random_batches']:.3f} in random batches of {RANDOM_BATCH}; "
         f"{efficiency['longest']:.3f} padded to the longest"
     )
+    lines += _unknown_label_lines(manifest)
     lines += [f"rejected records: {output}/{file.path}" for file in manifest.rejected_files]
+    rate, what = (counts.events.read, "events") if counts.HasField("events") else (counts.read, "records")
     size = sum(shard.bytes for shard in manifest.shards)
     lines.append(
         f"{len(manifest.shards)} shards, {size / 1e6:,.1f} MB → {output}/manifest.json "
-        f"({seconds:.1f} s, {counts.read / seconds:,.0f} records/s)"
+        f"({seconds:.1f} s, {rate / seconds:,.0f} {what}/s)"
     )
     return "\n".join(lines)
 
@@ -41,8 +43,10 @@ def describe(manifest: Manifest, output: str) -> dict[str, Any]:
         "counts": {
             "read": counts.read,
             "kept": counts.kept,
+            "examples": counts.examples,
             "rejected": dict(counts.rejected),
             "dropped": dict(counts.dropped),
+            **({"events": _describe_events(counts.events)} if counts.HasField("events") else {}),
         },
         "splits": {name: statistics.records for name, statistics in sorted(manifest.statistics.items())},
         "buckets": len(manifest.buckets),
@@ -68,12 +72,40 @@ def _histogram(statistics: LengthStatistics) -> tuple[Int64s, Int64s]:
 def _counts_line(manifest: Manifest) -> str:
     counts = manifest.counts
     splits = ", ".join(f"{name} {statistics.records:,}" for name, statistics in sorted(manifest.statistics.items()))
-    parts = [f"{counts.read:,} records read, {counts.kept:,} kept ({splits})"]
-    for word, by_cause in (("rejected", counts.rejected), ("dropped", counts.dropped)):
-        if by_cause:
-            causes = ", ".join(f"{cause} {count:,}" for cause, count in sorted(by_cause.items()))
-            parts.append(f"{sum(by_cause.values()):,} {word} ({causes})")
-    return ", ".join(parts)
+    examples = f"as {counts.examples:,} examples, " if counts.examples != counts.kept else ""
+    read = "" if counts.HasField("events") else " read"
+    return ", ".join([f"{counts.read:,} records{read}, {counts.kept:,} kept ({examples}{splits})", *_not_kept(counts)])
+
+
+def _events_line(manifest: Manifest) -> list[str]:
+    """Returns nothing where records are no groups of events."""
+    counts, events = manifest.counts, manifest.counts.events
+    if not counts.HasField("events"):
+        return []
+    first = f"{events.read:,} events read, {events.kept:,} events in {counts.read:,} records"
+    lines = [", ".join([first, *_not_kept(events)])]
+    if events.tied:
+        by = manifest.spec.group.order_by
+        lines.append(f"{events.tied:,} events have the '{by}' of another one: file and position decide which is first")
+    return lines
+
+
+def _not_kept(counts: Counts | EventCounts) -> list[str]:
+    return [
+        f"{sum(by_cause.values()):,} {word} ({', '.join(f'{cause} {by_cause[cause]:,}' for cause in sorted(by_cause))})"
+        for word, by_cause in (("rejected", counts.rejected), ("dropped", counts.dropped))
+        if by_cause
+    ]
+
+
+def _describe_events(events: EventCounts) -> dict[str, Any]:
+    return {
+        "read": events.read,
+        "kept": events.kept,
+        "rejected": dict(events.rejected),
+        "dropped": dict(events.dropped),
+        "tied": events.tied,
+    }
 
 
 def _length_line(statistics: LengthStatistics) -> str:
@@ -83,6 +115,15 @@ def _length_line(statistics: LengthStatistics) -> str:
     return (
         f"lengths (train): {lengths[0]} to {lengths[-1]}, median {median}, 99 % up to {p99}, {statistics.steps:,} steps"
     )
+
+
+def _unknown_label_lines(manifest: Manifest) -> list[str]:
+    counts = {name: split.unknown_labels for name, split in sorted(manifest.statistics.items()) if split.unknown_labels}
+    if not counts:
+        return []
+    what = "steps" if manifest.spec.label.type == PER_STEP_CLASS else "records"
+    shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
+    return [f"label: {sum(counts.values()):,} {what} of classes that train does not have, stored as -1 ({shown})"]
 
 
 def _sequence_lines(manifest: Manifest, name: str, statistics: LengthStatistics) -> list[str]:
@@ -96,8 +137,9 @@ def _sequence_lines(manifest: Manifest, name: str, statistics: LengthStatistics)
     if statistics.truncated_records:
         whole = statistics.steps + statistics.truncated_steps
         most = manifest.spec.sequences[name].max_length
+        rule = f"max_length {most}" if most else "the window's rule for the rest"
         lines.append(
-            f"{name}: max_length {most} cut {statistics.truncated_records:,} records "
+            f"{name}: {rule} cut {statistics.truncated_records:,} records "
             f"and {statistics.truncated_steps / whole:.2%} of the steps"
         )
     return lines

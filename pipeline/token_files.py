@@ -18,23 +18,23 @@ from pipeline.token_counts import COUNTS
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.hashing import hash_strings
 from schemas.records.fields import LABEL
-from schemas.spec import NUMBER, token_sequences
+from schemas.spec import NUMBER, category_features, token_sequences, vocabulary_options
 
 PARTITIONS = 32
 _SHIFT = np.uint64(64 - (PARTITIONS - 1).bit_length())
 
 
 def token_columns(spec: DatasetSpec) -> list[str]:
-    """Returns what a vocabulary is counted of: the token sequences, and "label" for classes."""
+    """Returns what a vocabulary is counted of: token sequences, categories, and "label" for classes."""
     classes = spec.HasField("label") and spec.label.type != NUMBER
-    return [*token_sequences(spec), *([LABEL] if classes else [])]
+    return [*token_sequences(spec), *category_features(spec), *([LABEL] if classes else [])]
 
 
 def vocabulary_limits(spec: DatasetSpec, column: str) -> tuple[int, int]:
     """Returns `top_k` and `min_frequency` of a token column; classes are all kept."""
     if column == LABEL:
         return 0, 1
-    options = spec.sequences[column].vocabulary
+    options = vocabulary_options(spec, column)
     return options.top_k, options.min_frequency
 
 

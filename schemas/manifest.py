@@ -5,17 +5,28 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, Missing, SequenceType, Take
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Manifest, Shard, StoredFeature
 from schemas.messages import canonical_json, digest, fill, nearest, to_plain
-from schemas.spec import CLASS, NUMBER, PER_STEP_CLASS, series_sequences, steps_of
+from schemas.spec import (
+    CLASS,
+    NUMBER,
+    PER_STEP_CLASS,
+    category_features,
+    cuts_records,
+    number_features,
+    series_sequences,
+    steps_of,
+)
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
 # Digits of a file's SHA-256 in its name: enough that two runs never write the same name with
 # different content (2^48), short enough to read.
 DIGEST_DIGITS = 12
+# Of an example that is a piece of a record: the record's id, and the step with which it begins.
+PARENT_FEATURE, START_FEATURE = "id/parent", "id/start"
 # What the data fingerprint covers: the records and what was computed from them.
 _DATA_FIELDS = ("features", "vocabularies", "classes", "statistics", "moments", "buckets")
 
@@ -99,14 +110,50 @@ def stored_features(spec: DatasetSpec) -> list[StoredFeature]:
     for name, feature in spec.sequences.items():
         dtype = "float" if name in series_sequences(spec) else "int64"
         features += [_many(name, dtype, steps_of(feature)), _one(length_feature(name), "int64")]
+    kinds = {missing_feature: "int64", since_feature: "float", sizes_feature: "int64"}
+    for stored, dims in beside_features(spec):
+        name = stored.split("/")[0]
+        features.append(_many(stored, next(kind for of, kind in kinds.items() if of(name) == stored), dims))
+    features += [_one(name, "int64") for name in category_features(spec)]
+    features += [_one(name, "float") for name in number_features(spec)]
+    if cuts_records(spec):
+        features += [_one(PARENT_FEATURE, "bytes"), _one(START_FEATURE, "int64")]
     if spec.HasField("label"):
-        kinds = {
+        kinds_of_label = {
             CLASS: _one("label", "int64"),
             NUMBER: _one("label", "float"),
             PER_STEP_CLASS: _many("label", "int64", 1),
         }
-        features.append(kinds[spec.label.type])
+        features.append(kinds_of_label[spec.label.type])
     return sorted(features, key=lambda feature: feature.name)
+
+
+def beside_features(spec: DatasetSpec) -> list[tuple[str, int]]:
+    """Returns the stored features that say something of each step beside its values, and values a step."""
+    found = []
+    for name, feature in sorted(spec.sequences.items()):
+        if feature.type == SequenceType.series and feature.missing != Missing.reject:
+            found.append((missing_feature(name), feature.dims))
+        if feature.HasField("time"):
+            found.append((since_feature(name), 1))
+        if feature.derive.take == Take.characters:
+            found.append((sizes_feature(name), 1))
+    return found
+
+
+def missing_feature(series: str) -> str:
+    """Returns the name of the stored feature that says which numbers of a series were missing (1) and are filled."""
+    return f"{series}/missing"
+
+
+def since_feature(series: str) -> str:
+    """Returns the name of the stored feature that holds the seconds since the frame before."""
+    return f"{series}/since"
+
+
+def sizes_feature(sequence: str) -> str:
+    """Returns the name of the stored feature that holds the number of characters of each token."""
+    return f"{sequence}/sizes"
 
 
 def length_feature(sequence: str) -> str:
@@ -148,11 +195,21 @@ def vocabulary_path(name: str, sha256: str) -> str:
     return f"vocabulary/{name}-{sha256[:DIGEST_DIGITS]}.txt"
 
 
+def tokenizer_path(name: str, sha256: str) -> str:
+    """Returns the path of a tokenizer file relative to the data set's folder."""
+    return f"vocabulary/{name}-{sha256[:DIGEST_DIGITS]}.json"
+
+
 def named_files(manifest: Manifest) -> dict[str, str]:
     """Returns every file that a manifest names, with its SHA-256."""
     files = {shard.path: shard.sha256 for shard in manifest.shards}
     files |= {shard.index_path: shard.index_sha256 for shard in manifest.shards}
-    vocabularies: Iterable[Any] = [*manifest.vocabularies.values(), manifest.classes, *manifest.rejected_files]
+    vocabularies: Iterable[Any] = [
+        *manifest.vocabularies.values(),
+        manifest.classes,
+        *manifest.rejected_files,
+        *manifest.tokenizers.values(),
+    ]
     return files | {entry.path: entry.sha256 for entry in vocabularies if entry.path}
 
 

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Manifest(_message.Message):
-    __slots__ = ("format_version", "fingerprint", "data_fingerprint", "spec", "inputs", "counts", "features", "vocabularies", "classes", "statistics", "moments", "buckets", "shards", "rejected_files")
+    __slots__ = ("format_version", "fingerprint", "data_fingerprint", "spec", "inputs", "counts", "features", "vocabularies", "classes", "statistics", "moments", "buckets", "shards", "rejected_files", "tokenizers")
     class VocabulariesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,13 @@ class Manifest(_message.Message):
         key: str
         value: Moments
         def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Moments, _Mapping]] = ...) -> None: ...
+    class TokenizersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: TokenizerFile
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[TokenizerFile, _Mapping]] = ...) -> None: ...
     FORMAT_VERSION_FIELD_NUMBER: _ClassVar[int]
     FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     DATA_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +51,7 @@ class Manifest(_message.Message):
     BUCKETS_FIELD_NUMBER: _ClassVar[int]
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FILES_FIELD_NUMBER: _ClassVar[int]
+    TOKENIZERS_FIELD_NUMBER: _ClassVar[int]
     format_version: int
     fingerprint: str
     data_fingerprint: str
@@ -58,7 +66,16 @@ class Manifest(_message.Message):
     buckets: _containers.RepeatedCompositeFieldContainer[Bucket]
     shards: _containers.RepeatedCompositeFieldContainer[Shard]
     rejected_files: _containers.RepeatedCompositeFieldContainer[RejectedFile]
-    def __init__(self, format_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., data_fingerprint: _Optional[str] = ..., spec: _Optional[_Union[_dataset_pb2.DatasetSpec, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[InputFile, _Mapping]]] = ..., counts: _Optional[_Union[Counts, _Mapping]] = ..., features: _Optional[_Iterable[_Union[StoredFeature, _Mapping]]] = ..., vocabularies: _Optional[_Mapping[str, Vocabulary]] = ..., classes: _Optional[_Union[Vocabulary, _Mapping]] = ..., statistics: _Optional[_Mapping[str, SplitStatistics]] = ..., moments: _Optional[_Mapping[str, Moments]] = ..., buckets: _Optional[_Iterable[_Union[Bucket, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., rejected_files: _Optional[_Iterable[_Union[RejectedFile, _Mapping]]] = ...) -> None: ...
+    tokenizers: _containers.MessageMap[str, TokenizerFile]
+    def __init__(self, format_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., data_fingerprint: _Optional[str] = ..., spec: _Optional[_Union[_dataset_pb2.DatasetSpec, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[InputFile, _Mapping]]] = ..., counts: _Optional[_Union[Counts, _Mapping]] = ..., features: _Optional[_Iterable[_Union[StoredFeature, _Mapping]]] = ..., vocabularies: _Optional[_Mapping[str, Vocabulary]] = ..., classes: _Optional[_Union[Vocabulary, _Mapping]] = ..., statistics: _Optional[_Mapping[str, SplitStatistics]] = ..., moments: _Optional[_Mapping[str, Moments]] = ..., buckets: _Optional[_Iterable[_Union[Bucket, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., rejected_files: _Optional[_Iterable[_Union[RejectedFile, _Mapping]]] = ..., tokenizers: _Optional[_Mapping[str, TokenizerFile]] = ...) -> None: ...
+
+class TokenizerFile(_message.Message):
+    __slots__ = ("path", "sha256")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class InputFile(_message.Message):
     __slots__ = ("path", "format", "split", "bytes", "digest", "records")
@@ -77,7 +94,7 @@ class InputFile(_message.Message):
     def __init__(self, path: _Optional[str] = ..., format: _Optional[str] = ..., split: _Optional[str] = ..., bytes: _Optional[int] = ..., digest: _Optional[str] = ..., records: _Optional[int] = ...) -> None: ...
 
 class Counts(_message.Message):
-    __slots__ = ("read", "kept", "rejected", "dropped")
+    __slots__ = ("read", "kept", "rejected", "dropped", "examples", "events")
     class RejectedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -96,11 +113,43 @@ class Counts(_message.Message):
     KEPT_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
     read: int
     kept: int
     rejected: _containers.ScalarMap[str, int]
     dropped: _containers.ScalarMap[str, int]
-    def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ...) -> None: ...
+    examples: int
+    events: EventCounts
+    def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., examples: _Optional[int] = ..., events: _Optional[_Union[EventCounts, _Mapping]] = ...) -> None: ...
+
+class EventCounts(_message.Message):
+    __slots__ = ("read", "kept", "rejected", "dropped", "tied")
+    class RejectedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class DroppedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    READ_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    TIED_FIELD_NUMBER: _ClassVar[int]
+    read: int
+    kept: int
+    rejected: _containers.ScalarMap[str, int]
+    dropped: _containers.ScalarMap[str, int]
+    tied: int
+    def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., tied: _Optional[int] = ...) -> None: ...
 
 class StoredFeature(_message.Message):
     __slots__ = ("name", "dtype", "variable", "dims")
@@ -133,7 +182,7 @@ class Vocabulary(_message.Message):
     def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., oov_buckets: _Optional[int] = ..., tokens: _Optional[int] = ..., distinct: _Optional[int] = ..., covered: _Optional[int] = ...) -> None: ...
 
 class SplitStatistics(_message.Message):
-    __slots__ = ("records", "lengths", "bucket_length", "classes", "records_digest")
+    __slots__ = ("records", "lengths", "bucket_length", "classes", "records_digest", "unknown_labels")
     class LengthsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -146,12 +195,14 @@ class SplitStatistics(_message.Message):
     BUCKET_LENGTH_FIELD_NUMBER: _ClassVar[int]
     CLASSES_FIELD_NUMBER: _ClassVar[int]
     RECORDS_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    UNKNOWN_LABELS_FIELD_NUMBER: _ClassVar[int]
     records: int
     lengths: _containers.MessageMap[str, LengthStatistics]
     bucket_length: LengthStatistics
     classes: _containers.RepeatedScalarFieldContainer[int]
     records_digest: str
-    def __init__(self, records: _Optional[int] = ..., lengths: _Optional[_Mapping[str, LengthStatistics]] = ..., bucket_length: _Optional[_Union[LengthStatistics, _Mapping]] = ..., classes: _Optional[_Iterable[int]] = ..., records_digest: _Optional[str] = ...) -> None: ...
+    unknown_labels: int
+    def __init__(self, records: _Optional[int] = ..., lengths: _Optional[_Mapping[str, LengthStatistics]] = ..., bucket_length: _Optional[_Union[LengthStatistics, _Mapping]] = ..., classes: _Optional[_Iterable[int]] = ..., records_digest: _Optional[str] = ..., unknown_labels: _Optional[int] = ...) -> None: ...
 
 class LengthStatistics(_message.Message):
     __slots__ = ("lengths", "counts", "steps", "truncated_records", "truncated_steps", "oov_steps")
@@ -170,18 +221,20 @@ class LengthStatistics(_message.Message):
     def __init__(self, lengths: _Optional[_Iterable[int]] = ..., counts: _Optional[_Iterable[int]] = ..., steps: _Optional[int] = ..., truncated_records: _Optional[int] = ..., truncated_steps: _Optional[int] = ..., oov_steps: _Optional[int] = ...) -> None: ...
 
 class Moments(_message.Message):
-    __slots__ = ("count", "mean", "variance", "min", "max")
+    __slots__ = ("count", "mean", "variance", "min", "max", "counts")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     MEAN_FIELD_NUMBER: _ClassVar[int]
     VARIANCE_FIELD_NUMBER: _ClassVar[int]
     MIN_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
     count: int
     mean: _containers.RepeatedScalarFieldContainer[float]
     variance: _containers.RepeatedScalarFieldContainer[float]
     min: _containers.RepeatedScalarFieldContainer[float]
     max: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, count: _Optional[int] = ..., mean: _Optional[_Iterable[float]] = ..., variance: _Optional[_Iterable[float]] = ..., min: _Optional[_Iterable[float]] = ..., max: _Optional[_Iterable[float]] = ...) -> None: ...
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, count: _Optional[int] = ..., mean: _Optional[_Iterable[float]] = ..., variance: _Optional[_Iterable[float]] = ..., min: _Optional[_Iterable[float]] = ..., max: _Optional[_Iterable[float]] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Bucket(_message.Message):
     __slots__ = ("min_length", "max_length")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from schemas.dataset_pb2 import SequenceFeature
 from schemas.errors import DataError
 from schemas.manifest import length_feature, load_manifest
 from schemas.manifest_pb2 import Manifest
@@ -22,7 +23,11 @@ EVALUATION_LIMITS = BatchLimits(padded_steps=32_768, max_examples=1_024)
 
 
 class Evaluator:
-    """Runs one model over one split, as often as wanted."""
+    """Runs one model over one split, as often as wanted.
+
+    Attributes:
+      unknown_labels: Examples of the last run whose class the training split does not have.
+    """
 
     def __init__(self, model: SequenceModel, source: SplitSource, limits: BatchLimits = EVALUATION_LIMITS) -> None:
         """Prepares the batches and the function that predicts.
@@ -40,6 +45,7 @@ class Evaluator:
         self._plan = source.plan(limits)
         if not self._plan.examples:
             raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
+        self.unknown_labels = 0
         self._dataset = source.batches(self._plan)
         features = self._dataset.element_spec[0]
         self._predict = tf.function(lambda batch: model(batch, training=False), input_signature=[features])
@@ -48,12 +54,22 @@ class Evaluator:
         """Returns the metrics over all examples of the split.
 
         Raises:
-          DataError: A file of the split is damaged.
+          DataError: A file of the split is damaged, or the model knows no class of any example.
         """
         manifest = self._source.manifest
         totals = Totals(measure_of(self._model.target), manifest.buckets)
-        for features, label, _ in self._source.iterate(self._dataset):
-            totals.add(label.numpy(), self._predict(features).numpy(), bucket_lengths(features, manifest))
+        self.unknown_labels = 0
+        for features, label, weight in self._source.iterate(self._dataset):
+            # Here nothing but a class that is not known weighs 0.
+            known = weight.numpy() > 0
+            labels = np.where(known, label.numpy(), -1)
+            totals.add(labels, self._predict(features).numpy(), bucket_lengths(features, manifest))
+            self.unknown_labels += int((~known).sum())
+        if self.unknown_labels == totals.examples:
+            raise DataError(
+                f"{self._source.folder}: split '{self._source.split}' has no example of a class that the training "
+                "split has, too; nothing can be measured on it; choose another split"
+            )
         return totals
 
 
@@ -69,8 +85,9 @@ def evaluate(model_folder: str | Path, data: str | Path, split: str = TEST) -> d
     """Measures a trained model on a split of a data set.
 
     Returns:
-      {"split", "examples", "metrics": {...}, "buckets": [...]}; metrics are loss and accuracy of
-      classes, or loss, mae and rmse of numbers.
+      {"split", "examples", "unknown_labels", "metrics": {...}, "buckets": [...]}; metrics are loss and
+      accuracy of classes, or loss, mae and rmse of numbers. Examples with an unknown label, whose class
+      the training split does not have, count as wrong in the accuracy and are left out of the loss.
 
     Raises:
       DataError: The model folder or the data set cannot be used, or they do not fit each other.
@@ -78,19 +95,27 @@ def evaluate(model_folder: str | Path, data: str | Path, split: str = TEST) -> d
     saved = load_saved(model_folder)
     manifest = load_manifest(data)
     _check_fit(saved.manifest, manifest, f"{data}")
-    totals = Evaluator(saved.model, SplitSource(data, manifest, split)).run()
+    evaluator = Evaluator(saved.model, SplitSource(data, manifest, split))
+    totals = evaluator.run()
     metrics = totals.metrics()
     if not math.isfinite(metrics["loss"]):
         raise DataError(
             f"{data}: the loss on split '{split}' is {metrics['loss']}; look for numbers far beyond the usual"
         )
-    return {"split": split, "examples": totals.examples, "metrics": metrics, "buckets": totals.by_bucket()}
+    return {
+        "split": split,
+        "examples": totals.examples,
+        "unknown_labels": evaluator.unknown_labels,
+        "metrics": metrics,
+        "buckets": totals.by_bucket(),
+    }
 
 
 def _check_fit(trained: Manifest, given: Manifest, data: str) -> None:
-    """The ids of tokens and classes must mean the same."""
+    """The ids of tokens and classes must mean the same, and the features must be those of the model."""
     for part, ours, theirs in (
         ("form of sequences", _sequences(trained), _sequences(given)),
+        ("context", _context(trained), _context(given)),
         ("label", to_plain(trained.spec.label), to_plain(given.spec.label)),
         ("set of vocabularies", _digests(trained), _digests(given)),
         ("set of classes", trained.classes.sha256, given.classes.sha256),
@@ -102,8 +127,20 @@ def _check_fit(trained: Manifest, given: Manifest, data: str) -> None:
             )
 
 
-def _sequences(manifest: Manifest) -> dict[str, tuple[int, int]]:
-    return {name: (feature.type, feature.dims) for name, feature in manifest.spec.sequences.items()}
+def _sequences(manifest: Manifest) -> dict[str, tuple[Any, ...]]:
+    stored = [feature.name for feature in manifest.features]
+    return {
+        name: (*_form(feature), *(other for other in stored if other.startswith(f"{name}/")))
+        for name, feature in manifest.spec.sequences.items()
+    }
+
+
+def _form(feature: SequenceFeature) -> tuple[Any, ...]:
+    return feature.type, feature.dims, feature.aligned_with, feature.derive.take
+
+
+def _context(manifest: Manifest) -> dict[str, int]:
+    return {name: feature.type for name, feature in manifest.spec.context.items()}
 
 
 def _digests(manifest: Manifest) -> dict[str, tuple[str, int]]:

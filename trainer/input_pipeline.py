@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -21,8 +20,9 @@ from schemas.buckets import exclusive_boundaries
 from schemas.errors import DataError
 from schemas.manifest import length_feature, load_manifest, shards_of
 from schemas.manifest_pb2 import Manifest, Shard
-from schemas.spec import CLASS, NUMBER, TRAIN, bucket_sequences, series_sequences
+from schemas.spec import TRAIN, bucket_sequences, leaders
 from trainer.batch_plan import BatchLimits, BatchPlan, BucketLoad, plan_batches
+from trainer.parsing import BatchParser, parse_one_each
 
 Batch = tuple[dict[str, tf.Tensor], tf.Tensor, tf.Tensor]
 
@@ -79,8 +79,10 @@ class SplitSource:
         return loads
 
     def _longest_beside_buckets(self) -> int:
-        lengths = self.manifest.statistics[self.split].lengths
-        others = set(lengths) - set(bucket_sequences(self.manifest.spec))
+        spec, lengths = self.manifest.spec, self.manifest.statistics[self.split].lengths
+        # An aligned sequence is as long as its leader, record by record.
+        decide = {spec.sequences[name].aligned_with or name for name in bucket_sequences(spec)}
+        others = set(leaders(spec)) - decide
         return max((max(lengths[name].lengths, default=0) for name in others), default=0)
 
     def plan(self, limits: BatchLimits) -> BatchPlan:
@@ -103,7 +105,7 @@ class SplitSource:
             bucket_batch_sizes=list(plan.sizes),
         )
         mean_examples = None if order is None else plan.mean_examples
-        parser = _BatchParser(self.manifest, mean_examples, with_ids)
+        parser = BatchParser(self.manifest, mean_examples, with_ids)
         dataset = dataset.map(parser, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         return dataset.apply(tf.data.experimental.assert_cardinality(plan.steps)).prefetch(tf.data.AUTOTUNE)
 
@@ -151,69 +153,9 @@ class SplitSource:
 
     def _with_lengths(self, records: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Returns serialized records, (n,), with the length that buckets go by, int32, (n,)."""
-        names = bucket_sequences(self.manifest.spec)
-        wanted = {length_feature(name): tf.io.FixedLenFeature([], tf.int64) for name in names}
-        lengths = list(tf.io.parse_example(records, wanted).values())
+        names = [length_feature(name) for name in bucket_sequences(self.manifest.spec)]
+        lengths = list(parse_one_each(records, names, self.manifest.spec).values())
         return records, tf.cast(tf.reduce_max(tf.stack(lengths), axis=0), tf.int32)
-
-
-class _BatchParser:
-    """Parses the serialized records of one batch into padded tensors."""
-
-    def __init__(self, manifest: Manifest, mean_examples: float | None, with_ids: bool) -> None:
-        self._spec = manifest.spec
-        self._series = set(series_sequences(manifest.spec))
-        self._mean_examples = mean_examples
-        self._with_ids = with_ids
-
-    def __call__(self, records: tf.Tensor, lengths: tf.Tensor) -> Any:
-        parsed = tf.io.parse_example(records, self._wanted())
-        features = {}
-        for name in sorted(self._spec.sequences):
-            steps = tf.cast(parsed[length_feature(name)], tf.int32)
-            features[name] = self._padded(name, parsed[name], steps)
-            features[length_feature(name)] = steps
-        if self._with_ids:
-            features["id"] = parsed["id"]
-        if not self._spec.HasField("label"):
-            return features
-        label, weight = self._label(parsed["label"], tf.size(records))
-        return features, label, weight
-
-    def _wanted(self) -> dict[str, Any]:
-        wanted: dict[str, Any] = {"id": tf.io.FixedLenFeature([], tf.string)} if self._with_ids else {}
-        for name in self._spec.sequences:
-            dtype = tf.float32 if name in self._series else tf.int64
-            wanted[name] = tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
-            wanted[length_feature(name)] = tf.io.FixedLenFeature([], tf.int64)
-        if self._spec.HasField("label"):
-            kinds = {
-                CLASS: tf.io.FixedLenFeature([], tf.int64),
-                NUMBER: tf.io.FixedLenFeature([], tf.float32),
-            }
-            per_step = tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)
-            wanted["label"] = kinds.get(self._spec.label.type, per_step)
-        return wanted
-
-    def _padded(self, name: str, values: tf.RaggedTensor, steps: tf.Tensor) -> tf.Tensor:
-        """Pads at the end to the longest of the batch, to one step at least: an RNN needs one."""
-        dims = self._spec.sequences[name].dims if name in self._series else 1
-        tf.debugging.assert_equal(
-            values.row_lengths(), tf.cast(steps, tf.int64) * dims, f"'{name}' has another length than it says"
-        )
-        width = tf.cast(tf.maximum(tf.reduce_max(steps), 1), tf.int64)
-        padded = values.to_tensor(shape=tf.stack([-1, width * dims]))
-        if name in self._series:
-            return tf.reshape(padded, [-1, width, dims])
-        return tf.ensure_shape(tf.cast(padded, tf.int32), [None, None])
-
-    def _label(self, label: Any, examples: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        if isinstance(label, tf.RaggedTensor):
-            return label.to_tensor(), tf.sequence_mask(label.row_lengths(), dtype=tf.float32)
-        share = 1.0
-        if self._mean_examples is not None:
-            share = tf.cast(examples, tf.float32) / self._mean_examples
-        return label, tf.fill([examples], share)
 
 
 def open_dataset(
@@ -237,16 +179,25 @@ def open_dataset(
         the split "train".
       limits: What batches may be like.
       order: How to shuffle; means nothing unless training.
-      with_ids: Whether the features hold "id", string, (batch,).
+      with_ids: Whether the features hold "id", string, (batch,), and where records are cut up
+        "id/parent", string, (batch,), and "id/start", int64, (batch,).
 
     Returns:
-      A dataset of (features, label, weight), or of features where the data set has no label.
-      features[NAME]: int32 (batch, steps), padded with 0 at the end, or float32 (batch, steps,
-      dims); features[NAME/length]: int32 (batch,), real steps. label: (batch,), int64 class id or
-      float32 number, or int64 (batch, steps) for a per_step_class label. weight: float32, as
-      label; in training it is batch size / mean batch size, so that a mean loss over each batch
-      gives every example the same pull over an epoch; else 1. Steps of a per_step_class label
-      weigh 1, padding 0.
+      A dataset of (features, label, weight), or of features where the data set has no label. What
+      has steps is padded with 0 at the end.
+
+      features[NAME] of a sequence: int32 (batch, steps) of tokens, float32 (batch, steps, dims) of
+      a series, int32 (batch, steps, characters) of `take: characters`; of the context: int32 id or
+      float32 number, (batch,). features[NAME/length]: int32 (batch,), real steps.
+      features[NAME/missing]: float32 (batch, steps, dims), 1 where a number was missing, else 0.
+      features[NAME/since]: float32 (batch, steps), seconds. features[NAME/sizes]: int32 (batch,
+      steps), characters of each token.
+
+      label: (batch,), int64 class id or float32 number, or int64 (batch, steps) for a
+      per_step_class label. weight: float32, as label; in training it is batch size / mean batch
+      size, so that a mean loss over each batch gives every example the same pull over an epoch;
+      else 1. Steps of a per_step_class label weigh 1, padding 0. A class that the training split
+      does not have (`unknown: keep`) comes as label 0 with weight 0.
 
     Raises:
       DataError: No data set, no such split, or a shard that is missing or cut off.
@@ -258,8 +209,11 @@ def open_dataset(
 
 
 def _reason(error: tf.errors.OpError) -> str:
-    """Returns the first line of what TensorFlow says, without the names of its nodes."""
+    """Returns the text of a failed assertion, else TensorFlow's first line without the names of its nodes."""
     lines: list[str] = (error.message or type(error).__name__).splitlines()
+    failed = re.search(r"assertion failed: \[(.*)\]", lines[0])
+    if failed:
+        return failed[1].replace("\\'", "'")
     return re.sub(r"\{\{.*?\}\}|\[Op:.*", "", lines[0]).strip()
 
 

@@ -5,16 +5,16 @@ padding valid, and newer versions stop it at every RNN. Here each layer that nee
 one, and what padding holds cannot matter: it is set to 0 before the first LSTM.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from keras import ops
 
 PACKAGE = "lengthwise"
 _FARTHEST = 1e6  # standard deviations: no data, and few enough for products of float32
-_LEAST_DROPPED = 8  # dimensions; of fewer, dropping whole ones would leave too little of a sequence
 
 
 def sequence_mask(lengths: Any, steps: Any) -> Any:
@@ -128,81 +128,51 @@ class MaskedPooling(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class SequenceBranch(keras.layers.Layer):
-    """One sequence becomes one vector: embedding or standardisation, LSTM stack, pooling."""
+class CharacterMean(keras.layers.Layer):
+    """Makes the mean of the embeddings of its characters of each token; one without any gives zeros.
 
-    def __init__(self, source: Mapping[str, Any], settings: Mapping[str, Any], **kwargs: Any) -> None:
-        """Makes the layers.
+    Only real characters are embedded, so that one long token costs no memory for the others.
+    """
+
+    def __init__(self, ids: int, size: int, **kwargs: Any) -> None:
+        """Makes the embedding.
 
         Args:
-          source: {"ids": rows of the embedding} for tokens; {"dims": of a frame} for a series,
-            with "mean" and "variance" (dims,) where it is to be standardised.
-          settings: The settings of `TrainerConfig` by name.
+          ids: Rows of the embedding.
+          size: Numbers of each.
           **kwargs: Of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
-        self.source = dict(source)
-        self.settings = dict(settings)
-        self.entry = self._entry()
-        size = settings["embedding_size"] if "ids" in self.source else self.source["dims"]
-        self.input_dropout = keras.layers.SpatialDropout1D(settings["input_dropout"] if size >= _LEAST_DROPPED else 0.0)
-        self.step_dropout = keras.layers.Dropout(settings["step_dropout"], noise_shape=(None, None, 1))
-        self.stack = [self._lstm() for _ in range(settings["lstm_layers"])]
-        self.pooling = MaskedPooling(settings["pooling"], settings["bidirectional"])
+        self.ids = ids
+        self.size = size
+        self.embedding = keras.layers.Embedding(ids, size)
 
-    def _entry(self) -> keras.layers.Layer | None:
-        if "ids" in self.source:
-            return keras.layers.Embedding(self.source["ids"], self.settings["embedding_size"])
-        if "mean" in self.source:
-            return Standardize(self.source["mean"], self.source["variance"])
-        return None
-
-    def _lstm(self) -> keras.layers.Layer:
-        lstm = keras.layers.LSTM(self.settings["lstm_units"], return_sequences=True)
-        return keras.layers.Bidirectional(lstm) if self.settings["bidirectional"] else lstm
-
-    @property
-    def output_size(self) -> int:
-        """Numbers of the vector."""
-        directions = 2 if self.settings["bidirectional"] else 1
-        return int(self.settings["lstm_units"] * directions * len(self.settings["pooling"]))
-
-    def build(self, values_shape: Any = None, lengths_shape: Any = None) -> None:
-        """Makes the weights; all shapes follow from the settings."""
-        size = self.settings["embedding_size"] if "ids" in self.source else self.source["dims"]
-        if self.entry is not None:
-            self.entry.build((None, None) if "ids" in self.source else (None, None, size))
-        for layer in self.stack:
-            layer.build((None, None, size))
-            size = layer.compute_output_shape((None, None, size))[-1]
+    def build(self, characters_shape: Any = None, sizes_shape: Any = None) -> None:
+        """Makes the weights."""
+        self.embedding.build((None,))
         self.built = True
 
-    def call(self, values: Any, lengths: Any, training: bool | None = None) -> Any:
-        """Reads the real steps.
+    def call(self, characters: Any, sizes: Any) -> Any:
+        """Averages over the characters.
 
         Args:
-          values: int32 (batch, steps) or float32 (batch, steps, dims), steps >= 1; what stands at
-            padded steps does not matter, as long as ids are ids.
-          lengths: int32 (batch,), real steps, the first ones; may be 0.
-          training: Whether dropout is on.
+          characters: int32 (batch, steps, characters).
+          sizes: int32 (batch, steps), real characters, the first ones; may be 0.
 
         Returns:
-          float32 (batch, output_size).
+          float32 (batch, steps, size).
         """
-        x = values if self.entry is None else self.entry(values)
-        steps = ops.shape(values)[1]
-        x = ops.where(ops.expand_dims(sequence_mask(lengths, steps), -1), x, 0.0)
-        x = self.step_dropout(self.input_dropout(x, training=training), training=training)
-        # cuDNN refuses a row without any real step; such a row reads one step of zeros here, and
-        # the pooling leaves it out again.
-        mask = sequence_mask(ops.maximum(lengths, 1), steps)
-        for layer in self.stack:
-            x = layer(x, mask=mask, training=training)
-        return self.pooling(x, lengths)
+        shape = ops.shape(characters)
+        sizes = ops.reshape(sizes, (-1,))
+        mask = sequence_mask(sizes, shape[2])
+        vectors = self.embedding(tf.boolean_mask(ops.reshape(characters, (-1, shape[2])), mask))
+        total = tf.math.unsorted_segment_sum(vectors, tf.where(mask)[:, 0], shape[0] * shape[1])
+        mean = total / ops.cast(ops.expand_dims(ops.maximum(sizes, 1), -1), total.dtype)
+        return ops.reshape(mean, (shape[0], shape[1], self.size))
 
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""
-        return {**super().get_config(), "source": self.source, "settings": self.settings}
+        return {**super().get_config(), "ids": self.ids, "size": self.size}
 
 
 def _zero_where_empty(vectors: Any, lengths: Any) -> Any:

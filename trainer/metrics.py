@@ -23,22 +23,28 @@ class _Measure(Protocol):
 
 
 class ClassMeasure:
-    """Cross entropy in nats, and the share of examples whose most probable class is right."""
+    """Cross entropy in nats, and the share of examples whose most probable class is right.
+
+    A class that the model does not know counts as wrong, and has no probability and so no loss.
+    """
 
     def of_examples(self, labels: npt.NDArray[Any], outputs: npt.NDArray[Any]) -> list[Floats]:
-        """Returns loss and hit of each example, (batch,) each.
+        """Returns loss, hit and whether the class is known of each example, (batch,) each.
 
         Args:
-          labels: Class ids, (batch,).
+          labels: Class ids, (batch,); -1 for a class that the model does not know.
           outputs: Probabilities, (batch, classes).
         """
-        probability = outputs[np.arange(len(labels)), labels].astype(np.float64)
+        known = labels >= 0
+        probability = outputs[np.arange(len(labels)), np.maximum(labels, 0)].astype(np.float64)
+        loss = np.where(known, -np.log(np.maximum(probability, _LEAST_PROBABILITY)), 0.0)
         hit = outputs.argmax(axis=1) == labels
-        return [-np.log(np.maximum(probability, _LEAST_PROBABILITY)), hit.astype(np.float64)]
+        return [loss, hit.astype(np.float64), known.astype(np.float64)]
 
     def from_means(self, means: Sequence[float]) -> dict[str, float]:
-        """Returns the metrics."""
-        return dict(zip(("loss", "accuracy"), means, strict=True))
+        """Returns the metrics; no loss where no class is known."""
+        loss, accuracy, known = means
+        return ({"loss": loss / known} if known else {}) | {"accuracy": accuracy}
 
 
 class NumberMeasure:

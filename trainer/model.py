@@ -1,4 +1,4 @@
-"""The model: a branch for each sequence, their vectors side by side, one output layer."""
+"""The model: a branch for each sequence, their vectors and the context side by side, one output layer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,15 +7,16 @@ import keras
 import numpy as np
 from keras import ops
 
-from schemas.dataset_pb2 import Normalize
+from schemas.dataset_pb2 import Missing, Normalize, Take
 from schemas.errors import DataError, UsageError
 from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Manifest
 from schemas.records.fields import LABEL
-from schemas.spec import CLASS, NUMBER, series_sequences, token_sequences
+from schemas.spec import CLASS, NUMBER, leaders, series_sequences
 from schemas.vocabulary import first_token_id
+from trainer.branches import ContextEntry, SequenceBranch
 from trainer.config import TrainerConfig, to_plain
-from trainer.layers import PACKAGE, SequenceBranch, Unstandardize
+from trainer.layers import PACKAGE, Unstandardize
 
 # The settings that decide what the model is, as against how it is trained.
 _MODEL_SETTINGS = (
@@ -32,11 +33,11 @@ _MODEL_SETTINGS = (
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class SequenceModel(keras.Model):
-    """Masked LSTMs over one or more sequences of a record.
+    """Masked LSTMs over one or more sequences of a record, and its context.
 
-    Takes {NAME: padded values, NAME/length: int32 (batch,)} for every sequence, as `open_dataset`
-    gives them. Returns float32 (batch, classes) probabilities, or float32 (batch,) numbers in the
-    label's own units.
+    Takes the features that `open_dataset` gives: {NAME: padded values, NAME/length: int32 (batch,)}
+    for every sequence, and what there is beside them. Returns float32 (batch, classes)
+    probabilities, or float32 (batch,) numbers in the label's own units.
     """
 
     def __init__(
@@ -44,14 +45,16 @@ class SequenceModel(keras.Model):
         sources: Mapping[str, Mapping[str, Any]],
         target: Mapping[str, Any],
         settings: Mapping[str, Any],
+        context: Mapping[str, Mapping[str, Any]] | None = None,
         **kwargs: Any,
     ) -> None:
         """Makes the layers and their weights; every shape is known from the start.
 
         Args:
-          sources: By name of the sequence, see `SequenceBranch`.
+          sources: By name of the sequence with a length of its own, see `SequenceBranch`.
           target: {"classes": number of classes} or {"mean": (1,), "variance": (1,)} of a number.
           settings: Settings of `TrainerConfig` by name.
+          context: By name of the feature, see `ContextEntry`.
           **kwargs: Of `keras.Model`.
         """
         super().__init__(**kwargs)
@@ -59,6 +62,8 @@ class SequenceModel(keras.Model):
         self.target = dict(target)
         self.settings = dict(settings)
         self.branches = [SequenceBranch(self.sources[name], settings, name=name) for name in sorted(self.sources)]
+        self.context = {name: dict(source) for name, source in (context or {}).items()}
+        self.context_entries = [ContextEntry(self.context[name], settings, name=name) for name in sorted(self.context)]
         self.dropout = keras.layers.Dropout(settings["dropout"])
         if "classes" in self.target:
             self.head = keras.layers.Dense(self.target["classes"], name="output")
@@ -70,24 +75,28 @@ class SequenceModel(keras.Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights."""
-        for branch in self.branches:
-            branch.build()
-        self.head.build((None, sum(branch.output_size for branch in self.branches)))
+        parts: list[SequenceBranch | ContextEntry] = [*self.branches, *self.context_entries]
+        for part in parts:
+            part.build()
+        self.head.build((None, sum(part.output_size for part in parts)))
         self.built = True
 
     def call(self, features: Mapping[str, Any], training: bool | None = None) -> Any:
-        """Predicts; features beyond the sequences and their lengths are passed over."""
-        vectors = [
-            branch(features[branch.name], features[length_feature(branch.name)], training=training)
-            for branch in self.branches
-        ]
+        """Predicts; features that are none of its inputs, such as ids, are passed over."""
+        vectors = [self._vector(branch, features, training) for branch in self.branches]
         x = self.dropout(ops.concatenate(vectors, axis=-1), training=training)
+        if self.context_entries:
+            x = ops.concatenate([x, *(entry(features[entry.name]) for entry in self.context_entries)], axis=-1)
         outputs = self.finish(self.head(x))
         return outputs if "classes" in self.target else ops.squeeze(outputs, -1)
 
+    def _vector(self, branch: SequenceBranch, features: Mapping[str, Any], training: bool | None) -> Any:
+        beside = {name: features[name] for name in branch.beside}
+        return branch(features[branch.name], features[length_feature(branch.name)], beside, training=training)
+
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""
-        config = {"sources": self.sources, "target": self.target, "settings": self.settings}
+        config = {"sources": self.sources, "target": self.target, "settings": self.settings, "context": self.context}
         return {"name": self.name, **config}
 
     @classmethod
@@ -130,7 +139,7 @@ def build_model(manifest: Manifest, config: TrainerConfig | None = None) -> Sequ
     keras.utils.set_random_seed(config.seed)
     plain = to_plain(config)
     settings = {name: plain[name] for name in _MODEL_SETTINGS}
-    model = SequenceModel(_sources(manifest), target, settings, name="lengthwise")
+    model = SequenceModel(_sources(manifest), target, settings, _context(manifest), name="lengthwise")
     model.compile(
         optimizer=keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm or None),
         loss=_loss(target),
@@ -147,17 +156,47 @@ def without_optimizer(model: SequenceModel) -> SequenceModel:
 
 
 def _sources(manifest: Manifest) -> dict[str, dict[str, Any]]:
-    sources: dict[str, dict[str, Any]] = {}
-    for name in token_sequences(manifest.spec):
-        vocabulary = manifest.vocabularies[name]
-        sources[name] = {"ids": int(first_token_id(vocabulary.oov_buckets) + vocabulary.size)}
-    for name in series_sequences(manifest.spec):
-        feature = manifest.spec.sequences[name]
-        sources[name] = {"dims": feature.dims}
-        if feature.normalize == Normalize.zscore:
-            moments = manifest.moments[name]
-            sources[name] |= {"mean": list(moments.mean), "variance": list(moments.variance)}
+    sources = {name: _source(name, manifest) for name in leaders(manifest.spec)}
+    for name, feature in sorted(manifest.spec.sequences.items()):
+        if feature.aligned_with:
+            sources[feature.aligned_with].setdefault("aligned", {})[name] = _source(name, manifest)
     return sources
+
+
+def _source(name: str, manifest: Manifest) -> dict[str, Any]:
+    """Returns what a branch has to know of one sequence."""
+    feature = manifest.spec.sequences[name]
+    if name not in series_sequences(manifest.spec):
+        ids = {"ids": _id_count(name, manifest)}
+        return ids | ({"characters": True} if feature.derive.take == Take.characters else {})
+    source: dict[str, Any] = {"dims": feature.dims}
+    if feature.normalize == Normalize.zscore:
+        source |= _moments(name, manifest)
+    if feature.missing not in {Missing.unspecified, Missing.reject}:
+        source["missing"] = True
+    if feature.HasField("time"):
+        source["since"] = True
+    return source
+
+
+def _context(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    context: dict[str, dict[str, Any]] = {}
+    for name, feature in sorted(manifest.spec.context.items()):
+        if name in manifest.vocabularies:
+            context[name] = {"ids": _id_count(name, manifest)}
+        else:
+            context[name] = _moments(name, manifest) if feature.normalize == Normalize.zscore else {}
+    return context
+
+
+def _id_count(name: str, manifest: Manifest) -> int:
+    vocabulary = manifest.vocabularies[name]
+    return int(first_token_id(vocabulary.oov_buckets) + vocabulary.size)
+
+
+def _moments(name: str, manifest: Manifest) -> dict[str, list[float]]:
+    moments = manifest.moments[name]
+    return {"mean": list(moments.mean), "variance": list(moments.variance)}
 
 
 def _target(manifest: Manifest) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,18 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from schemas.dataset_pb2 import DatasetSpec, Empty, TooLong
-from schemas.errors import DataError
-from schemas.manifest import length_feature
+from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Manifest
+from schemas.records.examples import ExampleBlock
 from schemas.records.fields import fields_of
 from schemas.records.jsonl import parse_jsonl
-from schemas.records.ragged import Ragged
+from schemas.records.ragged import Int64s
 from schemas.records.rejected import Rejected
-from schemas.records.validate import ExampleBlock, validate
+from schemas.records.validate import validate
 from trainer.batch_plan import BatchLimits, sorted_batches
 from trainer.model import SequenceModel
+from trainer.model_inputs import ModelInputs
+from trainer.parsing import input_specs
 from trainer.progress import say
 from trainer.raw_records import blocks_of_file, blocks_of_objects, whole_file
 from trainer.saved import SavedModel, load_saved
@@ -28,6 +31,7 @@ from trainer.saved import SavedModel, load_saved
 PREDICTION_LIMITS = BatchLimits(padded_steps=32_768, max_examples=1_024)
 Prediction = dict[str, Any]
 
+TOO_SHORT = "too_short"
 _BAD_RECORDS_SHOWN = 20
 
 
@@ -45,8 +49,8 @@ class Predictor:
         self._limits = limits
         self._spec = _rejecting(saved.manifest.spec)
         self._fields = fields_of(self._spec, for_training=False)
-        signature = {name: tf.TensorSpec(shape, dtype) for name, (shape, dtype) in self._inputs().items()}
-        self._run = tf.function(lambda batch: saved.model(batch, training=False), input_signature=[signature])
+        signature = [input_specs(saved.manifest)]
+        self._run = tf.function(lambda batch: saved.model(batch, training=False), input_signature=signature)
 
     @property
     def model(self) -> SequenceModel:
@@ -73,10 +77,13 @@ class Predictor:
         Returns:
           One entry for each record, in order: {"id", "prediction", "probabilities"} for classes,
           {"id", "prediction"} for a number; {"id": None, "line", "error", "reason"} for a record
-          that the spec refuses, with its place from 1.
+          that the spec refuses, with its place from 1. Where the spec cuts records up, one entry for
+          each piece, {"id", "parent", "start", ...}: the id of the record and the step with which the
+          piece begins.
 
         Raises:
           DataError: The file is missing or holds no record.
+          UsageError: The records of the data set were made of events (`group`).
         """
         if isinstance(records, Mapping):
             raise TypeError("predict takes records, not one record; give a list")
@@ -86,68 +93,55 @@ class Predictor:
 
     def predict_lines(self, blocks: Iterable[bytes]) -> Iterator[Prediction]:
         """Yields the predictions of blocks of whole JSONL lines; see `predict`."""
+        _check_whole_records(self._spec)
         first_line = 0
         for data in blocks:
-            block = validate(parse_jsonl(data, self._fields), self._spec)
-            yield from self._in_order(block, first_line)
-            first_line += block.line_count
+            raw = parse_jsonl(data, self._fields)
+            yield from self._in_order(validate(raw, self._spec, self._saved.subwords), raw.lines, first_line)
+            first_line += raw.line_count
 
-    def _in_order(self, block: ExampleBlock, first_line: int) -> list[Prediction]:
-        entries = dict(zip(block.lines.tolist(), self._predictions(block), strict=True))
-        for line, entry in entries.items():
+    def _in_order(self, block: ExampleBlock, lines: Int64s, first_line: int) -> list[Prediction]:
+        entries = [(item.line, _refused(item, first_line)) for item in block.rejected]
+        # What no policy lets pass is refused; only a record without a whole window is not, nor has it an example.
+        told = {line for line, _ in entries} | set(block.lines.tolist())
+        entries += [(line, self._too_short(first_line + line + 1)) for line in lines.tolist() if line not in told]
+        for line, entry in zip(block.lines.tolist(), self._predictions(block), strict=True):
             if "error" in entry:
                 entry["line"] = first_line + line + 1
-        entries |= {item.line: _refused(item, first_line) for item in block.rejected}
-        return [entries[line] for line in sorted(entries)]
+            entries.append((line, entry))
+        return [entry for _, entry in sorted(entries, key=itemgetter(0))]
+
+    def _too_short(self, line: int) -> Prediction:
+        window = self._spec.window
+        rule = f"'{window.of}' must have {window.length} steps or more, a whole window; the spec drops the rest"
+        return {"id": None, "line": line, "error": rule, "reason": TOO_SHORT}
 
     def _predictions(self, block: ExampleBlock) -> list[Prediction]:
         outputs = _shortest(self._outputs(block))
-        answers = zip(block.ids.to_pylist(), outputs.tolist(), strict=True)
-        return [self._prediction(record_id, answer) for record_id, answer in answers]
+        heads: list[Prediction] = [{"id": example_id} for example_id in block.ids.to_pylist()]
+        if block.parents is not None:
+            pieces = zip(heads, block.parents.ids.to_pylist(), block.parents.starts.tolist(), strict=True)
+            heads = [{**head, "parent": parent, "start": start} for head, parent, start in pieces]
+        return [head | self._prediction(answer) for head, answer in zip(heads, outputs.tolist(), strict=True)]
 
-    def _prediction(self, record_id: str, answer: Any) -> Prediction:
-        """Returns the entry of one record; `answer` is a number, or the probability of each class."""
+    def _prediction(self, answer: Any) -> Prediction:
+        """Returns what is said of one example; `answer` is a number, or the probability of each class."""
         names = self._saved.classes
         if not np.isfinite(answer).all():
-            return {"id": record_id, "error": "the model's answer is no finite number", "reason": "not_finite"}
+            return {"error": "the model's answer is no finite number", "reason": "not_finite"}
         if not names:
-            return {"id": record_id, "prediction": answer}
+            return {"prediction": answer}
         probabilities = dict(zip(names, answer, strict=True))
-        return {
-            "id": record_id,
-            "prediction": max(names, key=probabilities.__getitem__),
-            "probabilities": probabilities,
-        }
+        return {"prediction": max(names, key=probabilities.__getitem__), "probabilities": probabilities}
 
     def _outputs(self, block: ExampleBlock) -> npt.NDArray[np.float32]:
-        """Returns what the model says, float32 (records,) or (records, classes)."""
+        """Returns what the model says, float32 (examples,) or (examples, classes)."""
         shape = (len(block), len(self._saved.classes)) if self._saved.classes else (len(block),)
         outputs = np.zeros(shape, np.float32)
-        values = {name: self._values(name, sequence) for name, sequence in block.sequences.items()}
-        lengths = np.max([sequence.lengths for sequence in block.sequences.values()], axis=0)
-        for rows in sorted_batches(lengths, self._limits):
-            features = {}
-            for name, sequence in block.sequences.items():
-                features[name] = tf.constant(_padded(values[name], sequence, rows))
-                features[length_feature(name)] = tf.constant(sequence.lengths[rows].astype(np.int32))
-            outputs[rows] = self._run(features).numpy()
+        inputs = ModelInputs(block, self._saved.manifest, self._saved.vocabularies)
+        for rows in sorted_batches(inputs.lengths, self._limits):
+            outputs[rows] = self._run(inputs.batch(rows)).numpy()
         return outputs
-
-    def _values(self, name: str, sequence: Ragged) -> npt.NDArray[Any]:
-        """Returns token ids, int32, or the numbers of frames, float32."""
-        vocabulary = self._saved.vocabularies.get(name)
-        if vocabulary is None:
-            numbers: npt.NDArray[np.float32] = sequence.values.to_numpy(zero_copy_only=False)
-            return numbers
-        return vocabulary.encode(sequence.values).astype(np.int32)
-
-    def _inputs(self) -> dict[str, tuple[list[int | None], tf.DType]]:
-        inputs: dict[str, tuple[list[int | None], tf.DType]] = {}
-        for name, feature in self._spec.sequences.items():
-            is_series = name not in self._saved.vocabularies
-            inputs[name] = ([None, None, feature.dims], tf.float32) if is_series else ([None, None], tf.int32)
-            inputs[length_feature(name)] = ([None], tf.int32)
-        return inputs
 
 
 def load(folder: str | Path) -> Predictor:
@@ -162,24 +156,30 @@ def load(folder: str | Path) -> Predictor:
 def predict_file(model_folder: str | Path, source: str | Path, output: str | Path) -> dict[str, Any]:
     """Writes one line of JSON for each record of a JSONL file, in order; the file appears whole.
 
+    Where the spec cuts records up, each piece has a line.
+
     Returns:
-      {"output", "records", "predicted", "rejected", "reasons"}.
+      {"output", "records", "predicted", "rejected", "reasons"}: of the records read; lines with a
+      prediction; lines with an error, by reason.
 
     Raises:
       DataError: The model or the input cannot be used, or the output cannot be written.
+      UsageError: See `Predictor.predict`.
     """
     source, output = Path(source), Path(output)
     blocks = blocks_of_file(source)
     predictor = load(model_folder)
     reasons: Counter[str] = Counter()
-    records = 0
+    records = predicted = 0
     with whole_file(output) as file:
         for entry in predictor.predict_lines(blocks):
-            records += 1
+            records += entry.get("start", 0) == 0
             file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n")
             if "error" in entry:
                 reasons[entry["reason"]] += 1
                 _show_bad(source, entry, reasons.total())
+            else:
+                predicted += 1
         if not records:
             raise DataError(f"{source}: holds blank lines only; give a JSONL file with one or more records")
     if reasons.total() > _BAD_RECORDS_SHOWN:
@@ -187,7 +187,7 @@ def predict_file(model_folder: str | Path, source: str | Path, output: str | Pat
     return {
         "output": str(output),
         "records": records,
-        "predicted": records - reasons.total(),
+        "predicted": predicted,
         "rejected": reasons.total(),
         "reasons": dict(sorted(reasons.items())),
     }
@@ -215,16 +215,12 @@ def _show_bad(source: Path, entry: Prediction, number: int) -> None:
         say(f"{source}, line {entry['line']}: {entry['reason']}: {entry['error']}")
 
 
-def _padded(values: npt.NDArray[Any], sequence: Ragged, rows: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
-    """Returns some rows padded with 0 at the end, (rows, steps) or (rows, steps, dims); one step at least."""
-    starts = sequence.offsets[rows]
-    sizes = sequence.offsets[rows + 1] - starts
-    width = max(int(sizes.max()), sequence.dims)
-    column = np.arange(width)
-    real = column < sizes[:, None]
-    padded = np.zeros((len(rows), width), values.dtype)
-    padded[real] = values[(starts[:, None] + column)[real]]
-    return padded if np.issubdtype(values.dtype, np.integer) else padded.reshape(len(rows), -1, sequence.dims)
+def _check_whole_records(spec: DatasetSpec) -> None:
+    if spec.HasField("group"):
+        raise UsageError(
+            f"group: the model's records are made of events that share '{spec.group.by}', and predict takes whole "
+            "records; write a data set of the events, and evaluate on it"
+        )
 
 
 def _shortest(outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:

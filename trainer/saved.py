@@ -4,7 +4,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ import keras
 
 from schemas.errors import DataError
 from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest
-from schemas.manifest_pb2 import Manifest
+from schemas.manifest_pb2 import Manifest, TokenizerFile
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
+from schemas.records.subwords import Subwords, load_subwords
 from schemas.vocabulary import Vocabulary, first_token_id, parse_tokens
 from trainer.config import TrainerConfig, dump_config
 from trainer.model import SequenceModel, without_optimizer
@@ -28,8 +29,9 @@ class SavedModel:
       folder: Where it stands.
       model: With its weights, not compiled.
       manifest: Of the data set that it was trained on.
-      vocabularies: By name of the token sequence.
+      vocabularies: By name of the token sequence or category.
       classes: Names of the classes in the order of their ids; empty for a number.
+      subwords: By name of the sequence, of each that is cut by a tokenizer file.
     """
 
     folder: Path
@@ -37,6 +39,7 @@ class SavedModel:
     manifest: Manifest
     vocabularies: dict[str, Vocabulary]
     classes: list[str]
+    subwords: dict[str, Subwords] = field(default_factory=dict)
 
 
 def write_model(
@@ -83,7 +86,9 @@ def read_contract(data: Path, manifest: Manifest) -> dict[str, bytes]:
     Raises:
       DataError: A vocabulary is missing or damaged.
     """
-    files = [file for file in (*manifest.vocabularies.values(), manifest.classes) if file.path]
+    stated: list[VocabularyFile | TokenizerFile] = [*manifest.vocabularies.values(), manifest.classes]
+    stated += manifest.tokenizers.values()
+    files = [file for file in stated if file.path]
     return {MANIFEST_NAME: dump_manifest(manifest)} | {file.path: _verified(data, file) for file in files}
 
 
@@ -96,13 +101,24 @@ def load_saved(folder: str | Path) -> SavedModel:
     folder = Path(folder)
     check_model_folder(folder)
     manifest = load_manifest(folder)
-    vocabularies = {
+    vocabularies = read_vocabularies(folder, manifest)
+    classes = manifest.classes
+    names = parse_tokens(_verified(folder, classes), classes.path).to_pylist() if classes.path else []
+    tokenizers = manifest.tokenizers.items()
+    subwords = {name: load_subwords(_verified(folder, file), f"{folder / file.path}") for name, file in tokenizers}
+    return SavedModel(folder, _load_keras(folder / MODEL_NAME), manifest, vocabularies, names, subwords)
+
+
+def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]:
+    """Reads the vocabularies of a data set or model folder, by name of the token sequence or category.
+
+    Raises:
+      DataError: One of them is missing or damaged.
+    """
+    return {
         name: Vocabulary(parse_tokens(_verified(folder, file), file.path), first_id=first_token_id(file.oov_buckets))
         for name, file in manifest.vocabularies.items()
     }
-    classes = manifest.classes
-    names = parse_tokens(_verified(folder, classes), classes.path).to_pylist() if classes.path else []
-    return SavedModel(folder, _load_keras(folder / MODEL_NAME), manifest, vocabularies, names)
 
 
 def _load_keras(path: Path) -> SequenceModel:
@@ -130,8 +146,8 @@ def _swap(new: Path, place: Path, old: Path) -> None:
         raise
 
 
-def _verified(folder: Path, file: VocabularyFile) -> bytes:
-    """Returns the content of a vocabulary file, which must be what its manifest says."""
+def _verified(folder: Path, file: VocabularyFile | TokenizerFile) -> bytes:
+    """Returns the content of a vocabulary or tokenizer file, which must be what its manifest says."""
     path = folder / file.path
     try:
         content = path.read_bytes()

@@ -9,15 +9,17 @@ from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
 BLOCK_BYTES = 8 << 20  # 8 MiB: large enough for columns, small enough to hold several in memory
+MAX_RECORD_BYTES = 64 << 20  # 64 MiB: a longer record is rejected, so that the memory of a run is bounded
+CUT_BEHIND = 2  # bytes kept of a longer record beyond the limit: it stays too long without a carriage return
 _TAIL_BYTES = 1 << 16  # how much is read at a time beyond a range to find the end of its last line
 
 
 class WholeLines(NamedTuple):
-    """The lines that begin in one range of a file.
+    """The lines, or records of other forms, that begin in one range of a file.
 
     Attributes:
       offset: Position of the first one.
-      data: The lines.
+      data: The lines; a last one that is longer than a record may be ends early, and without a newline.
       digest: SHA-256 over the range itself, without what its last line has beyond it.
       range_bytes: Size of the range as it was read; less than asked for where the file has shrunk.
     """
@@ -33,13 +35,14 @@ def byte_ranges(size: int, block_bytes: int = BLOCK_BYTES) -> list[tuple[int, in
     return [(start, min(start + block_bytes, size)) for start in range(0, size, block_bytes)]
 
 
-def read_whole_lines(stream: BinaryIO, start: int, end: int) -> WholeLines:
+def read_whole_lines(stream: BinaryIO, start: int, end: int, max_record_bytes: int = MAX_RECORD_BYTES) -> WholeLines:
     """Reads the lines that begin in a range.
 
     Args:
       stream: Seekable.
       start: First byte of the range.
       end: The byte behind its last.
+      max_record_bytes: Of a last line that is longer, no more is read than shows that it is.
     """
     stream.seek(start)
     inside = stream.read(end - start)
@@ -51,13 +54,15 @@ def read_whole_lines(stream: BinaryIO, start: int, end: int) -> WholeLines:
             skipped = inside.find(b"\n") + 1 or len(inside)
     if skipped >= len(inside):
         return WholeLines(end, b"", digest, len(inside))
+    room = max_record_bytes + CUT_BEHIND - (len(inside) - max(inside.rfind(b"\n") + 1, skipped))
     pieces = [inside[skipped:]]
     stream.seek(end)
-    while not pieces[-1].endswith(b"\n"):
-        tail = stream.read(_TAIL_BYTES)
+    while not pieces[-1].endswith(b"\n") and room > 0:
+        tail = stream.read(min(_TAIL_BYTES, room))
         if not tail:
             break
         pieces.append(tail[: tail.find(b"\n") + 1 or None])
+        room -= len(pieces[-1])
     return WholeLines(start + skipped, b"".join(pieces), digest, len(inside))
 
 

@@ -15,7 +15,27 @@ NOT_AN_OBJECT = "not_an_object"
 MISSING_FIELD = "missing_field"
 WRONG_TYPE = "wrong_type"
 NOT_FINITE = "not_finite"
+TOO_LARGE = "too_large"
 _SHOWN_CHARACTERS = 80
+
+
+def explain_size(record: bytes, max_record_bytes: int) -> tuple[str, str] | None:
+    """Returns the reason code and the rule where a record is too large; it may end early."""
+    if len(record) <= max_record_bytes:
+        return None
+    return TOO_LARGE, (
+        f"a record must have at most {max_record_bytes} bytes (max_record_bytes); this one has more; "
+        "raise the limit, or divide the record"
+    )
+
+
+def explain_utf8(record: bytes) -> tuple[str, str] | None:
+    """Returns the reason code and the rule where a record is no UTF-8."""
+    try:
+        record.decode()
+    except UnicodeDecodeError as error:
+        return INVALID_UTF8, f"a record must be UTF-8; byte {error.start} of the record is not"
+    return None
 
 
 def parse_object(line: bytes) -> dict[str, Any] | None:
@@ -34,10 +54,11 @@ def explain_line(line: bytes, fields: list[Field]) -> tuple[str, str]:
       line: One line, without its newline.
       fields: What the record must hold.
     """
+    problem = explain_utf8(line)
+    if problem:
+        return problem
     try:
         record = json.loads(line.decode("utf-8-sig"))
-    except UnicodeDecodeError as error:
-        return INVALID_UTF8, f"a record must be UTF-8; byte {error.start} of the record is not"
     except ValueError as error:
         return INVALID_JSON, f"a line must hold one JSON object; {error}"
     except RecursionError:

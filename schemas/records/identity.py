@@ -56,6 +56,29 @@ def content_ids(content: Iterable[Ragged | pa.Array]) -> pa.StringArray:
     return pc.cast(fixed_column(digits), pa.string())
 
 
+def salted_digests(names: pa.StringArray, salt: int) -> npt.NDArray[np.uint64]:
+    """Returns 128 bits of BLAKE2b of each name and a salt, uint64, (n, 2).
+
+    Args:
+      names: string, (n,), without nulls.
+      salt: Another one gives other digests.
+    """
+    salted = str(salt).encode()[:16]
+    state = hashlib.blake2b(digest_size=16, person=_PERSON, salt=salted)
+    digests = []
+    for name in names.to_pylist():
+        own = state.copy()
+        own.update(name.encode())
+        digests.append(own.digest())
+    return np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2).astype(np.uint64)
+
+
+def places_of(digests: npt.NDArray[np.uint64]) -> Places:
+    """Returns the place of each record, from the `salted_digests` of its id."""
+    # 53 bits are what a float64 holds exactly.
+    return Places(digests[:, 0], (digests[:, 1] >> np.uint64(11)).astype(np.float64) / 2.0**53)
+
+
 def places(ids: pa.StringArray, salt: int) -> Places:
     """Returns the place of each record, from its id and the salt alone.
 
@@ -63,22 +86,12 @@ def places(ids: pa.StringArray, salt: int) -> Places:
       ids: string, (records,), without nulls.
       salt: Another one gives other splits and another order.
     """
-    salted = str(salt).encode()[:16]
-    state = hashlib.blake2b(digest_size=16, person=_PERSON, salt=salted)
-    digests = []
-    for record_id in ids.to_pylist():
-        own = state.copy()
-        own.update(record_id.encode())
-        digests.append(own.digest())
-    halves = np.frombuffer(b"".join(digests), "<u8").reshape(-1, 2)
-    # 53 bits are what a float64 holds exactly.
-    share = (halves[:, 1] >> np.uint64(11)).astype(np.float64) / 2.0**53
-    return Places(halves[:, 0].astype(np.uint64), share)
+    return places_of(salted_digests(ids, salt))
 
 
-def split_order(fractions: Mapping[str, float]) -> list[str]:
+def split_order(names: Iterable[str]) -> list[str]:
     """Returns the splits in the order in which they share [0, 1): train, validation, test, others."""
-    return sorted(fractions, key=lambda name: (_FIRST_SPLITS.index(name) if name in _FIRST_SPLITS else 3, name))
+    return sorted(names, key=lambda name: (_FIRST_SPLITS.index(name) if name in _FIRST_SPLITS else 3, name))
 
 
 def assign_splits(share: npt.NDArray[np.float64], fractions: Mapping[str, float]) -> npt.NDArray[np.int64]:

@@ -1,64 +1,42 @@
-"""Lines of several pieces of files, joined so that they are read in one call, and where each stood."""
+"""What stands in several pieces of files, joined so that it is worked on in one call, and where each stood."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from schemas.records.blocks import WholeLines
 from schemas.records.lines import BYTE_ORDER_MARK
-from schemas.records.ragged import Int64s
+from schemas.records.places import Places
 from schemas.records.raw import RawBlock
-from schemas.records.rejected import Rejected
 
 
-@dataclass(frozen=True)
-class JoinedLines:
+class JoinedLines(NamedTuple):
     """Lines of pieces, one piece after another.
 
     Attributes:
       data: The lines; only the last piece may lack the last newline.
       base_offset: Position of the first line in its file: what the reader of `data` is told.
-      moved: int64, (pieces,); what to add to a position that the reader gives to get one in the file.
-      first_lines: int64, (pieces,); line in `data` with which each piece begins.
+      places: Of the lines.
     """
 
     data: bytes
     base_offset: int
-    moved: Int64s
-    first_lines: Int64s
+    places: Places
 
-    def piece_of(self, lines: Int64s) -> Int64s:
-        """Returns the piece of each line of `data`, from 0."""
-        # A piece without lines begins where the next one does; the line is of the last of them.
-        piece: Int64s = np.searchsorted(self.first_lines, lines, side="right") - 1
-        return piece
 
-    def positions(self, offsets: Int64s, lines: Int64s) -> tuple[Int64s, Int64s]:
-        """Returns position in the file, and line in the piece from 0, of what the reader found.
+class JoinedBlocks(NamedTuple):
+    """Raw blocks, one after another.
 
-        Args:
-          offsets: int64, (n,); positions, as the reader gives them.
-          lines: int64, (n,); lines of `data`.
-        """
-        piece = self.piece_of(lines)
-        return offsets + self.moved[piece], lines - self.first_lines[piece]
+    Attributes:
+      raw: The records of all of them.
+      places: Of the records.
+    """
 
-    def place(self, rejected: Sequence[Rejected], paths: Sequence[str]) -> list[Rejected]:
-        """Returns what the reader rejected with file and position, and its line in the piece from 1."""
-        lines = _lines_of(rejected)
-        offsets, places = self.positions(np.array([item.offset for item in rejected], np.int64), lines)
-        where = zip(rejected, self.piece_of(lines).tolist(), offsets.tolist(), places.tolist(), strict=True)
-        return [replace(item, offset=offset, line=line).placed(paths[i], 0) for item, i, offset, line in where]
-
-    def records_of(self, block: RawBlock) -> tuple[int, ...]:
-        """Returns how many records the reader found in each piece, rejected ones included."""
-        lines = np.concatenate([block.lines, _lines_of(block.rejected)])
-        return tuple(np.bincount(self.piece_of(lines), minlength=len(self.first_lines)).tolist())
-
-    def lines_of(self, block: RawBlock) -> tuple[int, ...]:
-        """Returns how many lines each piece has."""
-        return tuple(np.diff(self.first_lines, append=block.line_count).tolist())
+    raw: RawBlock
+    places: Places
 
 
 def join_lines(pieces: Sequence[WholeLines]) -> JoinedLines:
@@ -82,8 +60,55 @@ def join_lines(pieces: Sequence[WholeLines]) -> JoinedLines:
         size += len(content)
         lines += content.count(b"\n") if len(pieces) > 1 else 0
     data = contents[0] if len(contents) == 1 else b"".join(contents)
-    return JoinedLines(data, pieces[0].offset, np.array(moved, np.int64), np.array(first_lines, np.int64))
+    none = np.zeros(len(pieces), np.int64)
+    places = Places(
+        np.array(first_lines, np.int64), np.arange(len(pieces)), np.array(moved, np.int64), none, len(pieces)
+    )
+    return JoinedLines(data, pieces[0].offset, places)
 
 
-def _lines_of(rejected: Sequence[Rejected]) -> Int64s:
-    return np.array([item.line for item in rejected], np.int64)
+def join_blocks(
+    blocks: Sequence[RawBlock], pieces: Sequence[int], lines_before: Sequence[int], count: int
+) -> JoinedBlocks:
+    """Joins raw blocks with the same columns.
+
+    Args:
+      blocks: One or more.
+      pieces: The piece that each block is of, from 0.
+      lines_before: Lines of its piece that stand before each block.
+      count: Pieces, those without a block included.
+    """
+    line_counts = [block.line_count for block in blocks]
+    first_lines = np.cumsum([0, *line_counts[:-1]])
+    first_rows = np.cumsum([0, *(len(block.offsets) for block in blocks[:-1])])
+    places = Places(first_lines, np.array(pieces), np.zeros(len(blocks), np.int64), np.array(lines_before), count)
+    if len(blocks) == 1:
+        return JoinedBlocks(blocks[0], places)
+
+    def found(i: int) -> tuple[RawBlock, int]:
+        block = int(np.searchsorted(first_rows, i, side="right")) - 1
+        return blocks[block], i - int(first_rows[block])
+
+    def received(i: int) -> bytes:
+        block, row = found(i)
+        return block.received(row)
+
+    def explain(i: int) -> tuple[str, str]:
+        block, row = found(i)
+        return block.explain(row)
+
+    raw = RawBlock(
+        columns={name: pa.concat_arrays([block.columns[name] for block in blocks]) for name in blocks[0].columns},
+        offsets=np.concatenate([block.offsets for block in blocks]),
+        lines=np.concatenate([block.lines + first for block, first in zip(blocks, first_lines, strict=True)]),
+        rejected=[
+            replace(item, line=item.line + int(first))
+            for block, first in zip(blocks, first_lines, strict=True)
+            for item in block.rejected
+        ],
+        line_count=sum(line_counts),
+        fields=blocks[0].fields,
+        received=received,
+        explain=explain,
+    )
+    return JoinedBlocks(raw, places)

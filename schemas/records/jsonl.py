@@ -8,25 +8,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
+from schemas.records.blocks import MAX_RECORD_BYTES
 from schemas.records.explain import explain_line, parse_object
 from schemas.records.fields import Field, Nested, canonical_type, nested_types
-from schemas.records.lines import BYTE_ORDER_MARK, Lines, block_of_groups, one_chunk, read_in_groups, split_lines
+from schemas.records.lines import (
+    BYTE_ORDER_MARK,
+    Lines,
+    block_of_groups,
+    is_utf8,
+    one_chunk,
+    read_in_groups,
+    split_lines,
+)
 from schemas.records.raw import RawBlock
 
 _OPEN, _CLOSE = b"{}"
 
 
-def parse_jsonl(data: bytes, fields: list[Field], base_offset: int = 0) -> RawBlock:
+def parse_jsonl(
+    data: bytes, fields: list[Field], base_offset: int = 0, max_record_bytes: int = MAX_RECORD_BYTES
+) -> RawBlock:
     """Reads a block of whole lines.
 
     Args:
       data: The lines; the last one need not end with a newline.
       fields: What to read; other fields are passed over.
       base_offset: Position of `data` in its file.
+      max_record_bytes: A longer line is rejected.
     """
     every, line_count = split_lines(data, base_offset)
-    lines = every.take(~_blank(every))
-    whole = _look_like_objects(lines)
+    fits = every.fitting(max_record_bytes)
+    lines = every.take(~_blank(every, fits))
+    whole = _look_like_objects(lines, lines.fitting(max_record_bytes))
     candidates = lines if whole.all() else lines.take(whole)
 
     def read(some: Lines) -> pa.Table | None:
@@ -36,20 +49,20 @@ def parse_jsonl(data: bytes, fields: list[Field], base_offset: int = 0) -> RawBl
         return _read_group(lines, data.removeprefix(BYTE_ORDER_MARK), fields)
 
     groups = read_in_groups(candidates, read, read_all if whole.all() else None)
-    return block_of_groups(groups, lines.take(~whole), line_count, fields, base_offset, explain_line)
+    return block_of_groups(groups, lines.take(~whole), line_count, fields, base_offset, explain_line, max_record_bytes)
 
 
-def _blank(lines: Lines) -> npt.NDArray[np.bool_]:
-    """Which lines hold white space only."""
+def _blank(lines: Lines, looked_at: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which of the lines that are looked at hold white space only."""
     blank: npt.NDArray[np.bool_] = lines.ends == lines.starts
     first = np.frombuffer(lines.data, np.uint8)[np.minimum(lines.starts, len(lines.data) - 1)]
-    for i in np.flatnonzero(~blank & (first != _OPEN)):
+    for i in np.flatnonzero(~blank & looked_at & (first != _OPEN)):
         blank[i] = not lines.text(int(i)).strip(b" \t\r")
     return blank
 
 
-def _look_like_objects(lines: Lines) -> npt.NDArray[np.bool_]:
-    """Which lines begin and end as an object does.
+def _look_like_objects(lines: Lines, looked_at: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Which of the lines that are looked at begin and end as an object does.
 
     Where all do and Arrow finds as many objects as there are lines, each line is one object: an
     object that goes on in a next line would make that line begin with something else.
@@ -58,44 +71,54 @@ def _look_like_objects(lines: Lines) -> npt.NDArray[np.bool_]:
         return np.zeros(0, bool)
     view = np.frombuffer(lines.data, np.uint8)
     sure: npt.NDArray[np.bool_] = (view[lines.starts] == _OPEN) & (view[lines.ends - 1] == _CLOSE)
-    for i in np.flatnonzero(~sure):
+    for i in np.flatnonzero(~sure & looked_at):
         text = lines.text(int(i)).strip(b" \t\r")
         sure[i] = text.startswith(b"{") and text.endswith(b"}")
-    return sure
+    return sure & looked_at
 
 
 def _read_group(lines: Lines, content: bytes, fields: list[Field]) -> pa.Table | None:
     """Returns the table of a group of lines, or None where Arrow cannot read every one."""
-    table = _read_objects(content, fields, _choose_types(lines.text(0), fields))
+    table = read_objects(content, fields, choose_types(lines.text(0), fields))
     if table is None or table.num_rows != len(lines):
         return None
     return pa.table({field.name: _as_canonical(_extract(table, field.path)) for field in fields})
 
 
-def _read_objects(content: bytes, fields: list[Field], chosen: dict[str, pa.DataType]) -> pa.Table | None:
-    """Returns a row for each object, or None where Arrow cannot read all of the content."""
+def read_objects(
+    content: bytes, fields: list[Field], chosen: dict[str, pa.DataType], others: str = "ignore"
+) -> pa.Table | None:
+    """Returns a row for each object, or None where Arrow cannot read all of the content.
+
+    Args:
+      content: Objects, one after another.
+      fields: What to read of each.
+      chosen: The type of each field.
+      others: "ignore" or "error": what other fields are.
+    """
+    if not is_utf8(content):
+        return None
     try:
-        pc.cast(pa.array([content], pa.large_binary()), pa.large_string())  # refuses what is no UTF-8
         return pj.read_json(
             pa.BufferReader(content),
             pj.ReadOptions(use_threads=False, block_size=len(content) + 1),
             pj.ParseOptions(
                 explicit_schema=pa.schema(_arrow_fields(nested_types(fields, chosen))),
-                unexpected_field_behavior="ignore",
+                unexpected_field_behavior=others,
             ),
         )
     except pa.ArrowInvalid:
         return None
 
 
-def _choose_types(line: bytes, fields: list[Field]) -> dict[str, pa.DataType]:
+def choose_types(line: bytes, fields: list[Field]) -> dict[str, pa.DataType]:
     """Returns the type of each field for a group, judged by its first line."""
     chosen = {field.name: field.types[0] for field in fields}
     # Where another part of the spec reads the same field as one type, that is the type.
     settled = {field.path for field in fields if len(field.types) == 1}
     flexible = [field for field in fields if len(field.types) > 1 and field.path not in settled]
     record = parse_object(line) if flexible else None
-    if record is None and _read_objects(line, [], {}) is None:
+    if record is None and read_objects(line, [], {}) is None:
         return chosen
     for field in flexible:
         chosen[field.name] = _type_tried(line, field) if record is None else _type_seen(record, field)
@@ -104,7 +127,7 @@ def _choose_types(line: bytes, fields: list[Field]) -> dict[str, pa.DataType]:
 
 def _type_tried(line: bytes, field: Field) -> pa.DataType:
     """Returns the type that Arrow reads; it takes lines that Python does not, as deeply nested ones."""
-    fitting = (kind for kind in field.types if _read_objects(line, [field], {field.name: kind}) is not None)
+    fitting = (kind for kind in field.types if read_objects(line, [field], {field.name: kind}) is not None)
     return next(fitting, field.types[0])
 
 

@@ -34,14 +34,9 @@ class Ragged:
             return self
         return self._ranges(self.offsets[:-1][keep], np.diff(self.offsets)[keep])
 
-    def head(self, most: int) -> "Ragged":
-        """Returns each list with at most its first `most` steps."""
-        return self._ranges(self.offsets[:-1], np.minimum(self.lengths, most) * self.dims)
-
-    def tail(self, most: int) -> "Ragged":
-        """Returns each list with at most its last `most` steps."""
-        sizes = np.minimum(self.lengths, most) * self.dims
-        return self._ranges(self.offsets[1:] - sizes, sizes)
+    def slices(self, rows: Int64s, starts: Int64s, stops: Int64s) -> "Ragged":
+        """Returns steps starts[i] to stops[i] (not included) of record rows[i], for each i."""
+        return self._ranges(self.offsets[rows] + starts * self.dims, (stops - starts) * self.dims)
 
     def to_arrow(self) -> pa.ListArray:
         """Returns the lists as a list array, (records,), of steps * dims values each."""

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NoReturn
 
+import numpy as np
 import pyarrow as pa
 
-from schemas.records.fields import Field
+from schemas.records.fields import Field, canonical_type
 from schemas.records.ragged import Int64s
 from schemas.records.rejected import Rejected
 
@@ -39,3 +41,14 @@ class RawBlock:
     fields: list[Field]
     received: Callable[[int], bytes]
     explain: Callable[[int], tuple[str, str]]
+
+
+def no_records(fields: list[Field]) -> RawBlock:
+    """Returns a block without records."""
+
+    def none(i: int) -> NoReturn:
+        raise IndexError(f"record {i} of a block without records")
+
+    columns = {field.name: pa.array([], canonical_type(field.types[0])) for field in fields}
+    places = np.zeros(0, np.int64)
+    return RawBlock(columns, places, places, [], 0, fields, none, none)

@@ -1,254 +1,226 @@
-"""Raw records become examples: checked against the spec, tokenised, cut to length, identified."""
+"""Raw records become examples: checked against the spec, tokenised, identified, cut to length."""
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.dataset_pb2 import DatasetSpec, Empty, Layout, SequenceFeature, SequenceType, Tokenizer, TooLong
-from schemas.records.explain import MISSING_FIELD, NOT_FINITE
-from schemas.records.fields import ID, LABEL
+from schemas.dataset_pb2 import DatasetSpec, Missing, SequenceType
+from schemas.manifest import missing_feature, since_feature, sizes_feature
+from schemas.records.examples import ExampleBlock, Parents
+from schemas.records.explain import MISSING_FIELD
+from schemas.records.fields import ID, LABEL, SPLIT, time_field
 from schemas.records.identity import content_ids
-from schemas.records.ragged import Int64s, Ragged, count_in_rows, from_lists
+from schemas.records.labels import read_context, read_label
+from schemas.records.lengths import (
+    Pieces,
+    apply_length_rules,
+    check_alignment,
+    pieces_of,
+    steps_left_out,
+)
+from schemas.records.missing import fill_from_records, missing_flags
+from schemas.records.nested import Nested
+from schemas.records.nulls import nulls
+from schemas.records.ragged import Int64s, Ragged
 from schemas.records.raw import RawBlock
 from schemas.records.rejected import Rejected, excerpt
-from schemas.records.text import lower, tokenize
-from schemas.spec import NUMBER, PER_STEP_CLASS
-
-NULL_VALUE = "null_value"
-WRONG_DIMS = "wrong_dims"
-EMPTY_SEQUENCE = "empty_sequence"
-TOO_LONG = "too_long"
-LABEL_LENGTH = "label_length"
-
-Mask = npt.NDArray[np.bool_]
+from schemas.records.series import read_series
+from schemas.records.since import read_times, seconds_since
+from schemas.records.splits import read_split
+from schemas.records.subwords import Subwords
+from schemas.records.tokens import derive_tokens, read_tokens
+from schemas.records.verdicts import Mask, Verdicts
+from schemas.spec import cuts_records, leaders
 
 
 @dataclass(frozen=True)
-class ExampleBlock:
-    """Validated examples, in the order of the input.
+class _Content:
+    """What records hold, one row each: see `ExampleBlock`; `times` of series in microseconds since 1970 UTC."""
 
-    Attributes:
-      ids: string, (records,).
-      offsets: int64, (records,); position of each record in its file.
-      lines: int64, (records,); line of each record within its block, from 0.
-      sequences: By name; dictionaries of strings of token sequences, float32 of series.
-      label: string or float, (records,), of a class or number; Ragged dictionary of strings
-        of per-step classes; None where there is no label.
-      cut_steps: By name of the sequence: steps that max_length took off, int64, (records,).
-      rejected: Records that are no examples.
-      dropped: Records left out, by policy.
-      line_count: Lines of the block, blank ones included.
-    """
-
-    ids: pa.StringArray
-    offsets: Int64s
-    lines: Int64s
     sequences: dict[str, Ragged]
+    beside: dict[str, Ragged]
+    context: dict[str, pa.Array]
     label: pa.Array | Ragged | None
-    cut_steps: dict[str, Int64s]
-    rejected: list[Rejected]
-    dropped: Counter[str] = field(default_factory=Counter)
-    line_count: int = 0
+    split_by: pa.Array | None
+    times: dict[str, Ragged]
 
-    def __len__(self) -> int:
-        """Returns the number of examples."""
-        return len(self.ids)
-
-    @property
-    def read(self) -> int:
-        """Records read: examples, rejected and dropped."""
-        return len(self) + len(self.rejected) + self.dropped.total()
-
-
-@dataclass
-class _Verdicts:
-    """What becomes of each record: the first rule that it breaks decides."""
-
-    count: int
-    rules: list[tuple[str, str]] = field(default_factory=list)
-    policies: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.rule_of = np.full(self.count, -1)
-        self.policy_of = np.full(self.count, -1)
-
-    @property
-    def open(self) -> Mask:
-        return (self.rule_of < 0) & (self.policy_of < 0)
-
-    def reject(self, broken: Mask, reason: str, rule: str) -> None:
-        self.rule_of[broken & self.open] = len(self.rules)
-        self.rules.append((reason, rule))
-
-    def drop(self, meant: Mask, policy: str) -> None:
-        self.policy_of[meant & self.open] = len(self.policies)
-        self.policies.append(policy)
+    def filter(self, keep: Mask) -> "_Content":
+        mask = pa.array(keep)
+        label = self.label
+        return _Content(
+            sequences={name: sequence.filter(keep) for name, sequence in self.sequences.items()},
+            beside={name: sequence.filter(keep) for name, sequence in self.beside.items()},
+            context={name: column.filter(mask) for name, column in self.context.items()},
+            label=label.filter(keep)
+            if isinstance(label, Ragged)
+            else label.filter(mask)
+            if label is not None
+            else None,
+            split_by=None if self.split_by is None else self.split_by.filter(mask),
+            times={name: times.filter(keep) for name, times in self.times.items()},
+        )
 
 
-def validate(block: RawBlock, spec: DatasetSpec) -> ExampleBlock:
+def validate(block: RawBlock, spec: DatasetSpec, subwords: Mapping[str, Subwords] | None = None) -> ExampleBlock:
     """Returns the examples of a block of raw records.
 
     Args:
       block: Raw records with the columns of `fields_of(spec)`, with or without the label's.
       spec: A resolved spec.
+      subwords: By name, of each sequence that is cut by a tokenizer file.
     """
-    verdicts = _Verdicts(len(block.offsets))
+    verdicts = Verdicts(len(block.offsets))
     for wanted in block.fields:
         if wanted.required:
-            verdicts.reject(_nulls(block.columns[wanted.name]), MISSING_FIELD, f"'{wanted.name}' must have a value")
-    sequences = {
-        name: _sequence(name, block.columns[name], spec.sequences[name], verdicts) for name in sorted(spec.sequences)
-    }
-    label = _label(block.columns[LABEL], spec, sequences, verdicts) if LABEL in block.columns else None
-    for name in sequences:
-        _apply_length_rules(name, sequences[name].lengths, spec.sequences[name], verdicts)
-    return _examples(block, spec, sequences, label, verdicts)
-
-
-def _sequence(name: str, column: pa.Array, feature: SequenceFeature, verdicts: _Verdicts) -> Ragged:
-    if feature.type == SequenceType.series:
-        return _series(name, column, feature, verdicts)
-    if feature.tokenizer != Tokenizer.none:
-        return from_lists(tokenize(pc.fill_null(column, ""), feature))
-    tokens = _checked_lists(name, column, verdicts)
-    values = lower(tokens.values) if feature.lowercase else tokens.values
-    return replace(tokens, values=values.dictionary_encode())
-
-
-def _checked_lists(name: str, column: pa.Array, verdicts: _Verdicts) -> Ragged:
-    lists = from_lists(_without_nulls(column))
-    inside = _any_in_row(_nulls(lists.values), lists.offsets)
-    verdicts.reject(inside, NULL_VALUE, f"'{name}' must hold no null")
-    return replace(lists, values=pc.fill_null(lists.values, ""))
-
-
-def _series(name: str, column: pa.Array, feature: SequenceFeature, verdicts: _Verdicts) -> Ragged:
-    outer = from_lists(_without_nulls(column))
-    dims = feature.dims
-    if feature.layout == Layout.frames:
-        missing = _any_in_row(_nulls(outer.values), outer.offsets)
-        verdicts.reject(missing, NULL_VALUE, f"'{name}' must hold no null in place of a frame")
-        inner = from_lists(_without_nulls(outer.values))
-        wrong = _any_in_row(np.diff(inner.offsets) != dims, outer.offsets)
-        verdicts.reject(wrong, WRONG_DIMS, f"every frame of '{name}' must hold {dims} numbers")
-        values, offsets = inner.values, inner.offsets[outer.offsets]
-    else:
-        values, offsets = outer.values, outer.offsets
-        wrong = np.diff(offsets) % dims != 0
-        verdicts.reject(wrong, WRONG_DIMS, f"'{name}' must hold a multiple of {dims} numbers")
-    verdicts.reject(_any_in_row(_nulls(values), offsets), NULL_VALUE, f"'{name}' must hold no null")
-    with np.errstate(over="ignore"):
-        numbers = values.to_numpy(zero_copy_only=False).astype(np.float32)
-    infinite = _any_in_row(~np.isfinite(numbers), offsets)
-    verdicts.reject(infinite, NOT_FINITE, f"every number of '{name}' must be finite as a 32-bit float")
-    return Ragged(pa.array(numbers), offsets, dims)
-
-
-def _label(column: pa.Array, spec: DatasetSpec, sequences: dict[str, Ragged], verdicts: _Verdicts) -> pa.Array | Ragged:
-    if spec.label.type == NUMBER:
-        with np.errstate(over="ignore"):
-            numbers = column.to_numpy(zero_copy_only=False).astype(np.float32)
-        verdicts.reject(~np.isfinite(numbers), NOT_FINITE, "the label must be finite as a 32-bit float")
-        return pa.array(numbers)
-    if spec.label.type != PER_STEP_CLASS:
-        return column
-    labels = _checked_lists(LABEL, column, verdicts)
-    wrong = labels.lengths != sequences[spec.label.of].lengths
-    verdicts.reject(wrong, LABEL_LENGTH, f"the label must have as many steps as '{spec.label.of}'")
-    return replace(labels, values=labels.values.dictionary_encode())
-
-
-def _apply_length_rules(name: str, lengths: Int64s, feature: SequenceFeature, verdicts: _Verdicts) -> None:
-    if feature.empty == Empty.drop:
-        verdicts.drop(lengths == 0, f"empty {name}")
-    elif feature.empty == Empty.reject:
-        rule = f"'{name}' must have one step or more; say `empty: keep` or `empty: drop` in the spec to allow none"
-        verdicts.reject(lengths == 0, EMPTY_SEQUENCE, rule)
-    if feature.HasField("max_length"):
-        longer = lengths > feature.max_length
-        if feature.too_long == TooLong.drop:
-            verdicts.drop(longer, f"too long {name}")
-        elif feature.too_long == TooLong.reject:
-            verdicts.reject(longer, TOO_LONG, f"'{name}' must have at most {feature.max_length} steps")
-
-
-def _examples(
-    block: RawBlock,
-    spec: DatasetSpec,
-    sequences: dict[str, Ragged],
-    label: pa.Array | Ragged | None,
-    verdicts: _Verdicts,
-) -> ExampleBlock:
+            verdicts.reject(nulls(block.columns[wanted.name]), MISSING_FIELD, f"'{wanted.name}' must have a value")
+    content = _read(block, spec, verdicts, subwords or {})
+    lengths = {name: sequence.lengths for name, sequence in content.sequences.items()}
+    check_alignment(lengths, spec, verdicts)
+    apply_length_rules(lengths, spec, verdicts)
     keep = verdicts.open
-    mask = pa.array(keep)
-    kept = {name: sequence.filter(keep) for name, sequence in sequences.items()}
-    label = label.filter(keep) if isinstance(label, Ragged) else label.filter(mask) if label is not None else None
-    ids = _ids(block, kept, mask)
-    cut = {name: _truncate(kept[name], spec.sequences[name]) for name in kept}
-    if isinstance(label, Ragged):
-        label = _truncate(label, spec.sequences[spec.label.of])
-    return ExampleBlock(
+    kept = content.filter(keep)
+    ids = _ids(block, kept, keep)
+    kept = _filled(kept, spec)
+    pieces = {name: pieces_of(name, kept.sequences[name].lengths, spec) for name in leaders(spec)}
+    examples = ExampleBlock(
         ids=ids,
         offsets=block.offsets[keep],
         lines=block.lines[keep],
-        sequences=cut,
-        label=label,
-        cut_steps={name: kept[name].lengths - cut[name].lengths for name in kept},
-        rejected=block.rejected + _rejected(block, verdicts),
+        sequences=kept.sequences,
+        beside=kept.beside,
+        context=kept.context,
+        label=kept.label,
+        cut_steps={},
+        split_by=kept.split_by,
+        parents=None,
+        records=len(ids),
+        rejected=block.rejected + rejections(block, verdicts),
         dropped=Counter(verdicts.policies[i] for i in verdicts.policy_of if i >= 0),
         line_count=block.line_count,
     )
+    return _cut(examples, pieces, spec)
 
 
-def _ids(block: RawBlock, sequences: dict[str, Ragged], mask: pa.Array) -> pa.StringArray:
+def judge(
+    block: RawBlock, spec: DatasetSpec, verdicts: Verdicts, subwords: Mapping[str, Subwords] | None = None
+) -> None:
+    """Rejects the records of a block whose values are not what the spec says, whatever their lengths."""
+    _read(block, spec, verdicts, subwords or {})
+
+
+def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts, subwords: Mapping[str, Subwords]) -> _Content:
+    sequences: dict[str, Ragged] = {}
+    times = {}
+    for name, feature in sorted(spec.sequences.items()):
+        if feature.HasField("derive"):
+            continue
+        if feature.type == SequenceType.tokens:
+            sequences[name] = read_tokens(name, block.columns[name], feature, verdicts, subwords)
+            continue
+        sequences[name] = read_series(name, block.columns, feature, verdicts)
+        if feature.HasField("time"):
+            steps = sequences[name].lengths
+            times[name] = read_times(name, block.columns[time_field(name)], feature, steps, verdicts)
+    for name, feature in sorted(spec.sequences.items()):
+        if feature.HasField("derive"):
+            sequences[name] = derive_tokens(sequences[feature.derive.of], feature.derive)
+    label = read_label(block.columns[LABEL], spec, sequences, verdicts) if LABEL in block.columns else None
+    context = read_context(block.columns, spec, verdicts)
+    split_by = read_split(block.columns[SPLIT], spec, verdicts) if SPLIT in block.columns else None
+    return _Content(sequences, {}, context, label, split_by, times)
+
+
+def _filled(content: _Content, spec: DatasetSpec) -> _Content:
+    """Returns series with their missing numbers filled, and beside them which were missing and the times between."""
+    sequences, beside = dict(content.sequences), dict(content.beside)
+    for name, sequence in content.sequences.items():
+        if isinstance(sequence, Nested):
+            beside[sizes_feature(name)] = sequence.sizes
+    for name, feature in spec.sequences.items():
+        if feature.type == SequenceType.series and feature.missing != Missing.reject:
+            beside[missing_feature(name)] = missing_flags(sequences[name])
+            sequences[name] = fill_from_records(sequences[name], feature)
+    beside |= {since_feature(name): seconds_since(times) for name, times in content.times.items()}
+    return replace(content, sequences=sequences, beside=beside)
+
+
+def _cut(examples: ExampleBlock, pieces: dict[str, Pieces], spec: DatasetSpec) -> ExampleBlock:
+    """Returns the examples with the steps that they are to have; where records are cut up, one for each piece."""
+    wanted = {name: pieces[spec.sequences[name].aligned_with or name] for name in examples.sequences}
+    lengths = {name: sequence.lengths for name, sequence in examples.sequences.items()}
+    label = examples.label
+    if isinstance(label, Ragged):
+        label = _steps(label, wanted[spec.label.of])
+    cut = replace(
+        examples,
+        sequences={name: _steps(sequence, wanted[name]) for name, sequence in examples.sequences.items()},
+        beside={name: _steps(values, wanted[name.split("/")[0]]) for name, values in examples.beside.items()},
+        label=label,
+        cut_steps={name: steps_left_out(wanted[name], lengths[name]) for name in lengths},
+    )
+    return _one_each(cut, next(iter(pieces.values()))) if cuts_records(spec) else cut
+
+
+def _steps(sequence: Ragged, pieces: Pieces) -> Ragged:
+    """Returns the steps of each example, from those of each record."""
+    record = pieces.record
+    whole = len(record) == len(sequence.offsets) - 1 and bool((pieces.stop - pieces.start == sequence.lengths).all())
+    return sequence if whole else sequence.slices(record, pieces.start, pieces.stop)
+
+
+def _one_each(examples: ExampleBlock, pieces: Pieces) -> ExampleBlock:
+    """Returns what stands once for each record, once for each of its pieces."""
+    record: Int64s = pieces.record
+    rows = pa.array(record)
+    number = np.arange(len(record)) - np.searchsorted(record, record, side="left")
+    parents = examples.ids.take(rows)
+    label = examples.label
+    return replace(
+        examples,
+        ids=pc.binary_join_element_wise(parents, pc.cast(pa.array(number), pa.string()), "#"),
+        offsets=examples.offsets[record],
+        lines=examples.lines[record],
+        context={name: column.take(rows) for name, column in examples.context.items()},
+        label=label if label is None or isinstance(label, Ragged) else label.take(rows),
+        split_by=None if examples.split_by is None else examples.split_by.take(rows),
+        parents=Parents(parents, pieces.start),
+    )
+
+
+def _ids(block: RawBlock, kept: _Content, keep: Mask) -> pa.StringArray:
+    mask = pa.array(keep)
     given = block.columns[ID].filter(mask) if ID in block.columns else None
     if given is not None and not given.null_count:
         return given
-    ids = content_ids(_content(block, sequences, mask))
+    ids = content_ids(_content(block, kept, mask))
     return ids if given is None else pc.coalesce(given, ids)
 
 
-def _content(block: RawBlock, sequences: dict[str, Ragged], mask: pa.Array) -> list[Ragged | pa.Array]:
-    """Returns what identifies a record: text as it came, so that no text rule changes an id."""
-    return [
-        sequence if pa.types.is_floating(sequence.values.type) else block.columns[name].filter(mask)
-        for name, sequence in sorted(sequences.items())
-    ]
+def _content(block: RawBlock, kept: _Content, mask: pa.Array) -> list[Ragged | pa.Array]:
+    """Returns what identifies a record: text as it came and series before they are filled, so that no rule changes it.
+
+    The frames of a series are followed by their times.
+    """
+    content: list[Ragged | pa.Array] = []
+    for name, sequence in sorted(kept.sequences.items()):
+        if pa.types.is_floating(sequence.values.type):
+            content += [sequence, *([kept.times[name]] if name in kept.times else [])]
+        elif name in block.columns:
+            content.append(block.columns[name].filter(mask))
+    return content
 
 
-def _truncate(sequence: Ragged, feature: SequenceFeature) -> Ragged:
-    if not feature.HasField("max_length") or sequence.lengths.max(initial=0) <= feature.max_length:
-        return sequence
-    if feature.too_long == TooLong.truncate_head:
-        return sequence.tail(feature.max_length)
-    return sequence.head(feature.max_length)
-
-
-def _rejected(block: RawBlock, verdicts: _Verdicts) -> list[Rejected]:
+def rejections(block: RawBlock, verdicts: Verdicts) -> list[Rejected]:
+    """Returns the records of a block that a rule rejects."""
     rejected = []
     for i in np.flatnonzero(verdicts.rule_of >= 0):
-        received = block.received(int(i))
         reason, rule = verdicts.rules[verdicts.rule_of[i]]
         if reason == MISSING_FIELD:
             reason, rule = block.explain(int(i))
-        rejected.append(Rejected("", int(block.offsets[i]), int(block.lines[i]), reason, rule, excerpt(received)))
+        place = int(block.offsets[i]), int(block.lines[i])
+        rejected.append(Rejected("", *place, reason, rule, excerpt(block.received(int(i)))))
     return rejected
-
-
-def _without_nulls(column: pa.ListArray) -> pa.ListArray:
-    return pc.fill_null(column, pa.scalar([], column.type)) if column.null_count else column
-
-
-def _nulls(column: pa.Array) -> Mask:
-    mask: Mask = pc.is_null(column).to_numpy(zero_copy_only=False)
-    return mask
-
-
-def _any_in_row(flags: Mask, offsets: Int64s) -> Mask:
-    """Whether any of the flags of each row is set; offsets as of `Ragged`."""
-    any_set: Mask = count_in_rows(flags, offsets) > 0
-    return any_set

@@ -1,5 +1,6 @@
 """What tests of the pipeline share: small inputs, runs on the embedded runner, records read back."""
 
+import dataclasses
 import io
 import itertools
 import json
@@ -17,10 +18,11 @@ from pipeline.counting import count
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.options import beam_options
-from pipeline.plan import DatasetPlan, TokenCandidates, plan_counting, plan_dataset
+from pipeline.plan import DatasetPlan, StagedParts, TokenCandidates, plan_counting, plan_dataset
 from pipeline.run import run
 from pipeline.token_counts import TokenCounts
 from pipeline.token_files import occurring
+from schemas.dataset_pb2 import DuplicateIds
 from schemas.example import FRAME_HEADER, frame_offsets
 from schemas.example_pb2 import Example
 from schemas.manifest import load_manifest, named_files
@@ -89,6 +91,13 @@ def make_job(spec: str, inputs: str | Sequence[str], output: Path, **settings: A
     settings.setdefault("spec_text", spec)
     patterns = [inputs] if isinstance(inputs, str) else inputs
     return plan_job(parse_spec(spec), patterns, str(output), **settings)
+
+
+def with_all_ids(job: Job) -> Job:
+    """The same run, which keeps records of one id, so that a staged block is analysed at once."""
+    spec = job.spec
+    spec.duplicate_ids = DuplicateIds.keep
+    return dataclasses.replace(job, spec_bytes=spec.SerializeToString(deterministic=True))
 
 
 def quiet() -> Console:
@@ -171,5 +180,5 @@ def candidates_of(words: list[str]) -> TokenCandidates:
 def plan_of(job: Job, analysis: Analysis, *blocks: int) -> DatasetPlan:
     """The plan from some blocks that are staged, without a runner."""
     paths = [job.tokens_path(block) for block in blocks or (0,)]
-    tasks = plan_counting(analysis.distinct, len(paths), threads=1)
+    tasks = plan_counting(analysis.distinct, StagedParts(len(paths)), threads=1)
     return plan_dataset(analysis, {task.name: count(task, job.spec, paths) for task in tasks}, job.spec)

@@ -59,7 +59,7 @@ def test_a_run_ends_with_one_json_document(given: Files, capsys: pytest.CaptureF
         "output": str(given.output),
         "fingerprint": manifest.fingerprint,
         "data_fingerprint": manifest.data_fingerprint,
-        "counts": {"read": 40, "kept": 40, "rejected": {}, "dropped": {}},
+        "counts": {"read": 40, "kept": 40, "examples": 40, "rejected": {}, "dropped": {}},
         "splits": {name: entry.records for name, entry in manifest.statistics.items()},
         "buckets": 3,
         "shards": len(manifest.shards),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.counting import CountedTokens, _Count, load_candidates
 from pipeline.job import Job
-from pipeline.plan import CountingTask, plan_counting
+from pipeline.plan import CountingTask, StagedParts, plan_counting
 from pipeline.token_files import PARTITIONS, write_token_counts
 from tests.pipeline.helpers import counted, make_job, write_jsonl
 
@@ -37,7 +37,7 @@ def job_of(folder: Path, blocks: int) -> Job:
 
 def run(job: Job, distinct: Counter[str], blocks: int, threads: int) -> list[CountedTokens]:
     counter = _Count(job)
-    return [found for task in plan_counting(distinct, blocks, threads) for found in counter.work(task)]
+    return [found for task in plan_counting(distinct, StagedParts(blocks), threads) for found in counter.work(task)]
 
 
 @given(st.lists(st.tuples(words, words), min_size=1, max_size=5), st.integers(1, 9), st.integers(1, 40))
@@ -82,7 +82,7 @@ def test_a_part_is_ranked_and_cut(tmp_path: Path) -> None:
 
 @given(st.dictionaries(st.sampled_from("abc"), st.integers(0, 10**9)), st.integers(1, 64))
 def test_every_partition_of_every_column_is_in_one_task(distinct: dict[str, int], threads: int) -> None:
-    tasks = plan_counting(distinct, 3, threads)
+    tasks = plan_counting(distinct, StagedParts(3), threads)
     assert [task.number for task in tasks] == list(range(len(tasks)))
     for name in distinct:
         partitions = [partition for task in tasks if task.name == name for partition in task.partitions]
@@ -104,12 +104,18 @@ def test_every_partition_of_every_column_is_in_one_task(distinct: dict[str, int]
     ],
 )
 def test_a_large_count_is_shared_out(rows: int, threads: int, tasks: int) -> None:
-    assert len(plan_counting({"text": rows}, 1, threads)) == tasks
+    assert len(plan_counting({"text": rows}, StagedParts(1), threads)) == tasks
 
 
 def test_a_task_is_a_part_of_one_column() -> None:
-    assert plan_counting({"text": 2_000_000, "label": 2}, 7, 1) == [
-        CountingTask(0, "text", range(16), 7),
-        CountingTask(1, "text", range(16, 32), 7),
-        CountingTask(2, "label", range(32), 7),
+    staged = StagedParts(7)
+    assert plan_counting({"text": 2_000_000, "label": 2}, staged, 1) == [
+        CountingTask(0, "text", range(16), staged),
+        CountingTask(1, "text", range(16, 32), staged),
+        CountingTask(2, "label", range(32), staged),
     ]
+
+
+def test_parts_of_blocks_that_are_staged() -> None:
+    assert list(StagedParts.of({0: 1, 2: 3}, 4)) == [(0, 0), (2, 0), (2, 1), (2, 2)]
+    assert StagedParts.of(dict.fromkeys(range(5), 1), 5) == StagedParts(5)

@@ -22,7 +22,7 @@ from pipeline.split_facts import WrittenFacts
 from pipeline.stage import StagedBlock, _StageBlock
 from pipeline.vocabularies import write_plan
 from schemas.buckets import bucket_index
-from tests.pipeline.helpers import example_values, make_job, plan_of, read_examples, write_jsonl
+from tests.pipeline.helpers import example_values, make_job, plan_of, read_examples, with_all_ids, write_jsonl
 
 SPEC = """
 id: id
@@ -54,7 +54,7 @@ class Encoded(NamedTuple):
 
 
 def stage(job: Job, index: int = 0) -> tuple[StagedBlock, Analysis]:
-    staged, tagged = _StageBlock(job).work(job.blocks()[index])
+    staged, tagged = _StageBlock(with_all_ids(job)).work(job.blocks()[index])
     return staged, tagged.value
 
 
@@ -67,7 +67,7 @@ def encode(folder: Path, spec: str, records: list[Any]) -> Encoded:
     staged, analysis = stage(job)
     plan = plan_of(job, analysis)
     vocabularies = {name: token_plan.vocabulary for name, token_plan in plan.tokens.items()}
-    block = encode_block(load(staged), job.spec, vocabularies, plan.buckets, job.splits)
+    block = encode_block(load(staged), job.spec, vocabularies, plan.buckets, job.splits, plan.moments)
     return Encoded(job, plan, block, analysis)
 
 
@@ -188,7 +188,7 @@ def test_unknown_labels_are_rejected_with_their_lines(strange_labels: Job) -> No
         assert row["reason"] == "unknown_label"
         assert row["rule"] == (
             f"a label must occur in the training split, and [{row['excerpt']}] does not; "
-            "give more training records, or allow it with --max_rejected"
+            "give more training records, say label.unknown: keep, or allow it with --max_rejected"
         )
     assert facts.splits["test"].records == 2
     assert read_examples(Path(segment.path).read_bytes())[0]["id"][0] in {b"tx", b"ty"}

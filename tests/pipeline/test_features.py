@@ -67,6 +67,69 @@ def test_series(tmp_path: Path, layout: str) -> None:
         assert moments.max[dimension] == everything[:, dimension].max()
 
 
+@pytest.mark.parametrize(
+    ("missing", "first", "second"),
+    [
+        ("forward", [0, 3, 1, 3, 1, 5, 9, 5], [0, 0]),
+        ("zero", [0, 3, 1, 0, 0, 5, 9, 0], [0, 0]),
+        ("mean", [5, 3, 1, 4, 5, 5, 9, 4], [5, 4]),
+    ],
+)
+def test_missing_numbers(tmp_path: Path, missing: str, first: list[int], second: list[int]) -> None:
+    """What is filled never counts in the moments; 7 and 8 are of another split."""
+    spec = f"id: id\nsequences: {{x: {{type: series, dims: 2, missing: {missing}}}}}\nbuckets: {{count: 1}}\n"
+    train = [{"id": "a", "x": [[None, 3], [1, None], [None, 5], [9, None]]}, {"id": "b", "x": [None]}]
+    inputs = [
+        "train=" + write_jsonl(tmp_path / "train.jsonl", train),
+        "validation=" + write_jsonl(tmp_path / "validation.jsonl", [{"id": "v", "x": [[7, 8], [None, 8]]}]),
+    ]
+    manifest = prepare(spec, inputs, tmp_path / "data")
+    assert verify(str(tmp_path / "data"))["problems"] == []
+    stored = {record.id: record.values for record in read_dataset(tmp_path / "data")}
+    assert stored["a"]["x"] == first
+    assert stored["a"]["x/missing"] == [1, 0, 0, 1, 1, 0, 0, 1]
+    assert (stored["b"]["x"], stored["b"]["x/missing"]) == (second, [1, 1])
+    assert stored["v"]["x"] == [7, 8, {"forward": 7, "zero": 0, "mean": 5}[missing], 8]
+    assert stored["v"]["x/missing"] == [0, 0, 1, 0]
+    moments = manifest.moments["x"]
+    assert (moments.count, list(moments.counts)) == (2, [])
+    assert (list(moments.mean), list(moments.variance)) == ([5, 4], [16, 1])
+    assert (list(moments.min), list(moments.max)) == ([1, 3], [9, 5])
+
+
+def test_a_dimension_that_is_missing_everywhere(tmp_path: Path) -> None:
+    spec = "id: id\nsequences: {x: {type: series, dims: 2, missing: mean, normalize: zscore}}\n" + TRAIN_ONLY
+    records = [{"id": "a", "x": [[1, None], [3, None]]}, {"id": "b", "x": [None]}]
+    manifest, stored = written(tmp_path, spec, records)
+    assert (stored["a"]["x"], stored["b"]["x"]) == ([1, 0, 3, 0], [2, 0])
+    moments = manifest.moments["x"]
+    assert (moments.count, list(moments.counts)) == (2, [2, 0])
+    assert (list(moments.mean), list(moments.variance)) == ([2, 0], [1, 0])
+
+
+def test_columns_with_times(tmp_path: Path) -> None:
+    spec = (
+        "sequences: {x: {type: series, layout: columns, columns: [lat, lon], missing: zero, max_length: 2, "
+        "too_long: truncate_head, time: {from: at, format: iso8601, zone: UTC}}}\n" + TRAIN_ONLY
+    )
+    times = ["2024-01-01 00:00", "2024-01-01 00:01", "2024-01-02 00:01"]
+    manifest, stored = written(tmp_path, spec, [{"lat": [1, 2, 3], "lon": [4, None, 6], "at": times}])
+    [record] = stored.values()
+    assert record == {
+        "id": record["id"],
+        "x": [2, 0, 3, 6],
+        "x/length": [2],
+        "x/missing": [0, 1, 0, 0],
+        "x/since": [60, 86_400],
+    }
+    assert [(f.name, f.dtype, f.variable, f.dims) for f in manifest.features][1:] == [
+        ("x", "float", True, 2),
+        ("x/length", "int64", False, 1),
+        ("x/missing", "int64", True, 2),
+        ("x/since", "float", True, 1),
+    ]
+
+
 def test_moments_come_from_the_training_split(tmp_path: Path) -> None:
     spec = "id: id\nsequences: {sound: {type: series, dims: 1, layout: flat}}\nlabel: {from: y, type: number}\n"
     train = write_jsonl(tmp_path / "train.jsonl", [{"id": str(i), "sound": [i], "y": 2 * i} for i in range(4)])
@@ -171,7 +234,8 @@ def test_records_identical_in_content(tmp_path: Path) -> None:
 
 def test_records_of_one_given_id(tmp_path: Path) -> None:
     """Their order is that of their bytes, whichever comes first."""
-    spec = "id: id\nsequences: {text: {type: tokens, tokenizer: words}}\n" + TRAIN_ONLY + "buckets: {count: 1}"
+    spec = "id: id\nduplicate_ids: keep\nsequences: {text: {type: tokens, tokenizer: words}}\n" + TRAIN_ONLY
+    spec += "buckets: {count: 1}"
     records = [{"id": "same", "text": text} for text in ("b", "a", "c", "a")]
     prints = set()
     for i, rows in enumerate((records, records[::-1])):

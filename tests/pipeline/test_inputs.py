@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.inputs import check_output, match_inputs, plan_job, split_fractions
+from pipeline.inputs import check_output, match_inputs, partitions_of, plan_job, split_fractions
+from schemas.dataset_pb2 import Format, Input
 from schemas.errors import DataError, UsageError
 from schemas.records.blocks import BLOCK_BYTES
 from schemas.spec import DEFAULT_FRACTIONS, parse_spec
@@ -51,19 +52,42 @@ def test_no_pattern_at_all() -> None:
     assert refusal(["train="]) == "--input 'train=': names no file; say --input [SPLIT=]PATTERN"
 
 
-def test_a_folder(tmp_path: Path) -> None:
-    assert refusal([f"test={tmp_path}"]) == (
-        f"--input {tmp_path}: is a folder; say which files in it: {tmp_path}/*.jsonl"
+def test_a_folder_means_the_files_below_it(tmp_path: Path) -> None:
+    paths = [write(tmp_path / name) for name in ("a.jsonl", "deep/b.csv.gz", "deep/er/c.tsv")]
+    for hidden in (".hidden.jsonl", "deep/.git/d.jsonl"):
+        write(tmp_path / hidden)
+    found = match_inputs([f"test={tmp_path}"])
+    assert [(file.path, file.split, file.reading.format) for file in found] == [
+        (paths[0], "test", "jsonl"),
+        (paths[1], "test", "csv"),
+        (paths[2], "test", "tsv"),
+    ]
+
+
+def test_a_folder_with_files_of_no_format(tmp_path: Path) -> None:
+    other = write(tmp_path / "b.doc")
+    assert refusal([str(tmp_path)]) == (
+        f"--input {tmp_path}: holds 1 file(s), none with a suffix that names a format, such as {other}; "
+        "say `input: {format: …}` in the spec"
     )
-
-
-def test_a_suffix_that_is_not_read(tmp_path: Path) -> None:
     write(tmp_path / "a.jsonl")
-    path = write(tmp_path / "b.csv")
-    assert refusal([str(tmp_path / "*")]) == (
-        f"{path}: has the suffix '.csv'; records are read from JSONL files (.jsonl, .ndjson, .json), "
-        "one JSON object a line; convert or rename the file"
+    assert refusal([str(tmp_path)]) == (
+        f"--input {tmp_path}: holds 1 file(s) whose suffix names no format, such as {other}; "
+        "name the files with a pattern, or say `input: {format: …}` in the spec"
     )
+    assert len(match_inputs([str(tmp_path)], Input(format=Format.lines))) == 2
+
+
+def test_an_empty_folder(tmp_path: Path) -> None:
+    assert refusal([str(tmp_path)]) == (
+        f"--input {tmp_path}: matches no file; check the path, and quote a pattern for the shell"
+    )
+
+
+def test_a_suffix_that_names_no_format(tmp_path: Path) -> None:
+    write(tmp_path / "a.jsonl")
+    path = write(tmp_path / "b.doc")
+    assert refusal([str(tmp_path / "*")]).startswith(f"{path}: has the suffix '.doc', which names no format;")
 
 
 def test_an_empty_file_alone(tmp_path: Path) -> None:
@@ -163,6 +187,17 @@ def test_a_job_from_settings(tmp_path: Path) -> None:
     assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{6}", job.run)
     again = plan_job(SPEC, [path], str(tmp_path / "out"))
     assert again.run != job.run
+
+
+@pytest.mark.parametrize(("size", "partitions"), [(1, 1), (10, 1), (11, 2), (100, 10), (10_240, 1_024), (10**9, 1_024)])
+def test_partitions_of_events_are_of_the_size_of_a_block(size: int, partitions: int) -> None:
+    assert partitions_of(size, 10) == partitions
+
+
+def test_an_event_that_is_read_as_two_types(tmp_path: Path) -> None:
+    spec = parse_spec("sequences: {w: {type: tokens}}\ngroup: {by: a, order_by: a}")
+    with pytest.raises(UsageError, match="'a' is read as"):
+        plan_job(spec, [write(tmp_path / "a.jsonl")], str(tmp_path / "out"))
 
 
 def test_a_spec_that_reads_one_field_as_two_types(tmp_path: Path) -> None:

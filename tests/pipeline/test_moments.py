@@ -118,6 +118,22 @@ def test_each_dimension_is_on_its_own() -> None:
     assert (list(message.min), list(message.max)) == ([1, 10], [6, 60])
 
 
+def test_missing_numbers_count_for_nothing() -> None:
+    frames = np.array([[1, 10, 7], [np.nan, 20, 8], [5, 1e30, 9]], np.float32)
+    missing = np.array([[0, 0, 1], [1, 0, 1], [0, 1, 1]], bool)
+    message = to_message(moments_of(frames, missing))
+    assert (message.count, list(message.counts)) == (2, [2, 2, 0])
+    assert list(message.mean) == [3, 15, 0]
+    assert list(message.variance) == [4, 25, 0]
+    assert (list(message.min), list(message.max)) == ([1, 10, 0], [5, 20, 0])
+
+
+def test_counts_are_said_only_where_they_differ() -> None:
+    frames = np.array([[1, 10], [2, 20]], np.float32)
+    message = to_message(moments_of(frames, np.array([[1, 0], [0, 1]], bool)))
+    assert (message.count, list(message.counts), list(message.mean)) == (1, [], [2, 10])
+
+
 def test_dimensions_of_no_steps() -> None:
     message = to_message(moments_of(np.zeros((0, 2), np.float32)))
     assert (message.count, list(message.mean), list(message.min)) == (0, [0, 0], [0, 0])

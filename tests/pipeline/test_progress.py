@@ -1,5 +1,6 @@
 import io
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,12 @@ def test_the_share_rises_with_the_bytes_of_the_blocks_that_are_through(small_blo
     job = small_blocks
     watch = ShowProgress(job, quiet())
     assert watch.share_done() == (0.0, "reading")
-    leave(job.staged_path(1))
-    leave(job.staged_path(0) + ".stage.tmp")  # not finished
+    leave(job.staged_path(1, 0, 40))
+    leave(job.staged_path(0, 0, 40) + ".stage.tmp")  # not finished
     share, step = watch.share_done()
     assert (share, step) == (pytest.approx(0.55 * 0.4), "reading")
-    leave(job.staged_path(0))
-    leave(job.staged_path(2))
+    leave(job.staged_path(0, 0, 40))
+    leave(job.staged_path(2, 0, 20))
     assert watch.share_done() == (pytest.approx(0.55), "encoding and writing")
     leave(job.segment_path(2))  # without its index it is not finished
     assert watch.share_done()[0] == pytest.approx(0.55)
@@ -50,14 +51,39 @@ def test_the_share_rises_with_the_bytes_of_the_blocks_that_are_through(small_blo
     assert watch.share_done() == (pytest.approx(1.0), "encoding and writing")
 
 
+def test_a_block_that_is_read_part_by_part(small_blocks: Job) -> None:
+    job = small_blocks
+    watch = ShowProgress(job, quiet())
+    leave(job.staged_path(0, 0, 10))
+    leave(job.staged_path(0, 1, 30))
+    assert watch.share_done() == (pytest.approx(0.55 * 0.3), "reading")
+    leave(job.segment_path(0, 1) + ".index")
+    assert watch.share_done() == (pytest.approx(0.55 * 0.3 + 0.45 * 0.2), "reading")
+
+
+def test_events_are_read_and_then_grouped(small_blocks: Job) -> None:
+    job = replace(small_blocks, partitions=4)
+    watch = ShowProgress(job, quiet())
+    leave(job.events_path(0, 0, 40))
+    leave(job.events_path(1, 0, 40))
+    assert watch.share_done() == (pytest.approx(0.55 * 0.7 * 0.8), "reading")
+    leave(job.events_path(2, 0, 20))
+    assert watch.share_done() == (pytest.approx(0.55 * 0.7), "reading")
+    for partition in range(4):
+        leave(job.staged_path(partition, 0, 25))
+    assert watch.share_done() == (pytest.approx(0.55), "encoding and writing")
+    leave(job.segment_path(3) + ".index")
+    assert watch.share_done() == (pytest.approx(0.55 + 0.45 * 0.25), "encoding and writing")
+
+
 def test_lines_where_there_is_no_terminal(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_LINE_SECONDS", 0.02)
     said = io.StringIO()
     with ShowProgress(job, Console(file=said, soft_wrap=True)):
         wait_for(said, "reading: 0% of 200 bytes, time left unknown\n")
-        leave(job.staged_path(0))
+        leave(job.staged_path(0, 0, 100))
         wait_for(said, "reading: 28% of 200 bytes, about 0:00 left\n")
-        leave(job.staged_path(1))
+        leave(job.staged_path(1, 0, 100))
         wait_for(said, "encoding and writing: 55% of 200 bytes, about 0:00 left\n")
     lines = said.getvalue().splitlines()
     time.sleep(0.05)
@@ -84,7 +110,7 @@ def test_the_time_left_follows_from_the_time_so_far(job: Job, monkeypatch: pytes
 def test_a_bar_on_a_terminal(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_POLL_SECONDS", 0.02)
     said = io.StringIO()
-    leave(job.staged_path(0))
+    leave(job.staged_path(0, 0, 100))
     with ShowProgress(job, Console(file=said, force_terminal=True, width=80)):
         wait_for(said, "28%")
     assert "reading" in said.getvalue()

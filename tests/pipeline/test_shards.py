@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.job import Job
@@ -137,6 +137,7 @@ def test_tasks_are_sorted_and_cover_every_order() -> None:
 
 
 @given(st.lists(st.lists(records, min_size=1, max_size=9), min_size=1, max_size=4), st.integers(1, 40))
+@example([[Record(0, 0, b"x")] * 3 + [Record(1, 0, b"x")]], 2)
 def test_parts_hold_every_record_once_and_never_cut_an_order_apart(blocks: list[list[Record]], most: int) -> None:
     pieces = []
     for block in blocks:

@@ -14,7 +14,7 @@ from pipeline.stage import StagedBlock, _StageBlock
 from pipeline.token_files import PARTITIONS, read_token_counts
 from schemas.errors import DataError
 from schemas.spec import parse_spec
-from tests.pipeline.helpers import make_job, staged_files, write_jsonl
+from tests.pipeline.helpers import make_job, staged_files, with_all_ids, write_jsonl
 
 SPEC = """
 id: id
@@ -32,7 +32,7 @@ RECORDS: list[Any] = [
 
 
 def stage(job: Job, index: int = 0) -> tuple[StagedBlock, Analysis]:
-    staged, tagged = _StageBlock(job).work(job.blocks()[index])
+    staged, tagged = _StageBlock(with_all_ids(job)).work(job.blocks()[index])
     return staged, tagged.value
 
 
@@ -44,7 +44,7 @@ def test_a_block_is_staged_by_columns(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", RECORDS)
     job = make_job(SPEC, f"train={source}", tmp_path / "out", block_bytes=1 << 20)
     staged, _ = stage(job)
-    assert staged == StagedBlock(0, job.staged_path(0))
+    assert staged == StagedBlock(0, 0, job.staged_path(0, 0, len(Path(source).read_bytes())))
     columns = batch(staged).to_pydict()
     lines = Path(source).read_bytes().split(b"\n")
     assert columns["id"] == ["a", "b"]
@@ -57,9 +57,9 @@ def test_a_block_is_staged_by_columns(tmp_path: Path) -> None:
     assert columns["label"] == ["true", "true"]
     assert set(columns["split"]) <= {0, 1}
     assert staged_files(job) == {
-        "blocks/block-0000000.arrow",
-        "tokens/block-0000000.arrow",
-        "rejected/block-0000000-stage.jsonl",
+        f"blocks/block-0000000-00000-{len(Path(source).read_bytes())}.arrow",
+        "tokens/block-0000000-00000.arrow",
+        "rejected/block-0000000-00000-stage.jsonl",
     }
 
 

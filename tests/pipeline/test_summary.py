@@ -4,6 +4,7 @@ from pipeline.summary import describe, padding, summarise
 from schemas.manifest_pb2 import (
     Bucket,
     Counts,
+    EventCounts,
     LengthStatistics,
     Manifest,
     RejectedFile,
@@ -11,7 +12,7 @@ from schemas.manifest_pb2 import (
     SplitStatistics,
     Vocabulary,
 )
-from schemas.spec import parse_spec
+from schemas.spec import PER_STEP_CLASS, parse_spec
 
 
 @pytest.fixture
@@ -24,7 +25,9 @@ def manifest() -> Manifest:
         fingerprint="f" * 64,
         data_fingerprint="d" * 64,
         spec=parse_spec("sequences: {text: {type: tokens, max_length: 10}}"),
-        counts=Counts(read=1207, kept=5, rejected={"wrong_type": 1200, "invalid_json": 1}, dropped={"empty text": 1}),
+        counts=Counts(
+            read=1207, kept=5, examples=5, rejected={"wrong_type": 1200, "invalid_json": 1}, dropped={"empty text": 1}
+        ),
         vocabularies={"text": Vocabulary(size=3, distinct=1500)},
         statistics={
             "train": SplitStatistics(records=4, lengths={"text": text}, bucket_length=lengths),
@@ -57,6 +60,28 @@ def test_the_end_of_a_run_for_people(manifest: Manifest) -> None:
     ]
 
 
+def test_events_are_told_before_the_records_that_they_make(manifest: Manifest) -> None:
+    events = EventCounts(read=5000, kept=4990, rejected={"wrong_type": 7}, dropped={"duplicate event": 3}, tied=12)
+    manifest.counts.events.CopyFrom(events)
+    manifest.spec.group.order_by = "time"
+    lines = summarise(manifest, "out", 2.0).splitlines()
+    assert lines[:2] == [
+        "5,000 events read, 4,990 events in 1,207 records, 7 rejected (wrong_type 7), 3 dropped (duplicate event 3)",
+        "12 events have the 'time' of another one: file and position decide which is first",
+    ]
+    assert lines[2].startswith("1,207 records, 5 kept (test 1, train 4), 1,201 rejected (")
+    assert lines[-1].endswith("(2.0 s, 2,500 events/s)")
+    assert describe(manifest, "out")["counts"]["events"] == {
+        "read": 5000,
+        "kept": 4990,
+        "rejected": {"wrong_type": 7},
+        "dropped": {"duplicate event": 3},
+        "tied": 12,
+    }
+    manifest.counts.events.tied = 0
+    assert len(summarise(manifest, "out", 2.0).splitlines()) == len(lines) - 1
+
+
 def test_the_end_of_a_run_for_machines(manifest: Manifest) -> None:
     result = describe(manifest, "out")
     assert result.pop("padding_efficiency") == padding(manifest)
@@ -67,6 +92,7 @@ def test_the_end_of_a_run_for_machines(manifest: Manifest) -> None:
         "counts": {
             "read": 1207,
             "kept": 5,
+            "examples": 5,
             "rejected": {"wrong_type": 1200, "invalid_json": 1},
             "dropped": {"empty text": 1},
         },
@@ -74,3 +100,12 @@ def test_the_end_of_a_run_for_machines(manifest: Manifest) -> None:
         "buckets": 2,
         "shards": 2,
     }
+
+
+def test_unknown_labels_are_told(manifest: Manifest) -> None:
+    manifest.statistics["test"].unknown_labels = 1000
+    manifest.statistics["other"].unknown_labels = 1
+    line = "label: 1,001 records of classes that train does not have, stored as -1 (other 1, test 1,000)"
+    assert summarise(manifest, "out", 2.0).splitlines()[-3] == line
+    manifest.spec.label.type = PER_STEP_CLASS
+    assert line.replace("records", "steps") in summarise(manifest, "out", 2.0)

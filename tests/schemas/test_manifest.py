@@ -144,7 +144,8 @@ def test_a_manifest_edited_by_hand_is_refused(change: Callable[[dict[str, Any]],
         (
             edited(lambda values: values.update(color="red")),
             "is damaged: color: no such field; valid: buckets, classes, counts, data_fingerprint, features, "
-            "fingerprint, format_version, inputs, moments, rejected_files, shards, spec, statistics, vocabularies",
+            "fingerprint, format_version, inputs, moments, rejected_files, shards, spec, statistics, tokenizers, "
+            "vocabularies",
         ),
         (
             edited(lambda values: values["counts"].update(kept="1")),
@@ -218,6 +219,25 @@ def test_what_a_parser_finds() -> None:
 def test_the_stored_label(kind: str, dtype: str) -> None:
     spec = parse_spec(f"sequences: {{t: {{type: tokens}}}}\nlabel: {{type: {kind}}}")
     assert StoredFeature(name="label", dtype=dtype, dims=1) in stored_features(spec)
+
+
+def test_what_is_stored_beside_a_series() -> None:
+    clock = "time: {from: at, format: iso8601}"
+    spec = parse_spec(f"""
+sequences:
+  x: {{type: series, layout: columns, columns: [a, b, c], missing: zero, {clock}}}
+  y: {{type: series, dims: 2, missing: reject, aligned_with: x}}
+""")
+    found = [(f.name, f.dtype, f.variable, f.dims) for f in stored_features(spec)]
+    assert found == [
+        ("id", "bytes", False, 1),
+        ("x", "float", True, 3),
+        ("x/length", "int64", False, 1),
+        ("x/missing", "int64", True, 3),
+        ("x/since", "float", True, 1),
+        ("y", "float", True, 2),
+        ("y/length", "int64", False, 1),
+    ]
 
 
 def test_no_label_no_feature() -> None:

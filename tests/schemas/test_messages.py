@@ -34,7 +34,11 @@ def error_of(message: Message, values: object) -> str:
     ("values", "error"),
     [
         ({"nmae": "x"}, "nmae: no such field; did you mean 'name'?"),
-        ({"zzzz": "x"}, "zzzz: no such field; valid: buckets, id, label, name, sequences, split"),
+        (
+            {"zzzz": "x"},
+            "zzzz: no such field; valid: buckets, context, duplicate_ids, group, id, input, label, name, sequences, "
+            "split, stored_as, window",
+        ),
         ({"name": None}, "name: has no value; give it one or remove the line"),
         ({"name": 5}, "name: expected a string (put it in quotes); received 5 (int)"),
         ({"name": True}, "name: expected a string (put it in quotes); received True (bool)"),

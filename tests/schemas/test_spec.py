@@ -47,6 +47,7 @@ def test_every_default_is_filled_in() -> None:
                 "lowercase": False,
                 "vocabulary": {"top_k": 50_000, "min_frequency": 1, "oov_buckets": 1},
                 "empty": "reject",
+                "normalization": "none",
             },
             "frames": {
                 "type": "series",
@@ -55,10 +56,14 @@ def test_every_default_is_filled_in() -> None:
                 "layout": "frames",
                 "normalize": "none",
                 "empty": "reject",
+                "missing": "reject",
             },
         },
         "split": {"by": "hash", "salt": 0},
         "buckets": {"count": 8},
+        "input": {"header": True, "max_record_bytes": 64 << 20},
+        "duplicate_ids": "keep",
+        "stored_as": "example",
     }
 
 
@@ -66,7 +71,7 @@ def test_defaults_that_depend_on_other_fields() -> None:
     spec = parse_spec("sequences: {t: {type: tokens, max_length: 4}}\nlabel: {type: per_step_class}")
     plain = to_plain(spec)
     assert plain["sequences"]["t"]["too_long"] == "truncate_tail"
-    assert plain["label"] == {"from": "label", "type": "per_step_class", "of": "t"}
+    assert plain["label"] == {"from": "label", "type": "per_step_class", "of": "t", "unknown": "reject"}
 
 
 def test_what_was_said_is_kept() -> None:
@@ -76,11 +81,14 @@ id: meta.id
 sequences:
   text: {type: tokens, from: review.text, tokenizer: words, lowercase: true,
          vocabulary: {top_k: 0, min_frequency: 2, oov_buckets: 1},
-         max_length: 400, too_long: drop, empty: keep}
-  frames: {type: series, from: x, dims: 3, layout: flat, normalize: zscore, empty: drop}
+         max_length: 400, too_long: drop, empty: keep, normalization: nfc}
+  frames: {type: series, from: x, dims: 3, layout: flat, normalize: zscore, empty: drop, missing: mean}
 label: {from: stars, type: number}
 split: {by: hash, salt: 7, fractions: {train: 0.8, validation: 0.1, test: 0.1}}
 buckets: {by: text, count: 3}
+input: {format: csv, header: true, max_record_bytes: 1000}
+duplicate_ids: keep_first
+stored_as: sequence_example
 """
     said = yaml.safe_load(text)
     assert to_plain(parse_spec(text)) == said

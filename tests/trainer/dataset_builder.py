@@ -5,15 +5,17 @@ import io
 import json
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import tensorflow as tf
 
 from schemas.buckets import bucket_index, plan_buckets
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, StoredAs
 from schemas.example import BytesColumn, Column, FloatColumn, Int64Column, encode_examples, frame, one_each
 from schemas.manifest import (
     MANIFEST_NAME,
@@ -22,19 +24,33 @@ from schemas.manifest import (
     length_feature,
     seal,
     shard_path,
+    sizes_feature,
     stored_features,
     vocabulary_path,
 )
 from schemas.manifest_pb2 import Bucket, LengthStatistics, Manifest, Moments, Shard, SplitStatistics
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
+from schemas.records.examples import ExampleBlock
 from schemas.records.fields import fields_of
 from schemas.records.jsonl import parse_jsonl
+from schemas.records.missing import fill_means
 from schemas.records.ragged import Ragged
-from schemas.records.validate import ExampleBlock, validate
-from schemas.spec import CLASS, NUMBER, PER_STEP_CLASS, parse_spec, series_sequences, token_sequences
+from schemas.records.validate import validate
+from schemas.spec import (
+    CLASS,
+    NUMBER,
+    PER_STEP_CLASS,
+    bucket_sequences,
+    category_features,
+    number_features,
+    parse_spec,
+    series_sequences,
+    token_sequences,
+    vocabulary_options,
+)
 from schemas.vocabulary import Vocabulary, as_tokens, dump_tokens, ranked
 
-Records = Mapping[str, list[dict[str, Any]]]
+Records = Mapping[str, list[dict[str, Any]] | ExampleBlock]
 
 
 def build_dataset(
@@ -45,7 +61,7 @@ def build_dataset(
     Args:
       folder: Where to; must not exist.
       spec_text: The spec, YAML.
-      records: Raw records by split.
+      records: Raw records by split, or examples as `tests.trainer.example_blocks` makes them.
       bounds: max_length of every bucket but the last; none means the planned ones.
       shards: Shards of each split and bucket.
 
@@ -57,6 +73,8 @@ def build_dataset(
     manifest = Manifest(spec=spec, features=stored_features(spec))
     vocabularies = _write_vocabularies(folder, spec, blocks["train"], manifest)
     _add_moments(spec, blocks["train"], manifest)
+    for block in blocks.values():
+        _fill_means(spec, block, manifest)
     _add_statistics(spec, blocks, manifest)
     manifest.buckets.extend(_buckets(manifest.statistics["train"], spec.buckets.count, bounds))
     for split in sorted(blocks):
@@ -65,7 +83,9 @@ def build_dataset(
     return manifest
 
 
-def _block(spec: DatasetSpec, records: list[dict[str, Any]]) -> ExampleBlock:
+def _block(spec: DatasetSpec, records: list[dict[str, Any]] | ExampleBlock) -> ExampleBlock:
+    if isinstance(records, ExampleBlock):
+        return records
     data = b"".join(json.dumps(record).encode() + b"\n" for record in records)
     block = validate(parse_jsonl(data, fields_of(spec)), spec)
     assert not block.rejected, block.rejected[0]
@@ -76,9 +96,10 @@ def _write_vocabularies(
     folder: Path, spec: DatasetSpec, train: ExampleBlock, manifest: Manifest
 ) -> dict[str, Vocabulary]:
     vocabularies = {}
-    for name in token_sequences(spec):
-        options = spec.sequences[name].vocabulary
-        counts = pc.value_counts(train.sequences[name].values.dictionary_decode())
+    for name in (*token_sequences(spec), *category_features(spec)):
+        options = vocabulary_options(spec, name)
+        values = train.context[name] if name in spec.context else train.sequences[name].values.dictionary_decode()
+        counts = pc.value_counts(values)
         table = pa.table({"token": counts.field("values"), "count": counts.field("counts")})
         tokens = as_tokens(ranked(table, options.top_k, options.min_frequency)["token"], name)
         manifest.vocabularies[name].CopyFrom(_write_tokens(folder, name, tokens, options.oov_buckets))
@@ -106,18 +127,29 @@ def _add_moments(spec: DatasetSpec, train: ExampleBlock, manifest: Manifest) -> 
     }
     if spec.label.type == NUMBER:
         columns["label"] = train.label.to_numpy(zero_copy_only=False).reshape(-1, 1)
+    columns |= {
+        name: train.context[name].to_numpy(zero_copy_only=False).reshape(-1, 1) for name in number_features(spec)
+    }
     for name, column in columns.items():
         values = column.astype(np.float64)
-        manifest.moments[name].CopyFrom(
-            Moments(count=len(values), mean=values.mean(axis=0).tolist(), variance=values.var(axis=0).tolist())
-        )
+        if f"{name}/missing" in train.beside:
+            missing = train.beside[f"{name}/missing"].values.to_numpy().reshape(values.shape)
+            values = np.where(missing, np.nan, values)
+        mean, variance = np.nanmean(values, axis=0).tolist(), np.nanvar(values, axis=0).tolist()
+        manifest.moments[name].CopyFrom(Moments(count=len(values), mean=mean, variance=variance))
+
+
+def _fill_means(spec: DatasetSpec, block: ExampleBlock, manifest: Manifest) -> None:
+    for name in series_sequences(spec):
+        means = manifest.moments[name].mean
+        block.sequences[name] = fill_means(block.sequences[name], spec.sequences[name], means)
 
 
 def _add_statistics(spec: DatasetSpec, blocks: Mapping[str, ExampleBlock], manifest: Manifest) -> None:
     for split, block in blocks.items():
         statistics = SplitStatistics(records=len(block), bucket_length=_length_statistics(_lengths(spec, block)))
-        for name, sequence in block.sequences.items():
-            statistics.lengths[name].CopyFrom(_length_statistics(sequence.lengths))
+        for name, lengths in _lengths_by_name(block).items():
+            statistics.lengths[name].CopyFrom(_length_statistics(lengths))
         manifest.statistics[split].CopyFrom(statistics)
 
 
@@ -129,8 +161,13 @@ def _length_statistics(lengths: np.ndarray) -> LengthStatistics:
 
 
 def _lengths(spec: DatasetSpec, block: ExampleBlock) -> np.ndarray:
-    names = [spec.buckets.by] if spec.buckets.by else sorted(block.sequences)
-    return np.max([block.sequences[name].lengths for name in names], axis=0)
+    lengths = _lengths_by_name(block)
+    return np.max([lengths[name] for name in bucket_sequences(spec)], axis=0)
+
+
+def _lengths_by_name(block: ExampleBlock) -> dict[str, np.ndarray]:
+    """Steps of each sequence; of characters: tokens."""
+    return {name: block.beside.get(sizes_feature(name), sequence).lengths for name, sequence in block.sequences.items()}
 
 
 def _buckets(train: SplitStatistics, count: int, bounds: list[int] | None) -> list[Bucket]:
@@ -151,7 +188,10 @@ def _write_split(
     count: int,
 ) -> None:
     lengths = _lengths(manifest.spec, block)
-    records = encode_examples(_columns(block, vocabularies))
+    columns = _columns(block, vocabularies)
+    assert sorted(columns) == [feature.name for feature in manifest.features]
+    is_sequence_example = manifest.spec.stored_as == StoredAs.sequence_example
+    records = _sequence_examples(columns, manifest) if is_sequence_example else encode_examples(columns)
     bucket_of = bucket_index(lengths, manifest.buckets)
     for bucket in range(len(manifest.buckets)):
         rows = np.flatnonzero(bucket_of == bucket)
@@ -163,11 +203,18 @@ def _write_split(
 def _columns(block: ExampleBlock, vocabularies: Mapping[str, Vocabulary]) -> dict[str, Column]:
     columns: dict[str, Column] = {"id": BytesColumn(block.ids.cast(pa.binary()))}
     for name, sequence in block.sequences.items():
-        columns[length_feature(name)] = Int64Column(sequence.lengths, one_each(len(block)))
+        columns[length_feature(name)] = Int64Column(_lengths_by_name(block)[name], one_each(len(block)))
         if name in vocabularies:
             columns[name] = Int64Column(vocabularies[name].encode(sequence.values), sequence.offsets)
         else:
             columns[name] = FloatColumn(sequence.values.to_numpy(zero_copy_only=False), sequence.offsets)
+    columns |= {name: _plain(steps.values, steps.offsets) for name, steps in block.beside.items()}
+    for name, values in block.context.items():
+        ids = pa.array(vocabularies[name].encode(values)) if name in vocabularies else values
+        columns[name] = _plain(ids, one_each(len(block)))
+    if block.parents is not None:
+        columns["id/parent"] = BytesColumn(block.parents.ids.cast(pa.binary()))
+        columns["id/start"] = Int64Column(block.parents.starts, one_each(len(block)))
     if isinstance(block.label, Ragged):
         columns["label"] = Int64Column(vocabularies["label"].encode(block.label.values), block.label.offsets)
     elif block.label is not None and "label" in vocabularies:
@@ -176,6 +223,46 @@ def _columns(block: ExampleBlock, vocabularies: Mapping[str, Vocabulary]) -> dic
         numbers = block.label.to_numpy(zero_copy_only=False).astype(np.float32)
         columns["label"] = FloatColumn(numbers, one_each(len(block)))
     return columns
+
+
+def _plain(values: pa.Array, offsets: np.ndarray) -> Column:
+    kind = FloatColumn if pa.types.is_floating(values.type) else Int64Column
+    return kind(values.to_numpy(zero_copy_only=False), offsets)
+
+
+def _sequence_examples(columns: Mapping[str, Column], manifest: Manifest) -> pa.BinaryArray:
+    """One `tf.train.SequenceExample` per record, made by TensorFlow."""
+    stored = {feature.name: feature for feature in manifest.features}
+    sizes = {name.removesuffix("/sizes"): column for name, column in columns.items() if name.endswith("/sizes")}
+    records = []
+    for i in range(len(columns["id"].values)):
+        record = tf.train.SequenceExample()
+        for name, column in columns.items():
+            values = _values_of(column, i)
+            if not stored[name].variable:
+                record.context.feature[name].CopyFrom(_feature(stored[name].dtype, values))
+                continue
+            dims = stored[name].dims
+            cuts = np.cumsum(_values_of(sizes[name], i)) if name in sizes else range(dims, len(values) + 1, dims)
+            steps = record.feature_lists.feature_list[name]
+            for start, end in pairwise([0, *cuts]):
+                steps.feature.append(_feature(stored[name].dtype, values[start:end]))
+        records.append(record.SerializeToString(deterministic=True))
+    return pa.array(records, pa.binary())
+
+
+def _values_of(column: Any, i: int) -> list[Any]:
+    if isinstance(column, BytesColumn):
+        return [column.values[i].as_py()]
+    return column.values[column.offsets[i] : column.offsets[i + 1]].tolist()
+
+
+def _feature(dtype: str, values: list[Any]) -> Any:
+    if dtype == "bytes":
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+    if dtype == "float":
+        return tf.train.Feature(float_list=tf.train.FloatList(value=values))
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
 
 def _write_shard(

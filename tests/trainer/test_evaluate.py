@@ -8,12 +8,14 @@ import pytest
 
 from schemas.errors import DataError
 from schemas.manifest import load_manifest
-from tests.trainer.conftest import TEST_LENGTHS, TOKEN_SPEC, token_records
+from tests.trainer.conftest import SMALL, TEST_LENGTHS, TOKEN_SPEC, token_records
 from tests.trainer.dataset_builder import build_dataset
 from trainer.batch_plan import BatchLimits
+from trainer.config import TrainerConfig
 from trainer.evaluate import Evaluator, evaluate
 from trainer.input_pipeline import SplitSource
 from trainer.predict import load
+from trainer.train import train
 
 
 def test_metrics_do_not_depend_on_batches(token_data: Path, token_model: Path) -> None:
@@ -62,3 +64,53 @@ def test_another_label_is_refused(token_model: Path, tmp_path: Path) -> None:
     build_dataset(folder, TOKEN_SPEC.replace("class", "number"), {"train": records, "test": records})
     with pytest.raises(DataError, match="its label is not that of the data set"):
         evaluate(token_model, folder)
+
+
+UNKNOWN_SPEC = TOKEN_SPEC.replace("type: class", "type: class, unknown: keep")
+
+
+def unknown_labels(folder: Path, spec: str) -> dict[str, Any]:
+    """Writes a data set whose test split has two moods that its training split does not have."""
+    records = {"train": token_records("train", [2, 3] * 4), "test": token_records("test", [2, 3, 5, 6])}
+    for record in records["test"][1:3]:
+        record["mood"] = "grim"
+    records["validation"] = records["test"][1:3]
+    build_dataset(folder, spec, records)
+    return records
+
+
+def test_unknown_labels_are_wrong_and_left_out_of_the_loss(tmp_path: Path) -> None:
+    records = unknown_labels(tmp_path / "data", UNKNOWN_SPEC)
+    del records["validation"]
+    build_dataset(tmp_path / "to_train", UNKNOWN_SPEC, records)
+    train(tmp_path / "to_train", tmp_path / "model", TrainerConfig(**SMALL, epochs=1))
+    result = evaluate(tmp_path / "model", tmp_path / "data", "test")
+    assert (result["examples"], result["unknown_labels"]) == (4, 2)
+    predictions = load(tmp_path / "model").predict(records["test"])
+    known = [(p, r["mood"]) for p, r in zip(predictions, records["test"], strict=True) if r["mood"] != "grim"]
+    losses = [-np.log(p["probabilities"][mood]) for p, mood in known]
+    hits = sum(p["prediction"] == mood for p, mood in known)
+    assert result["metrics"] == pytest.approx({"loss": np.mean(losses), "accuracy": hits / 4}, rel=1e-5)
+    with pytest.raises(DataError) as error:
+        evaluate(tmp_path / "model", tmp_path / "data", "validation")
+    rest = "no example of a class that the training split has, too; nothing can be measured on it; choose another split"
+    assert str(error.value) == f"{tmp_path / 'data'}: split 'validation' has {rest}"
+
+
+def test_another_context_is_refused(token_model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "other"
+    records = [{**record, "size": 1.0} for record in token_records("other", [3, 4])]
+    spec = f"{TOKEN_SPEC}context: {{size: {{type: number}}}}\n"
+    build_dataset(folder, spec, {"train": records, "test": records})
+    with pytest.raises(DataError, match="its context is not that of the data set"):
+        evaluate(token_model, folder)
+
+
+def test_a_sequence_with_gaps_is_another_form(tmp_path: Path) -> None:
+    spec = "id: id\nsequences: {x: {type: series, dims: 1MORE}}\nlabel: {from: mood, type: class}\n"
+    records = [{"id": mood, "x": [[1.0]], "mood": mood} for mood in ("bright", "dark")]
+    for name, more in (("plain", ""), ("gaps", ", missing: zero")):
+        build_dataset(tmp_path / name, spec.replace("MORE", more), {"train": records})
+    train(tmp_path / "plain", tmp_path / "model", TrainerConfig(**SMALL, epochs=1))
+    with pytest.raises(DataError, match="its form of sequences is not that of the data set"):
+        evaluate(tmp_path / "model", tmp_path / "gaps", "train")

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.layers import MaskedPooling, SequenceBranch, Standardize, Unstandardize, sequence_mask
+from trainer.branches import SequenceBranch
+from trainer.layers import MaskedPooling, Standardize, Unstandardize, sequence_mask
 
 POISON = 1e6
 SETTINGS = {

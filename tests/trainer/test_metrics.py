@@ -55,3 +55,17 @@ def test_numbers() -> None:
 def test_what_is_measured_follows_the_target() -> None:
     assert isinstance(measure_of({"classes": 3}), ClassMeasure)
     assert isinstance(measure_of({"mean": [0.0], "variance": [2.0]}), NumberMeasure)
+
+
+def test_a_class_that_is_not_known_is_wrong_and_has_no_loss() -> None:
+    outputs = np.array([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1], [0.2, 0.8]], np.float32)
+    totals = Totals(ClassMeasure(), BUCKETS)
+    totals.add(np.array([0, -1]), outputs[:2], np.array([1, 1]))
+    totals.add(np.array([0, -1]), outputs[2:], np.array([1, 5]))
+    assert totals.examples == 4
+    assert totals.metrics() == pytest.approx({"loss": -(np.log(0.5) + np.log(np.float32(0.9))) / 2, "accuracy": 0.5})
+    first, second, _ = totals.by_bucket()
+    assert first == pytest.approx(
+        {"min_length": 0, "max_length": 3, "examples": 3, "loss": totals.metrics()["loss"], "accuracy": 2 / 3}
+    )
+    assert second == {"min_length": 4, "max_length": 7, "examples": 1, "accuracy": 0.0}

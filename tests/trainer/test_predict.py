@@ -1,13 +1,16 @@
 """Predictions come in the order of the records, one entry for each."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
+from schemas.manifest_pb2 import Manifest
+from schemas.spec import parse_spec
 from tests.trainer.dataset_builder import build_dataset
 from trainer import load
 from trainer.batch_plan import BatchLimits
@@ -155,3 +158,156 @@ def test_an_answer_that_is_no_number_is_an_error_in_its_place(token_model: Path,
 def test_one_record_is_no_list_of_records(token_model: Path) -> None:
     with pytest.raises(TypeError, match="give a list"):
         load(token_model).predict({"id": "a", "text": "good"})
+
+
+PIECES = """
+id: id
+sequences: {text: {type: tokens POLICY}}
+context: {place: {type: category}}
+label: {from: mood, type: class}
+"""
+
+
+WHOLE_WINDOWS = PIECES.replace("POLICY", "") + "window: {length: 2, rest: drop}\n"
+
+
+@pytest.fixture(scope="module")
+def piece_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained for the form only, on whole windows."""
+    records = [
+        {"id": f"t{i}", "text": ["a", "b"], "place": ["north", "south"][i % 2], "mood": ["bright", "dark"][i % 2]}
+        for i in range(4)
+    ]
+    folder = tmp_path_factory.mktemp("pieces")
+    build_dataset(folder / "data", WHOLE_WINDOWS, {"train": records})
+    config = TrainerConfig(embedding_size=3, lstm_units=3, bidirectional=False, epochs=1)
+    train(folder / "data", folder / "model", config)
+    return folder / "model"
+
+
+def cut_as(model: Path, spec: str) -> Predictor:
+    """A predictor of the same model, as if its data set had had another way to cut records."""
+    saved = load_saved(model)
+    manifest = Manifest()
+    manifest.CopyFrom(saved.manifest)
+    manifest.spec.CopyFrom(parse_spec(spec))
+    return Predictor(replace(saved, manifest=manifest))
+
+
+def pieces_of(entries: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
+    return [(e["id"], e.get("parent"), e.get("start"), e.get("line"), e.get("reason")) for e in entries]
+
+
+RECORDS: list[Any] = [
+    {"id": "r", "text": ["a", "b", "c", "a", "b"], "place": "north"},
+    {"id": "s", "text": ["a"], "place": "nowhere"},
+    {"id": "t", "text": 5, "place": "north"},
+    {"id": "u", "text": ["a", "b"], "place": "north"},
+]
+
+
+def test_a_prediction_for_each_window(piece_model: Path) -> None:
+    entries = cut_as(piece_model, PIECES.replace("POLICY", "") + "window: {length: 2, stride: 1}\n").predict(RECORDS)
+    assert pieces_of(entries) == [
+        ("r#0", "r", 0, None, None),
+        ("r#1", "r", 1, None, None),
+        ("r#2", "r", 2, None, None),
+        ("r#3", "r", 3, None, None),
+        ("s#0", "s", 0, None, None),
+        (None, None, None, 3, "wrong_type"),
+        ("u#0", "u", 0, None, None),
+    ]
+    assert list(entries[0]) == ["id", "parent", "start", "prediction", "probabilities"]
+    # The same steps with the same context, wherever they stand.
+    assert entries[3]["probabilities"] == pytest.approx(entries[0]["probabilities"], abs=1e-6)
+    assert entries[6]["probabilities"] == pytest.approx(entries[0]["probabilities"], abs=1e-6)
+
+
+def test_a_record_without_a_whole_window_says_so(piece_model: Path) -> None:
+    entries = load(piece_model).predict(RECORDS)
+    assert pieces_of(entries) == [
+        ("r#0", "r", 0, None, None),
+        ("r#1", "r", 2, None, None),
+        (None, None, None, 2, "too_short"),
+        (None, None, None, 3, "wrong_type"),
+        ("u#0", "u", 0, None, None),
+    ]
+    assert entries[2]["error"] == "'text' must have 2 steps or more, a whole window; the spec drops the rest"
+
+
+def test_long_records_are_split_or_cut_as_in_training(piece_model: Path) -> None:
+    split = cut_as(piece_model, PIECES.replace("POLICY", ", max_length: 2, too_long: split")).predict(
+        [RECORDS[0], RECORDS[3]]
+    )
+    assert pieces_of(split) == [
+        ("r#0", "r", 0, None, None),
+        ("r#1", "r", 2, None, None),
+        ("r#2", "r", 4, None, None),
+        ("u#0", "u", 0, None, None),
+    ]
+    middle = cut_as(piece_model, PIECES.replace("POLICY", ", max_length: 2, too_long: truncate_both")).predict(
+        [RECORDS[0], {**RECORDS[3], "text": ["b", "c"]}]
+    )
+    assert [list(entry) for entry in middle] == [["id", "prediction", "probabilities"]] * 2
+    assert middle[0]["probabilities"] == pytest.approx(middle[1]["probabilities"], abs=1e-6)
+
+
+def test_pieces_in_a_file(piece_model: Path, tmp_path: Path) -> None:
+    source, output = tmp_path / "raw.jsonl", tmp_path / "predictions.jsonl"
+    source.write_text("".join(json.dumps(item) + "\n" for item in [*RECORDS, {"id": "v", "text": ["a", "b"]}]))
+    assert predict_file(piece_model, source, output) == {
+        "output": str(output),
+        "records": 5,
+        "predicted": 3,
+        "rejected": 3,
+        "reasons": {"missing_field": 1, "too_short": 1, "wrong_type": 1},
+    }
+    lines = [json.loads(line) for line in output.read_text().splitlines()]
+    assert [line.get("parent", line.get("line")) for line in lines] == ["r", "r", 2, 3, "u", 5]
+
+
+def test_lines_of_later_blocks_are_counted_on(piece_model: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    source = tmp_path / "raw.jsonl"
+    source.write_text("".join(json.dumps(item) + "\n" for item in RECORDS))
+    expected = load(piece_model).predict(source)
+    size = source.stat().st_size
+    monkeypatch.setattr(
+        "trainer.raw_records.byte_ranges", lambda _: [(at, min(at + 40, size)) for at in range(0, size, 40)]
+    )
+    assert pieces_of(load(piece_model).predict(source)) == pieces_of(expected)
+
+
+def test_gaps_are_filled_as_in_training(tmp_path: Path) -> None:
+    spec = """
+        id: id
+        sequences:
+          x: {type: series, dims: 1, normalize: zscore, missing: mean, time: {from: at, format: unix_seconds}}
+        label: {from: size, type: number}
+    """
+    records = [{"id": str(i), "x": [[1.0 + i]], "at": [5], "size": 1.0 + i} for i in range(4)]
+    build_dataset(tmp_path / "data", spec, {"train": records})
+    train(tmp_path / "data", tmp_path / "model", TrainerConfig(lstm_units=3, bidirectional=False, epochs=1))
+    predictor = load(tmp_path / "model")
+    seen = []
+    run = predictor._run
+    predictor._run = lambda batch: seen.append(batch) or run(batch)
+    raw = {"id": "a", "x": [[None], [7.0]], "at": [10, 12.5]}
+    (entry,) = predictor.predict([raw])
+    assert list(entry) == ["id", "prediction"]
+    assert {name: tensor.numpy().tolist() for name, tensor in seen[0].items()} == {
+        "x": [[[2.5], [7.0]]],
+        "x/length": [2],
+        "x/missing": [[[1.0], [0.0]]],
+        "x/since": [[0.0, 2.5]],
+    }
+
+
+def test_a_model_of_events_takes_no_records(token_model: Path) -> None:
+    predictor = load(token_model)
+    predictor._spec.group.by = "session"
+    with pytest.raises(UsageError) as error:
+        predictor.predict([{"id": "a", "text": "good"}])
+    assert str(error.value) == (
+        "group: the model's records are made of events that share 'session', and predict takes whole records; "
+        "write a data set of the events, and evaluate on it"
+    )

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from schemas.records import blocks
-from schemas.records.blocks import BLOCK_BYTES, byte_ranges, file_digest, read_whole_lines
+from schemas.records.blocks import BLOCK_BYTES, MAX_RECORD_BYTES, byte_ranges, file_digest, read_whole_lines
 
 CONTENTS = st.lists(st.sampled_from([b"\n", b"\r\n", b"a", b"bcd", b"long line " * 3, b"\xff\0"]), max_size=20).map(
     b"".join
@@ -70,3 +70,28 @@ def test_the_digest_of_a_file() -> None:
     by_hand = b"".join(hashlib.sha256(part).digest() for part in (b"one", b"\ntw", b"o\n"))
     assert file_digest(parts) == hashlib.sha256(by_hand).hexdigest()
     assert file_digest([]) == hashlib.sha256(b"").hexdigest()
+
+
+def test_of_a_line_that_is_too_large_little_is_read() -> None:
+    content = b"first\n" + b"x" * 1_000_000 + b"\nlast\n"
+    stream = io.BytesIO(content)
+    blocks = [read_whole_lines(stream, start, end, 5000) for start, end in byte_ranges(len(content), 1000)]
+    held = [block.data for block in blocks if block.data]
+    assert held == [b"first\n" + b"x" * 5002, b"last\n"]
+    assert [block.digest for block in blocks] == [
+        hashlib.sha256(content[start:end]).digest() for start, end in byte_ranges(len(content), 1000)
+    ]
+
+
+@given(CONTENTS, st.integers(1, 40), st.integers(0, 40))
+def test_only_lines_that_are_too_large_end_early(content: bytes, block_bytes: int, limit: int) -> None:
+    read = [read_whole_lines(io.BytesIO(content), *ends, limit) for ends in byte_ranges(len(content), block_bytes)]
+    whole = [read_whole_lines(io.BytesIO(content), *ends) for ends in byte_ranges(len(content), block_bytes)]
+    for block, unlimited in zip(read, whole, strict=True):
+        assert unlimited.data.startswith(block.data)
+        if block.data != unlimited.data:
+            assert len(block.data) - (block.data.rfind(b"\n") + 1) >= limit + 2 - block.data.endswith(b"\n")
+
+
+def test_a_record_has_64_mib() -> None:
+    assert MAX_RECORD_BYTES == 2**26

@@ -39,6 +39,26 @@ label: {type: class, from: meta.stars}
     }
 
 
+def test_the_fields_of_a_series() -> None:
+    spec = parse_spec("""
+sequences:
+  x:
+    type: series
+    layout: columns
+    columns: [gps.lat, gps.lon]
+    time: {from: gps.at, format: iso8601, zone: UTC}
+  y: {type: series, dims: 1, time: {from: at, format: unix_milliseconds}}
+""")
+    assert [(field.name, field.path, field.types, field.expected) for field in fields_of(spec)] == [
+        ("x/time", ("gps", "at"), (pa.list_(pa.string()),), "a list of strings"),
+        ("x[0]", ("gps", "lat"), (pa.list_(pa.float64()),), "a list of numbers"),
+        ("x[1]", ("gps", "lon"), (pa.list_(pa.float64()),), "a list of numbers"),
+        ("y", ("y",), (pa.list_(pa.list_(pa.float64())),), "a list of frames, each a list of numbers"),
+        ("y/time", ("at",), (pa.list_(pa.float64()),), "a list of numbers"),
+    ]
+    assert all(field.required for field in fields_of(spec, for_training=False))
+
+
 @pytest.mark.parametrize(
     ("kind", "types", "expected"),
     [

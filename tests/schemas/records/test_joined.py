@@ -58,17 +58,17 @@ def test_pieces_read_together_mean_what_each_means_alone(contents: list[bytes], 
         line_counts.append(alone.line_count)
     joined = join_lines([piece for _, piece in pieces])
     block = parse_jsonl(joined.data, FIELDS, joined.base_offset)
-    offsets, lines = joined.positions(block.offsets, block.lines)
+    offsets, lines = joined.places.positions(block.offsets, block.lines)
     assert offsets.dtype == lines.dtype == np.int64
     values = zip(*(block.columns[field.name].to_pylist() for field in FIELDS), strict=True)
-    found = zip(joined.piece_of(block.lines).tolist(), offsets.tolist(), lines.tolist(), values, strict=True)
+    found = zip(joined.places.piece_of(block.lines).tolist(), offsets.tolist(), lines.tolist(), values, strict=True)
     assert list(found) == rows
     # The same file may have several pieces here, which it has in no block of a run.
-    placed = joined.place(block.rejected, [str(i) for i in range(len(pieces))])
+    placed = joined.places.place(block.rejected, [str(i) for i in range(len(pieces))])
     in_order = sorted(placed, key=lambda item: (int(item.path), item.offset))
     assert [replace(item, path=paths[int(item.path)]) for item in in_order] == rejected
-    assert joined.records_of(block) == tuple(records)
-    assert joined.lines_of(block) == tuple(line_counts)
+    assert joined.places.records_of(block) == tuple(records)
+    assert joined.places.lines_of(block) == tuple(line_counts)
 
 
 def test_a_position_is_that_of_the_file() -> None:
@@ -76,9 +76,9 @@ def test_a_position_is_that_of_the_file() -> None:
     joined = join_lines([piece for _, piece in pieces_of(contents, 1000)])
     assert joined.data == b"oops\n" + GOOD[0] + b"\n\n" + GOOD[1] + b"\nno"
     block = parse_jsonl(joined.data, FIELDS, joined.base_offset)
-    assert joined.piece_of(block.lines).tolist() == [0, 1]
-    assert [column.tolist() for column in joined.positions(block.offsets, block.lines)] == [[5, 4], [1, 1]]
-    assert [(item.path, item.offset, item.line) for item in joined.place(block.rejected, ["a", "b"])] == [
+    assert joined.places.piece_of(block.lines).tolist() == [0, 1]
+    assert [column.tolist() for column in joined.places.positions(block.offsets, block.lines)] == [[5, 4], [1, 1]]
+    assert [(item.path, item.offset, item.line) for item in joined.places.place(block.rejected, ["a", "b"])] == [
         ("a", 0, 1),
         ("b", 5 + len(GOOD[1]), 3),
     ]
@@ -90,5 +90,5 @@ def test_one_piece_is_read_as_it_is() -> None:
     assert joined.data is piece.data
     assert joined.base_offset == 40
     item = Rejected("", 42, 1, "invalid_json", "a rule", "b")
-    assert joined.place([item], ["f"]) == [item.placed("f", 0)]
-    assert joined.place([], ["f"]) == []
+    assert joined.places.place([item], ["f"]) == [item.placed("f", 0)]
+    assert joined.places.place([], ["f"]) == []

@@ -1,16 +1,19 @@
 """The meaning of a block is the meaning of its lines, one at a time."""
 
+import io
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from schemas.records.blocks import byte_ranges, read_whole_lines
 from schemas.records.fields import Field, fields_of
 from schemas.records.jsonl import parse_jsonl
 from schemas.records.raw import RawBlock
-from schemas.records.rejected import dump_rejected
+from schemas.records.rejected import dump_rejected, excerpt
 from schemas.spec import parse_spec
 
 MARK = b"\xef\xbb\xbf"
@@ -271,3 +274,35 @@ def test_nothing_is_an_empty_block() -> None:
             "x": "list<item: list<item: double>>",
         }
         assert (len(block.offsets), len(block.rejected)) == (0, 0)
+
+
+TOO_LARGE = (
+    "too_large",
+    "a record must have at most 40 bytes (max_record_bytes); this one has more; raise the limit, or divide the record",
+)
+
+
+@pytest.mark.parametrize("large", [line(text=["x" * 40]), b" " * 41, b"{" + b"x" * 40, b"\xff" * 41])
+def test_a_line_that_is_too_large_costs_itself_only(large: bytes) -> None:
+    fits = line(text=["x" * (40 - len(line(text=[""])))])
+    assert len(fits) == 40
+    block = parse_jsonl(b"\n".join([fits, large, fits + b"\r", b"", large]), FIELDS, 0, 40)
+    assert [(item.line, item.reason, item.rule) for item in block.rejected] == [(1, *TOO_LARGE), (4, *TOO_LARGE)]
+    assert block.rejected[0].excerpt == excerpt(large[:40])
+    assert block.lines.tolist() == [0, 2]
+
+
+def test_a_line_of_100_mb_uses_little_memory() -> None:
+    content = line("a") + b"\n" + b'{"id": "' + b"x" * 100_000_000 + b'"}\n' + line("c") + b"\n"
+    stream = io.BytesIO(content)
+    tracemalloc.start()
+    kept, reasons_found = 0, []
+    for start, end in byte_ranges(len(content)):
+        lines = read_whole_lines(stream, start, end, 1 << 20)
+        block = parse_jsonl(lines.data, FIELDS, lines.offset, 1 << 20)
+        kept += len(block.lines)
+        reasons_found += [item.reason for item in block.rejected]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (kept, reasons_found) == (2, ["too_large"])
+    assert peak < 64 << 20

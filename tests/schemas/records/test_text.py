@@ -1,7 +1,7 @@
 """Text rules against the Unicode data of Python, over every code point.
 
 Code points that Python's tables do not know yet are left out where their category matters, because
-Arrow's tables are of another version of Unicode.
+the rules are of a newer version of Unicode.
 """
 
 import sys
@@ -12,8 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from schemas.dataset_pb2 import SequenceFeature, Tokenizer
-from schemas.records.text import lower, tokenize
+from schemas.dataset_pb2 import Normalization, SequenceFeature, Tokenizer
+from schemas.records.text import TEXT_RULES, byte_tokens, lower, normalize_text, tokenize
 
 EVERY = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 ASSIGNED = [c for c in EVERY if unicodedata.category(c) != "Cn"]
@@ -158,3 +158,50 @@ def test_lower_case_knows_nothing_of_its_neighbours(texts: list[str]) -> None:
 def test_ascii_and_other_rows_together() -> None:
     wanted = [["abc", "z"], ["éç", "i"], ["ασ"], ["i"]]
     assert tokens(["ABC Z", "ÉÇ I", "ΑΣ", "İ"], "whitespace", lowercase=True) == wanted
+
+
+def test_no_rule_depends_on_the_tables_of_a_library() -> None:
+    patterns = [pattern for rule in TEXT_RULES.values() for pattern, _ in rule.replacements]
+    assert [pattern for pattern in patterns if "\\p" in pattern or "\\P" in pattern] == []
+
+
+@given(st.lists(any_text | dense_text, max_size=5), st.integers(0, 5))
+@example([], 0)
+@example(["", "é"], 1)
+def test_bytes(texts: list[str], start: int) -> None:
+    found = byte_tokens(strings(texts).slice(start))
+    assert found.to_pylist() == [[f"<0x{byte:02X}>" for byte in text.encode()] for text in texts[start:]]
+    assert len(set(found.values.dictionary.to_pylist())) == len(found.values.dictionary)
+
+
+def test_the_bytes_of_a_text() -> None:
+    assert byte_tokens(strings(["Aé\n", ""])).to_pylist() == [["<0x41>", "<0xC3>", "<0xA9>", "<0x0A>"], []]
+
+
+@pytest.mark.parametrize("form", ["nfc", "nfd", "nfkc", "nfkd"])
+def test_normalisation_forms_of_every_code_point(form: str) -> None:
+    found = normalize_text(strings(ASSIGNED), form).to_pylist()
+    assert found == [unicodedata.normalize(form.upper(), c) for c in ASSIGNED]
+
+
+def test_normalisation_forms() -> None:
+    texts = strings(["ﬁ e\u0301", "plain"])
+    forms = {form: normalize_text(texts, form).to_pylist() for form in ("none", "nfc", "nfkc", "nfkd")}
+    assert forms == {
+        "none": ["ﬁ e\u0301", "plain"],
+        "nfc": ["ﬁ é", "plain"],
+        "nfkc": ["fi é", "plain"],
+        "nfkd": ["fi e\u0301", "plain"],
+    }
+    assert normalize_text(strings(["plain"]), "nfd").to_pylist() == ["plain"]
+
+
+def test_texts_are_normalised_then_lowered_then_cut() -> None:
+    texts = strings(["ﬁ É", "E\u0301"])
+    feature = SequenceFeature(tokenizer=Tokenizer.characters, normalization=Normalization.nfkd, lowercase=True)
+    assert tokenize(texts, feature).to_pylist() == [["f", "i", " ", "e", "\u0301"], ["e", "\u0301"]]
+    feature = SequenceFeature(tokenizer=Tokenizer.bytes, normalization=Normalization.nfc, lowercase=True)
+    assert tokenize(texts.slice(1), feature).to_pylist() == [["<0xC3>", "<0xA9>"]]
+    # The Kelvin sign is a K in every form.
+    feature = SequenceFeature(tokenizer=Tokenizer.words, normalization=Normalization.nfc)
+    assert tokenize(strings(["5K"]), feature).to_pylist() == [["5K"]]

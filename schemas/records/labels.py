@@ -1,0 +1,58 @@
+"""Labels and the context of raw records: one value a record, or one for each step."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from schemas.dataset_pb2 import DatasetSpec
+from schemas.records.explain import NOT_FINITE
+from schemas.records.fields import LABEL
+from schemas.records.nulls import float32
+from schemas.records.ragged import Ragged
+from schemas.records.tokens import checked_lists
+from schemas.records.verdicts import Verdicts
+from schemas.spec import NUMBER, PER_STEP_CLASS, number_features
+
+LABEL_LENGTH = "label_length"
+
+
+def read_label(
+    column: pa.Array, spec: DatasetSpec, sequences: Mapping[str, Ragged], verdicts: Verdicts
+) -> pa.Array | Ragged:
+    """Returns the label of each record.
+
+    Args:
+      column: As `fields_of` asks for it.
+      spec: A resolved spec with a label.
+      sequences: Of the same records.
+      verdicts: Of the records; rejects those whose label is not what the spec says.
+
+    Returns:
+      string (class) or float (number), (records,), or a Ragged dictionary of strings (per step).
+    """
+    if spec.label.type == NUMBER:
+        return finite_numbers(column, "the label", verdicts)
+    if spec.label.type != PER_STEP_CLASS:
+        return column
+    labels = checked_lists(LABEL, column, verdicts)
+    wrong = labels.lengths != sequences[spec.label.of].lengths
+    verdicts.reject(wrong, LABEL_LENGTH, f"the label must have as many steps as '{spec.label.of}'")
+    return replace(labels, values=labels.values.dictionary_encode())
+
+
+def read_context(columns: Mapping[str, pa.Array], spec: DatasetSpec, verdicts: Verdicts) -> dict[str, pa.Array]:
+    """Returns the context of each record by name: float (a number) or string (a category), (records,)."""
+    numbers = set(number_features(spec))
+    return {
+        name: finite_numbers(columns[name], f"'{name}'", verdicts) if name in numbers else columns[name]
+        for name in sorted(spec.context)
+    }
+
+
+def finite_numbers(column: pa.Array, what: str, verdicts: Verdicts) -> pa.Array:
+    """Returns numbers, (records,), as 32-bit floats; rejects the records whose number is null or not finite."""
+    numbers = float32(column)
+    verdicts.reject(~np.isfinite(numbers), NOT_FINITE, f"{what} must be finite as a 32-bit float")
+    return pa.array(numbers)

@@ -1,0 +1,111 @@
+"""Length policies and windows: which steps of each record become an example, and of which record each is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.dataset_pb2 import DatasetSpec, Empty, Rest, SequenceFeature, TooLong, Window
+from schemas.records.ragged import Int64s
+from schemas.records.verdicts import Mask, Verdicts
+from schemas.spec import leaders
+
+EMPTY_SEQUENCE = "empty_sequence"
+TOO_LONG = "too_long"
+NOT_ALIGNED = "not_aligned"
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """Ranges of steps that become examples; all of one record stand together, in order.
+
+    Attributes:
+      record: int64, (examples,); the record that each is of.
+      start: int64, (examples,); first step.
+      stop: int64, (examples,); the step behind the last.
+    """
+
+    record: Int64s
+    start: Int64s
+    stop: Int64s
+
+
+def check_alignment(lengths: Mapping[str, Int64s], spec: DatasetSpec, verdicts: Verdicts) -> None:
+    """Rejects the records in which an aligned sequence has not as many steps as the one it is aligned with."""
+    for name in sorted(lengths):
+        leader = spec.sequences[name].aligned_with
+        if leader:
+            wrong = lengths[name] != lengths[leader]
+            verdicts.reject(wrong, NOT_ALIGNED, f"'{name}' must have as many steps as '{leader}'")
+
+
+def apply_length_rules(lengths: Mapping[str, Int64s], spec: DatasetSpec, verdicts: Verdicts) -> None:
+    """Rejects and drops the records that a length policy says this of."""
+    for name in leaders(spec):
+        feature, own = spec.sequences[name], lengths[name]
+        _apply_empty(name, own == 0, feature, verdicts)
+        if feature.HasField("max_length"):
+            longer = own > feature.max_length
+            if feature.too_long == TooLong.drop:
+                verdicts.drop(longer, f"too long {name}")
+            elif feature.too_long == TooLong.reject:
+                verdicts.reject(longer, TOO_LONG, f"'{name}' must have at most {feature.max_length} steps")
+    window = spec.window
+    if spec.HasField("window") and window.rest == Rest.drop:
+        verdicts.drop(lengths[window.of] < window.length, f"shorter than a window {window.of}")
+
+
+def pieces_of(name: str, lengths: Int64s, spec: DatasetSpec) -> Pieces:
+    """Returns the steps of each record that become examples, by the policy of a sequence.
+
+    Args:
+      name: A sequence with a length of its own.
+      lengths: int64, (records,); of records that are kept.
+      spec: A resolved spec.
+    """
+    feature = spec.sequences[name]
+    if spec.HasField("window"):
+        return _windows(lengths, spec.window)
+    if feature.too_long == TooLong.split:
+        return _windows(lengths, Window(length=feature.max_length, stride=feature.max_length, rest=Rest.keep))
+    start = np.zeros_like(lengths)
+    if feature.HasField("max_length"):
+        beyond = np.maximum(lengths - feature.max_length, 0)
+        start = {TooLong.truncate_head: beyond, TooLong.truncate_both: beyond // 2}.get(feature.too_long, start)
+        lengths = lengths - beyond
+    return Pieces(np.arange(len(lengths)), start, start + lengths)
+
+
+def steps_left_out(pieces: Pieces, lengths: Int64s) -> Int64s:
+    """Returns how many steps of a record are in no example, int64, (examples,); told of its last example.
+
+    Args:
+      pieces: As `pieces_of` returned them.
+      lengths: int64, (records,); as they were.
+    """
+    last = np.ones(len(pieces.record), bool)
+    last[:-1] = pieces.record[1:] != pieces.record[:-1]
+    first = np.concatenate([[True], last[:-1]])[: len(last)]
+    # Windows overlap or touch, so that only what lies before the first and behind the last is left out.
+    left = np.zeros(len(pieces.record), np.int64)
+    left[last] = pieces.start[first] + lengths[pieces.record[last]] - pieces.stop[last]
+    return left
+
+
+def _apply_empty(name: str, empty: Mask, feature: SequenceFeature, verdicts: Verdicts) -> None:
+    if feature.empty == Empty.drop:
+        verdicts.drop(empty, f"empty {name}")
+    elif feature.empty == Empty.reject:
+        rule = f"'{name}' must have one step or more; say `empty: keep` or `empty: drop` in the spec to allow none"
+        verdicts.reject(empty, EMPTY_SEQUENCE, rule)
+
+
+def _windows(lengths: Int64s, window: Window) -> Pieces:
+    """Returns windows of `length` steps, one every `stride`, and of the rest what no window covers yet."""
+    beyond: Int64s = np.maximum(lengths - window.length, 0)
+    counts: Int64s = beyond // window.stride + (lengths >= window.length)
+    if window.rest == Rest.keep:
+        counts = counts + ((lengths < window.length) | (beyond % window.stride > 0))
+    record = np.repeat(np.arange(len(lengths)), counts)
+    start = (np.arange(len(record)) - np.repeat(np.cumsum(counts) - counts, counts)) * window.stride
+    return Pieces(record, start, np.minimum(start + window.length, lengths[record]))

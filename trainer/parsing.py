@@ -1,0 +1,168 @@
+"""Serialized records become padded tensors: what the manifest lists, a whole batch at once.
+
+A data set holds `tf.train.Example` or `tf.train.SequenceExample` messages; the tensors are the same.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+
+from schemas.dataset_pb2 import DatasetSpec, StoredAs, Take
+from schemas.manifest import PARENT_FEATURE, START_FEATURE, length_feature, missing_feature, sizes_feature
+from schemas.manifest_pb2 import Manifest, StoredFeature
+from schemas.records.fields import ID, LABEL
+from schemas.spec import NUMBER, PER_STEP_CLASS, series_sequences
+
+_TYPES = {"bytes": tf.string, "int64": tf.int64, "float": tf.float32}
+_NO_INPUTS = {ID, PARENT_FEATURE, START_FEATURE, LABEL}
+
+
+def input_specs(manifest: Manifest) -> dict[str, tf.TensorSpec]:
+    """Returns the features of a batch that a model may take, by name: all but ids and label."""
+    stored = [feature for feature in manifest.features if feature.name not in _NO_INPUTS]
+    return {feature.name: _tensor_spec(feature, manifest.spec) for feature in stored}
+
+
+def parse_one_each(records: tf.Tensor, names: list[str], spec: DatasetSpec) -> dict[str, tf.Tensor]:
+    """Returns features of which every record has exactly one value, int64, (batch,).
+
+    Args:
+      records: Serialized, string, (batch,).
+      names: Of the features.
+      spec: Of the data set.
+    """
+    wanted = {name: tf.io.FixedLenFeature([], tf.int64) for name in names}
+    parsed: dict[str, tf.Tensor]
+    if spec.stored_as == StoredAs.sequence_example:
+        parsed, _, _ = tf.io.parse_sequence_example(records, wanted, {})
+    else:
+        parsed = tf.io.parse_example(records, wanted)
+    return parsed
+
+
+class BatchParser:
+    """Parses the serialized records of one batch into padded tensors; see `trainer.input_pipeline.open_dataset`."""
+
+    def __init__(self, manifest: Manifest, mean_examples: float | None, with_ids: bool) -> None:
+        """Chooses what is parsed.
+
+        Args:
+          manifest: Of the data set.
+          mean_examples: Of a batch over an epoch, where weights are for training.
+          with_ids: Whether the features hold the ids of examples and of the records that they are pieces of.
+        """
+        self._spec = manifest.spec
+        self._mean_examples = mean_examples
+        hidden = set() if with_ids else _NO_INPUTS - {LABEL}
+        self._stored = {feature.name: feature for feature in manifest.features if feature.name not in hidden}
+        self._specs = {name: _tensor_spec(feature, manifest.spec) for name, feature in self._stored.items()}
+
+    def __call__(self, records: tf.Tensor, lengths: tf.Tensor) -> Any:
+        """Returns (features, label, weight) of records, string, (batch,), or features where there is no label."""
+        parsed = self._parse(records)
+        features = {name: self._tensor(name, parsed) for name in self._stored if name != LABEL}
+        if LABEL not in self._stored:
+            return features
+        label, weight = self._label(parsed)
+        return features, label, weight
+
+    def _parse(self, records: tf.Tensor) -> dict[str, Any]:
+        """Returns values; those of steps are ragged: (batch, (values)), or (batch, (steps), (values)) of lists."""
+        one, many = {}, {}
+        for name, feature in self._stored.items():
+            dtype = _TYPES[feature.dtype]
+            if feature.variable:
+                many[name] = tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
+            else:
+                one[name] = tf.io.FixedLenFeature([], dtype)
+        parsed: dict[str, Any]
+        if self._spec.stored_as != StoredAs.sequence_example:
+            parsed = tf.io.parse_example(records, {**one, **many})
+            return parsed
+        parsed, lists, _ = tf.io.parse_sequence_example(records, one, many)
+        return parsed | {name: self._without_lists(name, values, parsed) for name, values in lists.items()}
+
+    def _without_lists(self, name: str, values: tf.RaggedTensor, parsed: Mapping[str, Any]) -> tf.RaggedTensor:
+        """Returns values of lists of one `Feature` a step as an `Example` holds them: one after another."""
+        checks = [_check_lengths(name, values.row_lengths(), self._steps(name, parsed))]
+        if not _is_characters(name, self._spec):
+            each, dims = values.values.row_lengths(), tf.cast(self._stored[name].dims, tf.int64)
+            checks.append(_check_lengths(name, each, tf.fill(tf.shape(each), dims)))
+        with tf.control_dependencies(checks):
+            flat = tf.identity(values.flat_values)
+        splits = tf.gather(values.values.row_splits, values.row_splits)
+        return tf.RaggedTensor.from_row_splits(flat, splits, validate=False)
+
+    def _tensor(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:
+        spec = self._specs[name]
+        values = self._padded(name, parsed) if self._stored[name].variable else parsed[name]
+        return tf.ensure_shape(tf.cast(values, spec.dtype) if values.dtype != spec.dtype else values, spec.shape)
+
+    def _padded(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:
+        """Pads at the end to the longest of the batch, to one step at least: an RNN needs one."""
+        steps = self._steps(name, parsed)
+        width = tf.maximum(tf.reduce_max(steps), 1)
+        values = parsed[name]
+        if _is_characters(name, self._spec):
+            return self._padded_characters(values, parsed[sizes_feature(name)], width)
+        dims = self._stored[name].dims
+        with tf.control_dependencies([_check_lengths(name, values.row_lengths(), steps * dims)]):
+            padded = values.to_tensor(shape=tf.stack([-1, width * dims]))
+        return tf.reshape(padded, [-1, width, dims]) if self._specs[name].shape.rank == 3 else padded
+
+    def _padded_characters(self, values: tf.RaggedTensor, sizes: tf.RaggedTensor, width: tf.Tensor) -> tf.Tensor:
+        """Returns characters, (batch, (characters)), with sizes of tokens, (batch, (steps)), by token."""
+        rule = "the sizes of tokens do not add up to their characters"
+        with tf.control_dependencies([_check(values.row_lengths(), tf.reduce_sum(sizes, axis=1), rule)]):
+            flat = tf.identity(values.flat_values)
+        tokens = tf.RaggedTensor.from_row_lengths(flat, sizes.flat_values, validate=False)
+        of_records = tf.RaggedTensor.from_row_splits(tokens, sizes.row_splits, validate=False)
+        return of_records.to_tensor(shape=tf.stack([-1, width, -1]))
+
+    def _steps(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:
+        """Returns how many steps a feature has in each record, int64, (batch,)."""
+        return parsed[length_feature(self._spec.label.of if name == LABEL else name.split("/")[0])]
+
+    def _label(self, parsed: Mapping[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
+        label = parsed[LABEL]
+        if self._spec.label.type == PER_STEP_CLASS:
+            steps, label = self._steps(LABEL, parsed), self._padded(LABEL, parsed)
+            weight = tf.sequence_mask(steps, tf.shape(label)[1], tf.float32)
+        else:
+            examples = tf.size(label)
+            share = 1.0
+            if self._mean_examples is not None:
+                share = tf.cast(examples, tf.float32) / self._mean_examples
+            weight = tf.fill([examples], share)
+        if self._spec.label.type == NUMBER:
+            return label, weight
+        # A class of no id (-1) would be an index out of range; where it weighs nothing, any id will do.
+        return tf.maximum(label, 0), tf.where(label >= 0, weight, 0.0)
+
+
+def _tensor_spec(feature: StoredFeature, spec: DatasetSpec) -> tf.TensorSpec:
+    """Returns shape and type of a stored feature in a batch."""
+    if feature.name in _NO_INPUTS:
+        return tf.TensorSpec([None, None] if feature.variable else [None], _TYPES[feature.dtype])
+    framed = {kind for name in series_sequences(spec) for kind in (name, missing_feature(name))}
+    dtype = tf.float32 if feature.name in framed or feature.dtype == "float" else tf.int32
+    if not feature.variable:
+        return tf.TensorSpec([None], dtype)
+    if feature.name in framed:
+        return tf.TensorSpec([None, None, feature.dims], dtype)
+    return tf.TensorSpec([None, None, None] if _is_characters(feature.name, spec) else [None, None], dtype)
+
+
+def _is_characters(name: str, spec: DatasetSpec) -> bool:
+    return name in spec.sequences and spec.sequences[name].derive.take == Take.characters
+
+
+def _check_lengths(name: str, lengths: tf.Tensor, expected: tf.Tensor) -> Any:
+    """Returns the operation that must come first: the others would fail with errors that say less."""
+    return _check(lengths, expected, f"'{name}' has another length than it says")
+
+
+def _check(values: tf.Tensor, expected: tf.Tensor, rule: str) -> Any:
+    # One operation; `tf.debugging` makes two graphs of each check, and every epoch is traced anew.
+    return tf.raw_ops.Assert(condition=tf.reduce_all(values == expected), data=[rule])
