@@ -4,7 +4,7 @@ A feature is a list of strings of bytes, of integers or of floats, and nothing s
 is a single value: the field does. A feature list holds a feature for each step.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -90,11 +90,6 @@ def plain_values(feature: Feature | FeatureList) -> Any:
         return [plain_values(step) for step in feature.feature]
     kind = feature.WhichOneof("kind")
     return None if kind is None else list(getattr(feature, kind).value)
-
-
-def find(features: Mapping[str, Any], field: Field) -> Any:
-    """Returns the feature of a field, whose name is the whole path; None where there is none."""
-    return features.get(path_of(field))
 
 
 def _steps_by_kind(there: Int64s, lists: Sequence[FeatureList], count: int, field: Field) -> ReadColumn:

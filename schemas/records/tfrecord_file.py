@@ -1,42 +1,25 @@
-"""TFRecord: frames of `tf.train.Example` or `tf.train.SequenceExample` become records.
-
-A frame (see `schemas.example`) has a checksum of its length and one of its data. With a wrong length
-nobody knows where the next frame begins; with wrong data, one record is lost and the next is known.
-"""
+"""TFRecord: frames of `tf.train.Example` or `tf.train.SequenceExample` become records."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-import google_crc32c
 import numpy as np
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
-from schemas.errors import DataError
-from schemas.example import FRAME_BYTES, FRAME_HEADER
 from schemas.example_pb2 import Example, SequenceExample
 from schemas.messages import closest
 from schemas.records.explain import MISSING_FIELD
-from schemas.records.feature_columns import both_problem, feature_column, feature_list_column, find, plain_values
+from schemas.records.feature_columns import both_problem, feature_column, feature_list_column, plain_values
 from schemas.records.fields import Field
 from schemas.records.raw import RawBlock
 from schemas.records.rejected import Rejected, excerpt
 from schemas.records.tables import as_json, block_of_columns
+from schemas.records.tfrecord_frames import Frame, read_frames
 from schemas.records.typed_columns import ReadColumn, path_of
 
-BROKEN_CRC = "broken_crc"
 INVALID_EXAMPLE = "invalid_example"
-
-_MASK_DELTA = 0xA282EAD8
-_READ_BYTES = 1 << 20
-_REMEDY = "the file is cut off or damaged; write it again"
-
-
-class _Frame(NamedTuple):
-    offset: int
-    data: bytes
-    whole: bool  # whether the data fit their checksum
 
 
 @dataclass(frozen=True)
@@ -51,7 +34,9 @@ class _Records:
         return {name: plain_values(every[name]) for name in names if name in every}
 
 
-def read_tfrecord(stream: BinaryIO, fields: list[Field], sequence: bool, block_bytes: int) -> Iterator[RawBlock]:
+def read_tfrecord(
+    stream: BinaryIO, fields: list[Field], sequence: bool, block_bytes: int, max_record_bytes: int | None = None
+) -> Iterator[RawBlock]:
     """Yields the records of a TFRecord file.
 
     A field is the feature that has its whole path as a name.
@@ -61,6 +46,7 @@ def read_tfrecord(stream: BinaryIO, fields: list[Field], sequence: bool, block_b
       fields: What to read.
       sequence: Whether the records are of `SequenceExample`; otherwise of `Example`.
       block_bytes: Size of the records at which the next block begins.
+      max_record_bytes: A longer record is rejected, and is not held; None: there is none.
 
     Yields:
       Blocks whose offsets are the positions of the frames.
@@ -68,9 +54,9 @@ def read_tfrecord(stream: BinaryIO, fields: list[Field], sequence: bool, block_b
     Raises:
       DataError: A frame is cut off, or does not fit the checksum of its length.
     """
-    frames: list[_Frame] = []
+    frames: list[Frame] = []
     size = 0
-    for frame in _frames(stream):
+    for frame in read_frames(stream, max_record_bytes):
         frames.append(frame)
         size += len(frame.data)
         if size >= block_bytes:
@@ -80,67 +66,22 @@ def read_tfrecord(stream: BinaryIO, fields: list[Field], sequence: bool, block_b
         yield _block(frames, fields, sequence)
 
 
-def _frames(stream: BinaryIO) -> Iterator[_Frame]:
-    data, at, base = b"", 0, 0
-    while True:
-        if len(data) - at < FRAME_HEADER:
-            data, base, at = data[at:] + stream.read(_READ_BYTES), base + at, 0
-            if not data:
-                return
-        length = _length(data[at : at + FRAME_HEADER], base + at)
-        end = at + length + FRAME_BYTES
-        if end > len(data):
-            data, base, at, end = _read_on(stream, data[at:], end - at), base + at, 0, end - at
-            if end > len(data):
-                rule = f"the frame of {end:,} bytes must be whole; {len(data):,} bytes follow"
-                raise DataError(f"byte {base}: {rule}; {_REMEDY}")
-        record = data[at + FRAME_HEADER : end - 4]
-        yield _Frame(base + at, record, _masked_crc(record) == data[end - 4 : end])
-        at = end
-
-
-def _read_on(stream: BinaryIO, data: bytes, size: int) -> bytes:
-    """Returns the data with what follows them, `size` bytes or more where the file has as many."""
-    pieces = [data]
-    missing = size - len(data)
-    while missing > 0 and (piece := stream.read(_READ_BYTES)):
-        pieces.append(piece)
-        missing -= len(piece)
-    return b"".join(pieces)
-
-
-def _length(head: bytes, position: int) -> int:
-    short = len(head) < FRAME_HEADER
-    if short or _masked_crc(head[:8]) != head[8:]:
-        rule = "the frame is cut off" if short else "the length of the frame does not fit its checksum"
-        raise DataError(f"byte {position}: no TFRecord frame begins here: {rule}; {_REMEDY}")
-    return int.from_bytes(head[:8], "little")
-
-
-def _masked_crc(data: bytes) -> bytes:
-    crc: int = google_crc32c.value(data)
-    masked = ((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFFFFFF
-    return masked.to_bytes(4, "little")
-
-
-def _block(frames: list[_Frame], fields: list[Field], sequence: bool) -> RawBlock:
+def _block(frames: list[Frame], fields: list[Field], sequence: bool) -> RawBlock:
     kept: list[int] = []
     messages: list[Any] = []
     refused: list[Rejected] = []
     kind = SequenceExample if sequence else Example
+    unreadable = f"a record must be a serialised tf.train.{kind.__name__}; protobuf cannot read it as one"
     for i, frame in enumerate(frames):
-        try:
-            message = kind.FromString(frame.data) if frame.whole else None
-        except DecodeError:
-            rule = f"a record must be a serialised tf.train.{kind.__name__}; protobuf cannot read it as one"
-            refused.append(Rejected("", frame.offset, i, INVALID_EXAMPLE, rule, excerpt(frame.data)))
-            continue
-        if message is None:
-            rule = "a record must fit its checksum (CRC-32C); it is damaged; write it again"
-            refused.append(Rejected("", frame.offset, i, BROKEN_CRC, rule, excerpt(frame.data)))
-        else:
-            kept.append(i)
-            messages.append(message)
+        fault = frame.fault
+        if fault is None:
+            try:
+                messages.append(kind.FromString(frame.data))
+                kept.append(i)
+                continue
+            except DecodeError:
+                fault = INVALID_EXAMPLE, unreadable
+        refused.append(Rejected("", frame.offset, i, *fault, excerpt(frame.data)))
     records = _Records(
         [message.context.feature if sequence else message.features.feature for message in messages],
         [message.feature_lists.feature_list for message in messages] if sequence else [],
@@ -168,10 +109,11 @@ def _block_of_records(
 
 
 def _column(records: _Records, field: Field) -> ReadColumn:
-    context = [find(features, field) for features in records.context]
+    name = path_of(field)
+    context = [features.get(name) for features in records.context]
     if not records.lists:
         return feature_column(context, field)
-    lists = [find(features, field) for features in records.lists]
+    lists = [features.get(name) for features in records.lists]
     if not any(one is not None for one in lists):
         return feature_column(context, field)
     if not any(one is not None for one in context):

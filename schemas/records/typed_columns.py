@@ -1,7 +1,8 @@
 """Columns of typed formats: an Arrow array of any type becomes the column that a field wants, or says why not.
 
 Types decide, not values: an integer is a number or a name, a string is never a number, a boolean is a
-name only. What a row holds that does not fit is a problem of that row; the rest of the column is read.
+name only. A time or a date is a text, its ISO 8601 form: as a number nobody would know its unit. What a
+row holds that does not fit is a problem of that row; the rest of the column is read.
 """
 
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ def read_column(values: pa.Array, field: Field) -> ReadColumn:
     values = _plain(values)
     wanted = canonical_type(field.types[0])
     if not _fits(values.type, field.types):
-        rule = f"{must_be(field)}; it is of type {type_text(values.type)}"
+        rule = f"{must_be(field)}; it is of type {type_text(values.type)}{_remedy(values.type)}"
         return nothing_read(len(values), field, [Problem(np.arange(len(values)), WRONG_TYPE, rule)])
     try:
         return ReadColumn(_cast(values, wanted), [])
@@ -69,12 +70,13 @@ def read_parts(parts: Sequence[tuple[Int64s, pa.Array]], count: int, field: Fiel
     """Returns the column of a field whose rows come with different types.
 
     Args:
-      parts: Row numbers and their values; a row that is in none of them is null.
+      parts: Row numbers, in order, and their values; a row that is in none of them is null.
       count: Number of rows.
       field: What to read.
     """
+    parts = [part for part in parts if len(part[0])]
     if len(parts) == 1 and len(parts[0][0]) == count:
-        return read_column(parts[0][1], field)
+        return read_column(parts[0][1], field)  # as nearly always: its rows are in order
     read = [read_column(values, field) for _, values in parts]
     place, at, problems = np.full(count, -1), 0, []
     for (rows, _), part in zip(parts, read, strict=True):
@@ -111,7 +113,20 @@ def _fits(kind: pa.DataType, wanted: Sequence[pa.DataType]) -> bool:
         return True
     if pa.types.is_list(wanted[0]):
         return _is_list(kind) and _fits(kind.value_type, [item.value_type for item in wanted])
+    if _is_time(kind):
+        return list(wanted) == [pa.string()]
     return any(_scalar_fits(kind, one) for one in wanted)
+
+
+def _remedy(kind: pa.DataType) -> str:
+    inner = kind
+    while _is_list(inner):
+        inner = inner.value_type
+    return "; where it is a time, say `iso8601` for its format" if _is_time(inner) else ""
+
+
+def _is_time(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
 
 
 def _scalar_fits(kind: pa.DataType, wanted: pa.DataType) -> bool:
@@ -150,6 +165,8 @@ def _plain(values: pa.Array) -> pa.Array:
         return _lists(values, _plain(values.flatten()))
     if _is_list(kind) and not _is_plain(kind.value_type):
         return _lists(values, _plain(values.flatten()))
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return values.cast(pa.timestamp(kind.unit, "UTC"))  # which is written without a database of zones
     return values
 
 
@@ -157,7 +174,7 @@ def _is_plain(kind: pa.DataType) -> bool:
     if _is_list(kind):
         return _is_plain(kind.value_type)
     tests = (
-        *(pa.types.is_dictionary, pa.types.is_run_end_encoded),
+        *(pa.types.is_dictionary, pa.types.is_run_end_encoded, pa.types.is_timestamp),
         *(pa.types.is_list_view, pa.types.is_large_list_view),
     )
     return not isinstance(kind, pa.BaseExtensionType) and not any(test(kind) for test in tests)

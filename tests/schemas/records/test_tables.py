@@ -1,6 +1,7 @@
 """Arrow tables as raw records: every type that fits, every type that does not, and the words for it."""
 
 import decimal
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,11 @@ import pyarrow.compute as pc
 import pytest
 
 from schemas.errors import DataError
-from schemas.records.fields import fields_of
+from schemas.records.fields import Field, fields_of
 from schemas.records.raw import RawBlock
 from schemas.records.tables import block_of_table
 from schemas.spec import parse_spec
+from schemas.times import parse_times
 
 FIELDS = fields_of(
     parse_spec(
@@ -199,6 +201,40 @@ def test_what_is_no_utf8_is_rejected_alone(kind: str) -> None:
 def test_the_first_problem_of_a_row_is_its_reason() -> None:
     read = block(id=pa.array([b"a", BAD]), label=["1", "2"])
     assert [(r.line, r.reason) for r in read.rejected] == [(0, "wrong_type"), (1, "invalid_utf8")]
+
+
+TIMES = Field("t", ("t",), (pa.string(),))
+NOON = datetime(2024, 5, 1, 12, 30, 1, 250_000)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        (pa.timestamp("s"), "2024-05-01 12:30:01"),
+        (pa.timestamp("us"), "2024-05-01 12:30:01.250000"),
+        (pa.timestamp("ms", "UTC"), "2024-05-01 12:30:01.250Z"),
+        (pa.timestamp("ns", "Europe/Berlin"), "2024-05-01 12:30:01.250000000Z"),
+        (pa.date32(), "2024-05-01"),
+        (pa.date64(), "2024-05-01"),
+    ],
+)
+def test_times_are_text(kind: pa.DataType, text: str) -> None:
+    values = pa.array([NOON, None]).cast(pa.timestamp("ns")).cast(kind, safe=False)
+    read = block_of_table(pa.table({"t": values}), [TIMES], 0)
+    assert read.columns["t"].to_pylist() == [text, None]
+    micros, bad = parse_times(read.columns["t"], "iso8601", "UTC")
+    shown = [NOON, NOON.replace(microsecond=0), datetime(2024, 5, 1)]
+    assert datetime(1970, 1, 1) + timedelta(microseconds=int(micros[0])) in shown
+    assert bad.tolist() == [False, True]
+    lists = pa.ListArray.from_arrays([0, 2], values)
+    read = block_of_table(pa.table({"t": lists}), [Field("t", ("t",), (pa.list_(pa.string()),))], 0)
+    assert read.columns["t"].to_pylist() == [[text, None]]
+
+
+@pytest.mark.parametrize("name", ["id", "label"])
+def test_times_are_no_names_and_no_numbers(name: str) -> None:
+    rule = "; it is of type timestamp[us]; where it is a time, say `iso8601` for its format"
+    assert block(**{name: [NOON, None]}).rejected[0].rule.endswith(rule)
 
 
 def test_paths_go_through_structs() -> None:

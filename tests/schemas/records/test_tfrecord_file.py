@@ -189,6 +189,33 @@ def test_a_record_may_be_larger_than_what_is_read_at_a_time() -> None:
     assert [len(name) for block in blocks for name in block.columns["label"].to_pylist()] == [1, 3_000_000, 1]
 
 
+class FewAtATime(io.BytesIO):
+    """A stream that gives less than it is asked for, as those of compressed content do."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(size or 5, 5))
+
+
+def test_a_stream_may_give_less_than_it_is_asked_for() -> None:
+    data = tfrecord(example({"c": str(i)}) for i in range(5))
+    (block,) = read_tfrecord(FewAtATime(data), field("label"), False, 1 << 20)
+    assert block.columns["label"].to_pylist() == ["0", "1", "2", "3", "4"]
+
+
+@pytest.mark.parametrize("stream", [io.BytesIO, FewAtATime])
+def test_a_record_that_is_too_large_is_rejected_alone(stream: type[io.BytesIO]) -> None:
+    messages = [example({"c": "a" * 20}), example({"c": "b" * 3_000}), example({"c": "c"})]
+    (block,) = read_tfrecord(stream(tfrecord(messages)), field("label"), False, 1 << 20, len(messages[0]))
+    assert block.columns["label"].to_pylist() == ["a" * 20, "c"]
+    assert block.offsets.tolist() == [0, sum(map(len, messages[:2])) + 2 * FRAME_BYTES]
+    assert [(r.offset, r.line, r.reason) for r in block.rejected] == [(len(messages[0]) + FRAME_BYTES, 1, "too_large")]
+    assert block.rejected[0].rule.startswith(f"a record must have at most {len(messages[0])} bytes (max_record_bytes)")
+    assert len(block.rejected[0].excerpt) == 200
+    cut = tfrecord(messages[:2])[:-1]
+    with pytest.raises(DataError, match=r"^byte 49: the frame of 3,034 bytes must be whole; 3,033 bytes follow; "):
+        list(read_tfrecord(stream(cut), field("label"), False, 1 << 20, 100))
+
+
 SOUND = tfrecord([example({"c": "a"}), example({"c": "b"})])
 SECOND = len(SOUND) // 2
 
