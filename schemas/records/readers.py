@@ -25,6 +25,7 @@ from schemas.records.tfrecord_file import read_tfrecord
 
 PARSERS = {JSONL: parse_jsonl, LINES: parse_lines}
 _CHUNK_BYTES = 1 << 20
+_SMALL_BYTES = 1 << 16
 
 
 @dataclass
@@ -131,12 +132,24 @@ def read_text(stream: BinaryIO, reading: Reading, most: int) -> tuple[bytes, byt
       reading: How it is read.
       most: Of a longer content, no more is returned than shows that it is.
     """
+    if not reading.from_the_start:
+        return _read_plain(stream, most + CUT_BEHIND)
     watched = _Watched(stream)
     raw = io.BufferedReader(watched, _CHUNK_BYTES)
     content = read_fully(open_content(raw, reading.compression, reading.encoding or "utf-8"), most + CUT_BEHIND)
     while raw.read(_CHUNK_BYTES):
         pass
     return content, watched.digest.digest(), watched.position
+
+
+def _read_plain(stream: BinaryIO, most: int) -> tuple[bytes, bytes, int]:
+    """Does without the buffers that decompression needs: of many small files they would take most of the time."""
+    kept, size, digest = [], 0, hashlib.sha256()
+    while data := stream.read(_SMALL_BYTES):
+        digest.update(data)
+        kept.append(data[: max(most - size, 0)])
+        size += len(data)
+    return b"".join(kept), digest.digest(), size
 
 
 def starts_of(stream: BinaryIO, size: int, reading: Reading, given: Input, block_bytes: int) -> tuple[int, ...]:
