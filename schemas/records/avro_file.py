@@ -16,6 +16,7 @@ import fastavro
 import numpy as np
 
 from schemas.errors import DataError
+from schemas.messages import printable
 from schemas.records.avro_codecs import CODECS
 from schemas.records.fields import Field
 from schemas.records.python_columns import column_of_records
@@ -26,6 +27,7 @@ _MAGIC = b"Obj\x01"
 _SYNC_BYTES = 16
 _SEARCHED_BYTES = 1 << 16
 _MOST_VARINT_BYTES = 10
+_MOST_WORDS = 300  # characters of what a library says
 _REMEDY = "the file is cut off or damaged; write it again"
 
 
@@ -103,7 +105,7 @@ def _read_header(stream: BinaryIO) -> _Header:
         raise DataError(f"byte 0: no header of an Avro file (it ends in the marker); {_REMEDY}")
     if codec not in CODECS:
         raise DataError(
-            f"codec '{codec}': Avro files are read with {', '.join(CODECS)}; write the file with one of them"
+            f"codec '{printable(codec)}': Avro files are read with {', '.join(CODECS)}; write the file with one of them"
         )
     return _Header(schema, codec, sync, stream.tell())
 
@@ -201,4 +203,4 @@ def _varint(number: int) -> bytes:
 
 
 def _words(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return printable(" ".join(str(error).split()), _MOST_WORDS) or type(error).__name__

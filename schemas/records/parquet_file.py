@@ -11,12 +11,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import DataError
+from schemas.messages import printable
 from schemas.records.fields import Field
 from schemas.records.raw import RawBlock
 from schemas.records.tables import block_of_table, find_path
 
 _MOST_ROWS_A_STEP = 4096  # a value that is stored once may be decoded thousands of times
 _STEPS_A_BLOCK = 8
+_MOST_WORDS = 300  # characters of what Arrow says
 _BUFFER_BYTES = 1 << 18  # with none, Arrow reads the whole column of a row group at once
 
 
@@ -51,7 +53,7 @@ def read_parquet(stream: BinaryIO, start: int, end: int, fields: list[Field], bl
 
 
 def _damaged(error: object) -> DataError:
-    words = " ".join(str(error).split())
+    words = printable(" ".join(str(error).split()), _MOST_WORDS)
     return DataError(f"no whole Parquet file: {words}; it is cut off or damaged; write it again")
 
 

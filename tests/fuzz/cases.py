@@ -1,17 +1,23 @@
 """What is fuzzed: small files in every format, compression and encoding, and the specs that read them."""
 
+import io
 import itertools
 import random
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+import fastavro
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.example import FRAME_HEADER, frame_offsets
 from schemas.records.formats import TEXT_FILES, Reading, reading_of
 from schemas.spec import parse_spec, resolve
 from tests.fuzz.mutations import mutate
-from tests.pipeline.formats import COMPRESSORS, SUFFIXES, WRITERS
+from tests.pipeline.formats import AVRO_SCHEMA, COMPRESSORS, SUFFIXES, WRITERS, Records, tfrecord_frame
 
 _STRICT = """
 id: id
@@ -28,7 +34,7 @@ _LENIENT = """
 input: {INPUT}
 sequences:
   text: {type: tokens, tokenizer: characters, empty: drop, max_length: 9, too_long: truncate_head}
-  frames: {type: series, dims: 2, layout: LAYOUT, empty: keep, missing: forward}
+  frames: {type: series, dims: 2, layout: LAYOUT, empty: keep, missing: forward, max_length: 3, too_long: drop}
 context: {stars: {type: category}, number: {type: category, from: id}}
 label: {from: age, type: number}
 split: {fractions: {train: 1.0}}
@@ -76,17 +82,28 @@ class Damaged(NamedTuple):
 
 def damaged(seed: int, number: int) -> Damaged:
     """Returns an input: a function of the two numbers alone."""
-    draw = random.Random(f"{seed}/{number}")  # noqa: S311
+    draw = random.Random(f"{seed}/{number}")
     case = all_cases()[number % len(all_cases())]
     content = draw.choice(case.files)
-    other = draw.choice(draw.choice((case, draw.choice(all_cases()))).files)
+    other = draw.choice(draw.choice((case, case, draw.choice(all_cases()))).files)
+    block_bytes = draw.choice((1, 40, 40, 300, 300, 2_000, 2_000, 2_000))
     suffix = _suffix_of(case)
-    if suffix and draw.random() < 0.5:  # damage from before it was compressed
-        plain = _plain_of(case)
-        content = COMPRESSORS[suffix](mutate(draw, draw.choice(plain.files), draw.choice(plain.files)))
-        if draw.random() < 0.6:
-            return Damaged(case, content, draw.choice((1, 40, 300, 2_000)))
-    return Damaged(case, mutate(draw, content, other), draw.choice((1, 40, 300, 2_000)))
+    if not suffix or draw.random() < 0.15:
+        return Damaged(case, _mutated(draw, case, content, other), block_bytes)
+    plain = _plain_of(case)  # damage from before it was compressed
+    content = _mutated(draw, plain, draw.choice(plain.files), draw.choice(plain.files))
+    return Damaged(case, COMPRESSORS[suffix](content), block_bytes)
+
+
+def _mutated(draw: random.Random, case: Case, content: bytes, other: bytes) -> bytes:
+    """Returns damaged content; of TFRecord, often frames that are whole and hold damaged data."""
+    if not case.reading.format.startswith("tfrecord") or case.reading.compression != "none" or draw.random() < 0.3:
+        return mutate(draw, content, other)
+    frames = [content[a + FRAME_HEADER : b - 4] for a, b in itertools.pairwise(frame_offsets(content, case.name))]
+    for _ in range(draw.choice((1, 1, 2, 5))):
+        i = draw.randrange(len(frames))
+        frames[i] = mutate(draw, frames[i], other)
+    return b"".join(map(tfrecord_frame, frames))
 
 
 @cache
@@ -96,8 +113,8 @@ def all_cases() -> tuple[Case, ...]:
 
 
 def records(count: int) -> list[dict[str, Any]]:
-    """Returns small records, of which all specs keep each one."""
-    draw = random.Random(count)  # noqa: S311
+    """Returns small records, none of which a spec rejects."""
+    draw = random.Random(count)
     words = ["a", "bé", "ç", 'say "hi"', "c,d", "two\nlines", "tab\there", "x"]
     return [
         {
@@ -129,11 +146,38 @@ def _cases() -> Iterable[Case]:
     texts = [as_lines(some) for some in rows]
     for name, suffix in itertools.product(("lines", TEXT_FILES), COMPRESSORS):
         yield _case(name, "texts", _TEXTS, suffix, texts)
+    variants = [_avro(codec) for codec in ("null", "bzip2", "xz")]
+    variants += [
+        ("parquet", "plain", _parquet(compression="none", use_dictionary=False, write_statistics=False)),
+        ("parquet", "v2", _parquet(data_page_version="2.0", compression="gzip", row_group_size=5)),
+        ("parquet", "checksum", _parquet(write_page_checksum=True, store_schema=False)),
+    ]
+    for name, kind, writer in variants:
+        yield _case(name, kind, _STRICT, "", [writer(some) for some in rows])
     plain = {"lines": as_lines, **WRITERS}
     for name, encoding in _ENCODED:
         files = [plain[name](some).decode().encode(encoding, "replace") for some in rows]
         spec = _TEXTS if name == "lines" else _STRICT
         yield _case(name, encoding, spec, "", files, f"encoding: {encoding}")
+
+
+def _avro(codec: str) -> tuple[str, str, Callable[[Records], bytes]]:
+    def write(rows: Records) -> bytes:
+        sink = io.BytesIO()
+        schema = fastavro.parse_schema(AVRO_SCHEMA)
+        fastavro.writer(sink, schema, rows, codec=codec, sync_interval=300, sync_marker=b"sixteen bytes ok")
+        return sink.getvalue()
+
+    return "avro", codec, write
+
+
+def _parquet(**settings: Any) -> Callable[[Records], bytes]:
+    def write(rows: Records) -> bytes:
+        sink = io.BytesIO()
+        pq.write_table(pa.Table.from_pylist(rows), sink, **settings)
+        return sink.getvalue()
+
+    return write
 
 
 def _case(name: str, kind: str, spec: str, suffix: str, files: list[bytes], said: str = "") -> Case:

@@ -30,6 +30,7 @@ REASONS = {
     *("wrong_cells", "wrong_dims", "wrong_type"),
 }
 _ONE_BLOCK = 1 << 30
+_MOST_RANGES = 12  # of a file that is read in ranges: more takes time and shows little
 _MOST_RULE_CHARACTERS = 1_000
 Row = tuple[int, int, str, tuple[Any, ...]]  # offset, line in the file, reason or nothing, values of the columns
 
@@ -111,7 +112,7 @@ def _blocks(case: Case, content: bytes, fields: list[Field], block_bytes: int) -
     given, reading = case.spec.input, case.reading
     stream, size = io.BytesIO(content), len(content)
     if reading.format in PARSERS and not reading.from_the_start:
-        for start, end in byte_ranges(size, block_bytes):
+        for start, end in byte_ranges(size, max(block_bytes, size // _MOST_RANGES + 1)):
             lines = read_whole_lines(stream, start, end, given.max_record_bytes)
             _must(lines.range_bytes == end - start, "a range was not read whole")
             yield PARSERS[reading.format](lines.data, fields, lines.offset, given.max_record_bytes)
@@ -126,7 +127,7 @@ def _blocks(case: Case, content: bytes, fields: list[Field], block_bytes: int) -
         starts = starts_of(stream, size, reading, given, block_bytes)
         ranges = list(itertools.pairwise([*starts, size])) if starts else ranges
     elif reading.format in {PARQUET, AVRO}:
-        ranges = byte_ranges(size, max(block_bytes, size // 8 + 1))
+        ranges = byte_ranges(size, max(block_bytes, size // _MOST_RANGES + 1))
     for start, end in ranges:
         if start == end and size:
             continue
