@@ -77,6 +77,16 @@ def read_avro(stream: BinaryIO, start: int, end: int, fields: list[Field], block
         yield _raw_block(blocks, fields)
 
 
+def avro_names(stream: BinaryIO) -> list[str]:
+    """Returns the names of the fields of a file's records.
+
+    Raises:
+      DataError: What is no Avro file, or is damaged.
+    """
+    record = _read_header(stream).schema["items"]
+    return [field["name"] for field in record.get("fields", ())] if isinstance(record, dict) else []
+
+
 def _raw_block(blocks: list[_Block], fields: list[Field]) -> RawBlock:
     records = [record for block in blocks for record in block.records]
     offsets = np.repeat([block.begin for block in blocks], [len(block.records) for block in blocks])

@@ -1,10 +1,11 @@
 """Parquet: the row groups of a range of bytes become blocks, a few rows at a time.
 
-A row group belongs to the range in which its first byte lies, so that every row is read once
-whatever the ranges are.
+A row group belongs to the range in which it begins, as far as the sizes of all groups tell, so that
+every row is read once whatever the ranges are.
 """
 
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -52,30 +53,43 @@ def read_parquet(stream: BinaryIO, start: int, end: int, fields: list[Field], bl
         raise _damaged(error) from error
 
 
+def parquet_names(stream: BinaryIO) -> list[str]:
+    """Returns the names of the columns of a file.
+
+    Raises:
+      DataError: What is no Parquet file, or is damaged.
+    """
+    try:
+        names: list[str] = pq.read_schema(stream).names
+    except Exception as error:  # as above
+        raise _damaged(error) from error
+    return names
+
+
 def _damaged(error: object) -> DataError:
     words = printable(" ".join(str(error).split()), _MOST_WORDS)
     return DataError(f"no whole Parquet file: {words}; it is cut off or damaged; write it again")
 
 
 def _row_groups(metadata: pq.FileMetaData, size: int) -> list[tuple[int, int, int]]:
-    """Returns number, position of the first byte and first row of each row group that has rows."""
-    groups, first_row = [], 0
+    """Returns number, place in the file and first row of each row group that has rows.
+
+    The place is where the group would begin if all bytes of the file were shared out by the sizes that
+    the footer states for whole groups. Where its columns begin is not asked: of a damaged footer, that
+    makes Arrow end the process.
+    """
+    sizes, rows = [], []
     for i in range(metadata.num_row_groups):
         group = metadata.row_group(i)
-        begin = min((_begin(group.column(j)) for j in range(group.num_columns)), default=0)
-        if not 0 <= begin < size or group.num_rows < 0:
-            raise _damaged(f"row group {i} begins at byte {begin} of {size} and has {group.num_rows} rows")
-        if group.num_rows:
-            groups.append((i, begin, first_row))
-        first_row += group.num_rows
-    return groups
-
-
-def _begin(column: pq.ColumnChunkMetaData) -> int:
-    pages: list[int] = [column.data_page_offset]
-    if column.has_dictionary_page and column.dictionary_page_offset:
-        pages.append(column.dictionary_page_offset)
-    return min(pages)
+        if group.num_rows < 0 or group.total_byte_size < 0:
+            raise _damaged(f"row group {i} has {group.num_rows} rows in {group.total_byte_size} bytes")
+        sizes.append(group.total_byte_size)
+        rows.append(group.num_rows)
+    begins = [before * size // max(sum(sizes), 1) for before in accumulate(sizes, initial=0)]
+    first_rows = accumulate(rows, initial=0)
+    # A last group without bytes would begin behind the file.
+    groups = zip(range(len(rows)), (min(begin, size - 1) for begin in begins), first_rows, strict=False)
+    return [(i, begin, first) for i, begin, first in groups if rows[i]]
 
 
 def _columns_read(schema: pa.Schema, fields: list[Field]) -> list[str]:

@@ -4,6 +4,7 @@ A frame (see `schemas.example`) has a checksum of its length and one of its data
 nobody knows where the next frame begins; with wrong data, one record is lost and the next is known.
 """
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple
@@ -78,6 +79,25 @@ def read_tfrecord(stream: BinaryIO, fields: list[Field], sequence: bool, block_b
             frames, size = [], 0
     if frames:
         yield _block(frames, fields, sequence)
+
+
+def tfrecord_names(stream: BinaryIO, sequence: bool) -> Iterator[list[str]]:
+    """Yields the names of the features of each record that can be read.
+
+    Args:
+      stream: As of `read_tfrecord`.
+      sequence: Whether the records are of `SequenceExample`; otherwise of `Example`.
+
+    Raises:
+      DataError: As of `read_tfrecord`.
+    """
+    for frame in _frames(stream):
+        with contextlib.suppress(DecodeError):
+            if sequence:
+                lists = SequenceExample.FromString(frame.data)
+                yield [*lists.context.feature, *lists.feature_lists.feature_list]
+            else:
+                yield list(Example.FromString(frame.data).features.feature)
 
 
 def _frames(stream: BinaryIO) -> Iterator[_Frame]:
