@@ -1,5 +1,8 @@
 """Whether a spec fits the data at all, found out before a long run."""
 
+import contextlib
+
+from pipeline import files
 from pipeline.job import Job
 from pipeline.plan import within_limit
 from pipeline.sample import sample_block
@@ -7,6 +10,7 @@ from pipeline.subwords import load_tokenizers
 from schemas.errors import DataError
 from schemas.records.events import read_events
 from schemas.records.fields import raw_fields_of
+from schemas.records.unread import names_in, unread_names
 from schemas.records.validate import validate
 
 _SAMPLE_BYTES = 1 << 20  # 1 MiB: a moment's work
@@ -34,3 +38,17 @@ def check_fit(job: Job) -> None:
         f"{count} rejected: the spec does not fit the data; correct it, or propose one with `python -m pipeline infer "
         f"{block.pieces[0].path}`; first: {rejected[0]}"
     )
+
+
+def unread_fields(job: Job) -> list[str]:
+    """Returns the fields at the top of the input's records that no part of the spec reads, as far as is seen.
+
+    That is in the first file of each format: what it states, or its first records.
+    """
+    given = job.spec.input
+    first = {file.reading: file.path for file in reversed(job.inputs) if file.bytes}
+    names: set[str] = set()
+    for reading, path in first.items():
+        with contextlib.suppress(DataError), files.reading(path) as stream:  # the run says what is damaged
+            names |= names_in(stream, reading, given)
+    return unread_names(names, raw_fields_of(job.spec))

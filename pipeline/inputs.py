@@ -197,7 +197,12 @@ def _match(text: str, given: Input | None) -> list[InputFile]:
     for file in found:
         if not file.path.isprintable():
             raise UsageError(f"--input {file.path!r}: the name holds unprintable characters; rename the file")
-    return [InputFile(file.path, int(file.size_in_bytes), split, reading_of(file.path, given)) for file in found]
+    return [_input_file(file, split, given) for file in found]
+
+
+def _input_file(file: Any, split: str, given: Input | None) -> InputFile:
+    changed = float(file.last_updated_in_seconds) if files.is_local(file.path) else 0.0
+    return InputFile(file.path, int(file.size_in_bytes), split, reading_of(file.path, given), changed=changed)
 
 
 def _below(folder: str, given: Input | None) -> list[Any]:

@@ -180,6 +180,8 @@ def check_surroundings(job: Job, manifest: Manifest) -> None:
     for file in job.inputs:
         if files.size(file.path) != file.bytes:
             raise DataError(f"{file.path}: changed its size while it was read; run again when nobody writes to it")
+        if file.changed and files.last_change(file.path) != file.changed:
+            raise DataError(f"{file.path}: was written to while it was read; run again when nobody writes to it")
     path = files.join(job.output, MANIFEST_NAME)
     # The very same one is what a step that is tried again has written.
     if not job.replace and files.exists(path) and files.read(path) != dump_manifest(manifest):

@@ -1,5 +1,6 @@
 """What a run did, for people and for machines."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -8,11 +9,19 @@ from schemas.buckets import Int64s, bucketed_efficiency, longest_efficiency, ran
 from schemas.manifest_pb2 import Counts, EventCounts, LengthStatistics, Manifest
 from schemas.spec import PER_STEP_CLASS, TRAIN
 
+_MOST_UNREAD = 10  # names shown
 RANDOM_BATCH = 64  # records of the random batches that bucketing is compared with
 
 
-def summarise(manifest: Manifest, output: str, seconds: float) -> str:
-    """Returns the end of a run as a few lines of text."""
+def summarise(manifest: Manifest, output: str, seconds: float, unread: Sequence[str] = ()) -> str:
+    """Returns the end of a run as a few lines of text.
+
+    Args:
+      manifest: Of the data set.
+      output: Its folder.
+      seconds: How long the run took.
+      unread: Fields of the input that no part of the spec reads.
+    """
     counts, efficiency = manifest.counts, padding(manifest)
     lines = [*_events_line(manifest), _counts_line(manifest), _length_line(manifest.statistics[TRAIN].bucket_length)]
     for name, statistics in sorted(manifest.statistics[TRAIN].lengths.items()):
@@ -24,6 +33,7 @@ def summarise(manifest: Manifest, output: str, seconds: float) -> str:
     )
     lines += _unknown_label_lines(manifest)
     lines += [f"rejected records: {output}/{file.path}" for file in manifest.rejected_files]
+    lines += [_unread_line(unread)] if unread else []
     rate, what = (counts.events.read, "events") if counts.HasField("events") else (counts.read, "records")
     size = sum(shard.bytes for shard in manifest.shards)
     lines.append(
@@ -63,6 +73,11 @@ def padding(manifest: Manifest) -> dict[str, float]:
         "random_batches": random_batch_efficiency(lengths, counts, RANDOM_BATCH),
         "longest": longest_efficiency(lengths, counts),
     }
+
+
+def _unread_line(unread: Sequence[str]) -> str:
+    more = f" and {len(unread) - _MOST_UNREAD} more" if len(unread) > _MOST_UNREAD else ""
+    return f"fields that the spec does not read: {', '.join(unread[:_MOST_UNREAD])}{more}"
 
 
 def _histogram(statistics: LengthStatistics) -> tuple[Int64s, Int64s]:

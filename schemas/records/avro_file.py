@@ -16,6 +16,7 @@ import fastavro
 import numpy as np
 
 from schemas.errors import DataError
+from schemas.messages import printable
 from schemas.records.avro_codecs import CODECS
 from schemas.records.fields import Field
 from schemas.records.python_columns import column_of_records
@@ -27,6 +28,7 @@ _SYNC_BYTES = 16
 _SEARCHED_BYTES = 1 << 16
 _MOST_VARINT_BYTES = 10
 _MOST_EMPTY_RECORDS = 1 << 16  # of a block; records of nulls take no bytes, but a billion of them is damage
+_MOST_WORDS = 300  # characters of what a library says
 _REMEDY = "the file is cut off or damaged; write it again"
 
 
@@ -76,6 +78,16 @@ def read_avro(stream: BinaryIO, start: int, end: int, fields: list[Field], block
         yield _raw_block(blocks, fields)
 
 
+def avro_names(stream: BinaryIO) -> list[str]:
+    """Returns the names of the fields of a file's records.
+
+    Raises:
+      DataError: What is no Avro file, or is damaged.
+    """
+    record = _read_header(stream).schema["items"]
+    return [field["name"] for field in record.get("fields", ())] if isinstance(record, dict) else []
+
+
 def _raw_block(blocks: list[_Block], fields: list[Field]) -> RawBlock:
     records = [record for block in blocks for record in block.records]
     offsets = np.repeat([block.begin for block in blocks], [len(block.records) for block in blocks])
@@ -104,7 +116,7 @@ def _read_header(stream: BinaryIO) -> _Header:
         raise DataError(f"byte 0: no header of an Avro file (it ends in the marker); {_REMEDY}")
     if codec not in CODECS:
         raise DataError(
-            f"codec '{codec}': Avro files are read with {', '.join(CODECS)}; write the file with one of them"
+            f"codec '{printable(codec)}': Avro files are read with {', '.join(CODECS)}; write the file with one of them"
         )
     return _Header(schema, codec, sync, stream.tell())
 
@@ -205,4 +217,4 @@ def _varint(number: int) -> bytes:
 
 
 def _words(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    return printable(" ".join(str(error).split()), _MOST_WORDS) or type(error).__name__

@@ -22,12 +22,14 @@ class WholeLines(NamedTuple):
       data: The lines; a last one that is longer than a record may be ends early, and without a newline.
       digest: SHA-256 over the range itself, without what its last line has beyond it.
       range_bytes: Size of the range as it was read; less than asked for where the file has shrunk.
+      line_count: How many lines there are, where `data` ends early and does not say.
     """
 
     offset: int
     data: bytes
     digest: bytes
     range_bytes: int
+    line_count: int | None = None
 
 
 def byte_ranges(size: int, block_bytes: int = BLOCK_BYTES) -> list[tuple[int, int]]:

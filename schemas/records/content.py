@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from schemas.errors import DataError, UsageError
-from schemas.messages import nearest
+from schemas.messages import nearest, printable
 from schemas.records.streams import CHUNK_BYTES
 
 NONE, GZIP, BZIP2, ZSTD = "none", "gzip", "bzip2", "zstd"
@@ -116,7 +116,7 @@ class _Decompressed(io.RawIOBase):
         except (EOFError, OSError, ValueError, pa.ArrowException) as error:
             if self._source.failed:
                 raise
-            raise self._damaged(str(error)) from error
+            raise self._damaged(printable(str(error))) from error
         if not data and not self._source.position:
             raise self._damaged("there is no content at all")
         room[: len(data)] = data

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.messages import closest
+from schemas.messages import closest, printable
 from schemas.records.csv_scan import Dialect, outline_of
 from schemas.records.explain import INVALID_JSON, MISSING_FIELD, WRONG_TYPE, explain_field, explain_utf8
 from schemas.records.fields import Field, canonical_type
@@ -183,7 +183,7 @@ def _explain_cell(values: dict[str, str], field: Field) -> tuple[str, str] | Non
 
 
 def _columns(name: str, values: dict[str, str]) -> str:
-    shown = ", ".join([*list(values)[:_SHOWN_NAMES], *(["..."] if len(values) > _SHOWN_NAMES else [])])
+    shown = ", ".join([*map(printable, list(values)[:_SHOWN_NAMES]), *(["..."] if len(values) > _SHOWN_NAMES else [])])
     return closest(name, values) or f"no column has this name, only: {shown}"
 
 

@@ -6,6 +6,7 @@ from typing import BinaryIO
 import numpy as np
 
 from schemas.errors import DataError
+from schemas.messages import printable
 from schemas.records.blocks import MAX_RECORD_BYTES
 from schemas.records.csv_cells import explain_form, split_cells
 from schemas.records.csv_scan import CsvFinder, Dialect, never_closed, outline_of
@@ -80,7 +81,8 @@ def _names(record: bytes, dialect: Dialect) -> tuple[str, ...]:
         if not name.strip():
             raise DataError(f"header: column {i} of {len(names)} has no name; give every column one")
         if column.setdefault(name, i) != i:
-            raise DataError(f"header: columns {column[name]} and {i} are both named '{name}'; rename one of them")
+            both = f"header: columns {column[name]} and {i} are both named '{printable(name)}'"
+            raise DataError(f"{both}; rename one of them")
     return tuple(names)
 
 

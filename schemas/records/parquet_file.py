@@ -15,12 +15,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import DataError
+from schemas.messages import printable
 from schemas.records.fields import Field
 from schemas.records.raw import RawBlock
 from schemas.records.tables import block_of_table, find_path
 
 _MOST_ROWS_A_STEP = 4096  # a value that is stored once may be decoded thousands of times
 _STEPS_A_BLOCK = 8
+_MOST_WORDS = 300  # characters of what Arrow says
 _BUFFER_BYTES = 1 << 18  # with none, Arrow reads the whole column of a row group at once
 
 
@@ -60,8 +62,21 @@ def _arrow_errors() -> Iterator[None]:
         raise _damaged(error) from error
 
 
+def parquet_names(stream: BinaryIO) -> list[str]:
+    """Returns the names of the columns of a file.
+
+    Raises:
+      DataError: What is no Parquet file, or is damaged.
+    """
+    try:
+        names: list[str] = pq.read_schema(stream).names
+    except Exception as error:  # as above
+        raise _damaged(error) from error
+    return names
+
+
 def _damaged(error: object) -> DataError:
-    words = " ".join(str(error).split())
+    words = printable(" ".join(str(error).split()), _MOST_WORDS)
     return DataError(f"no whole Parquet file: {words}; it is cut off or damaged; write it again")
 
 

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from schemas.dataset_pb2 import Input
 from schemas.records.avro_file import read_avro
-from schemas.records.blocks import BLOCK_BYTES, CUT_BEHIND
+from schemas.records.blocks import BLOCK_BYTES, CUT_BEHIND, WholeLines
 from schemas.records.content import open_content
 from schemas.records.csv_files import Header, csv_starts, read_header
 from schemas.records.csv_scan import CsvFinder, Dialect
@@ -90,7 +90,7 @@ class FileReader:
             if is_table:
                 first = header is None
                 header = header or self._header(io.BytesIO(lines.data), dialect)
-                yield self._csv(lines.data, lines.offset, header, dialect, first)
+                yield self._csv(lines, header, dialect, first)
             else:
                 yield PARSERS[self.reading.format](lines.data, self.fields, lines.offset, most)
 
@@ -102,13 +102,15 @@ class FileReader:
         if self.start == 0:  # a file of one block was not looked at before it was cut
             _check_quotes(lines.data, dialect)
         self.digest, self.consumed = lines.digest, lines.range_bytes
-        return self._csv(lines.data, lines.offset, header, dialect, self.start == 0)
+        return self._csv(lines, header, dialect, self.start == 0)
 
-    def _csv(self, data: bytes, offset: int, header: Header, dialect: Dialect, first: bool) -> RawBlock:
+    def _csv(self, lines: WholeLines, header: Header, dialect: Dialect, first: bool) -> RawBlock:
         """Returns the records of a block; the first block of a file begins with the header."""
         most = self.given.max_record_bytes
-        skipped, lines = (header.size, header.line_count) if first else (0, 0)
-        return _moved(parse_csv(data[skipped:], header.names, self.fields, dialect, offset + skipped, most), lines)
+        skipped, before = (header.size, header.line_count) if first else (0, 0)
+        raw = parse_csv(lines.data[skipped:], header.names, self.fields, dialect, lines.offset + skipped, most)
+        block = _moved(raw, before)
+        return block if lines.line_count is None else replace(block, line_count=lines.line_count)
 
     def _header(self, stream: BinaryIO, dialect: Dialect) -> Header:
         given = self.given

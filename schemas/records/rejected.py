@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from schemas.messages import canonical_json
+from schemas.messages import canonical_json, printable
 
 EXCERPT_CHARACTERS = 200
 
@@ -41,10 +41,7 @@ class Rejected:
 def excerpt(received: bytes) -> str:
     """Returns the beginning of what was received, as printable text on one line."""
     text = received[: 4 * EXCERPT_CHARACTERS].decode("utf-8", errors="backslashreplace")
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    if len(shown) <= EXCERPT_CHARACTERS and len(received) <= 4 * EXCERPT_CHARACTERS:
-        return shown
-    return shown[: EXCERPT_CHARACTERS - 3] + "..."
+    return printable(text + "..." * (len(received) > 4 * EXCERPT_CHARACTERS), EXCERPT_CHARACTERS)
 
 
 def dump_rejected(rejected: Iterable[Rejected]) -> bytes:

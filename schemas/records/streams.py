@@ -104,6 +104,8 @@ class _Block:
         self._kept: list[bytes] = []
         self._kept_bytes = 0
         self._record = 0  # where its last record begins
+        self._newlines = 0
+        self._last = b""
         self._digest = hashlib.sha256()
 
     def add(self, data: bytes, record: int) -> None:
@@ -115,10 +117,14 @@ class _Block:
         self._kept.append(kept)
         self._kept_bytes += len(kept)
         self.seen += len(data)
+        self._newlines += data.count(b"\n")
+        self._last = data[-1:] or self._last
         self._digest.update(data)
 
     def lines(self) -> WholeLines:
-        return WholeLines(self.offset, b"".join(self._kept), self._digest.digest(), self.seen)
+        data = b"".join(self._kept)
+        lines = None if len(data) == self.seen else self._newlines + (self._last != b"\n")
+        return WholeLines(self.offset, data, self._digest.digest(), self.seen, lines)
 
 
 def read_range(
@@ -143,7 +149,11 @@ def read_range(
     stream.seek(start)
     data = read_fully(stream, min(end - start, block_bytes + max_record_bytes + CUT_BEHIND))
     digest, size = hashlib.sha256(data), len(data)
+    newlines, last = 0, data[-1:]
     while chunk := read_fully(stream, min(CHUNK_BYTES, end - start - size)):
         digest.update(chunk)
         size += len(chunk)
-    return WholeLines(start, data, digest.digest(), size)
+        newlines += chunk.count(b"\n")
+        last = chunk[-1:]
+    lines = None if size == len(data) else data.count(b"\n") + newlines + (last != b"\n")
+    return WholeLines(start, data, digest.digest(), size, lines)

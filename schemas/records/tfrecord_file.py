@@ -1,5 +1,6 @@
 """TFRecord: frames of `tf.train.Example` or `tf.train.SequenceExample` become records."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -64,6 +65,25 @@ def read_tfrecord(
             frames, size = [], 0
     if frames:
         yield _block(frames, fields, sequence)
+
+
+def tfrecord_names(stream: BinaryIO, sequence: bool) -> Iterator[list[str]]:
+    """Yields the names of the features of each record that can be read.
+
+    Args:
+      stream: As of `read_tfrecord`.
+      sequence: Whether the records are of `SequenceExample`; otherwise of `Example`.
+
+    Raises:
+      DataError: As of `read_tfrecord`.
+    """
+    for frame in read_frames(stream):
+        with contextlib.suppress(DecodeError):
+            if sequence:
+                lists = SequenceExample.FromString(frame.data)
+                yield [*lists.context.feature, *lists.feature_lists.feature_list]
+            else:
+                yield list(Example.FromString(frame.data).features.feature)
 
 
 def _block(frames: list[Frame], fields: list[Field], sequence: bool) -> RawBlock:

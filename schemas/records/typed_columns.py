@@ -12,11 +12,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.messages import printable
 from schemas.records.explain import INVALID_UTF8, WRONG_TYPE
 from schemas.records.fields import Field, canonical_type
 from schemas.records.ragged import Int64s
-
-_SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
@@ -104,8 +103,7 @@ def must_be(field: Field) -> str:
 
 def type_text(kind: pa.DataType) -> str:
     """Returns the name of an Arrow type, cut where it is long."""
-    text = str(kind)
-    return text if len(text) <= _SHOWN_CHARACTERS else text[: _SHOWN_CHARACTERS - 3] + "..."
+    return printable(str(kind))
 
 
 def _fits(kind: pa.DataType, wanted: Sequence[pa.DataType]) -> bool:
