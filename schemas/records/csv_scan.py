@@ -99,7 +99,7 @@ def never_closed(position: int, dialect: Dialect) -> DataError:
     """Returns the error of a quote that nothing closes: all behind it may be one cell."""
     return DataError(
         f"byte {position}: the quote {dialect.quote} that opens here is never closed, so that nobody can say which "
-        "records stand behind it; close it, write quotes within a cell twice, or say that quotes mean nothing here"
+        "records stand behind it; close it, write quotes within a cell twice, or say `input: {quotes: false}`"
     )
 
 

@@ -152,7 +152,7 @@ def starts_of(stream: BinaryIO, size: int, reading: Reading, given: Input, block
 
 def dialect_of(name: str, given: Input) -> Dialect:
     """Returns how the cells of a format are written."""
-    return Dialect("\t" if name == TSV else given.delimiter or ",")
+    return Dialect("\t" if name == TSV else given.delimiter or ",", '"' if given.quotes else "")
 
 
 def _check_quotes(data: bytes, dialect: Dialect) -> None:

@@ -57,7 +57,7 @@ def test_headers(
         (
             b'a,"b\n1,2\n',
             'byte 2: the quote " that opens here is never closed, so that nobody can say which records stand behind '
-            "it; close it, write quotes within a cell twice, or say that quotes mean nothing here",
+            "it; close it, write quotes within a cell twice, or say `input: {quotes: false}`",
         ),
         (
             b"a" * 200 + b"\n",

@@ -95,7 +95,7 @@ def test_a_quote_that_is_never_closed() -> None:
         finder.finish()
     assert str(error.value) == (
         'byte 7: the quote " that opens here is never closed, so that nobody can say which records stand behind it; '
-        "close it, write quotes within a cell twice, or say that quotes mean nothing here"
+        "close it, write quotes within a cell twice, or say `input: {quotes: false}`"
     )
 
 

@@ -257,11 +257,11 @@ def masked_crc(data: bytes) -> bytes:
 def test_values_are_those_of_protobuf(integers: list[list[int]], floats: list[list[float]]) -> None:
     read_integers, sizes = int64_values([Int64List(value=values) for values in integers])
     assert (read_integers.to_pylist(), sizes.tolist()) == (
-        [value for values in integers for value in values],
+        [value for row in integers for value in row],
         list(map(len, integers)),
     )
     read_floats, sizes = float_values([feature(values).float_list for values in floats])
-    assert repr(read_floats.to_pylist()) == repr([value for values in floats for value in values])
+    assert repr(read_floats.to_pylist()) == repr([value for row in floats for value in row])
     assert sizes.tolist() == list(map(len, floats))
 
 
