@@ -33,7 +33,7 @@ from report import table, write_section
 from pipeline.inputs import plan_job
 from pipeline.read import read_parts
 from schemas.example_pb2 import Example, SequenceExample
-from schemas.records.fields import fields_of
+from schemas.formats.fields import fields_of
 from schemas.spec import parse_spec
 
 PACKAGES = ("pyarrow", "fastavro", "protobuf", "apache-beam")

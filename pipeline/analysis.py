@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pipeline.blocks import Block
 from pipeline.merging import Merging
 from pipeline.moments import ExactMoments
-from schemas.records.rejected import Rejected
+from schemas.formats.rejected import Rejected
 
 _EXAMPLES_KEPT = 3  # first offenders of each reason, for the end of the run
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from schemas.records.blocks import byte_ranges
-from schemas.records.formats import AVRO, JSONL, PARQUET, TEXT_FILES, Reading
+from schemas.formats.blocks import byte_ranges
+from schemas.formats.reading import AVRO, JSONL, PARQUET, TEXT_FILES, Reading
 
 MOST_PIECES = 4_096  # of a block: opening a file takes time, too
 _AS_JSONL = Reading(JSONL)

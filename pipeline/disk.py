@@ -23,13 +23,13 @@ from pipeline.subwords import load_tokenizers
 from schemas.binary import byte_sizes
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.errors import DataError, UsageError
+from schemas.formats.fields import ID, LABEL, raw_fields_of
+from schemas.formats.joined import join_blocks
 from schemas.manifest import stored_features
+from schemas.ragged import Ragged
 from schemas.records.events import Events, read_events
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import ID, LABEL, raw_fields_of
 from schemas.records.grouping import EventTable, group_events
-from schemas.records.joined import join_blocks
-from schemas.records.ragged import Ragged
 from schemas.records.validate import validate
 
 _SAMPLE_BLOCKS = 8  # spread evenly over the input

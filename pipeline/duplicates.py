@@ -35,8 +35,8 @@ from pipeline.stage import (
 from pipeline.threads import ThreadedDoFn
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DuplicateIds
+from schemas.formats.rejected import Rejected, excerpt
 from schemas.messages import canonical_json
-from schemas.records.rejected import Rejected, excerpt
 
 DUPLICATE_ID = "duplicate_id"  # reason
 DUPLICATE_POLICY = "duplicate id"

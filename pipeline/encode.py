@@ -44,6 +44,8 @@ from schemas.example import (
     one_each,
     records_digest,
 )
+from schemas.formats.fields import LABEL
+from schemas.formats.rejected import Rejected, excerpt
 from schemas.manifest import (
     PARENT_FEATURE,
     START_FEATURE,
@@ -54,10 +56,8 @@ from schemas.manifest import (
 )
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.messages import canonical_json
-from schemas.records.fields import LABEL
+from schemas.ragged import Ragged, count_in_rows, from_lists
 from schemas.records.missing import fill_means
-from schemas.records.ragged import Ragged, count_in_rows, from_lists
-from schemas.records.rejected import Rejected, excerpt
 from schemas.sequence_example import encode_sequence_examples, of_equal_steps, of_unequal_steps
 from schemas.spec import series_sequences, steps_of
 from schemas.vocabulary import OOV_ID, Vocabulary

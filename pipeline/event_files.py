@@ -14,9 +14,9 @@ import pyarrow as pa
 from pipeline import files
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.formats.fields import ID
 from schemas.hashing import hash_strings
 from schemas.records.events import Events, event_schema
-from schemas.records.fields import ID
 
 PIECE, OFFSET, LINE = "/piece", "/offset", "/line"
 _POSITION = np.dtype("<i8")

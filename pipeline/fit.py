@@ -8,9 +8,9 @@ from pipeline.plan import within_limit
 from pipeline.sample import sample_block
 from pipeline.subwords import load_tokenizers
 from schemas.errors import DataError
+from schemas.formats.fields import raw_fields_of
+from schemas.formats.unread import names_in, unread_names
 from schemas.records.events import read_events
-from schemas.records.fields import raw_fields_of
-from schemas.records.unread import names_in, unread_names
 from schemas.records.validate import validate
 
 _SAMPLE_BYTES = 1 << 20  # 1 MiB: a moment's work

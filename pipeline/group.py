@@ -25,10 +25,10 @@ from pipeline.spread import Spread
 from pipeline.stage import ANALYSES, IDS, STAGED, Located, analysis_output, stage, tag_of_analyses, write_rejected
 from pipeline.threads import ThreadedDoFn
 from schemas.buckets import Int64s
+from schemas.formats.fields import raw_fields_of
+from schemas.formats.rejected import Rejected
 from schemas.records.events import read_events
-from schemas.records.fields import raw_fields_of
 from schemas.records.grouping import EventTable, Grouped, group_events
-from schemas.records.rejected import Rejected
 from schemas.records.validate import validate
 
 

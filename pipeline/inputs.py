@@ -13,11 +13,11 @@ from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
 from pipeline.subwords import find_tokenizers
 from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
 from schemas.errors import DataError, UsageError
+from schemas.formats.blocks import BLOCK_BYTES
+from schemas.formats.fields import raw_fields_of
+from schemas.formats.readers import starts_of
+from schemas.formats.reading import CSV, TEXT_FILES, TSV, is_known, reading_of
 from schemas.manifest import MANIFEST_NAME
-from schemas.records.blocks import BLOCK_BYTES
-from schemas.records.fields import raw_fields_of
-from schemas.records.formats import CSV, TEXT_FILES, TSV, is_known, reading_of
-from schemas.records.readers import starts_of
 from schemas.records.splits import decided_splits
 from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name, resolve
 

@@ -12,8 +12,8 @@ from pipeline.token_files import PARTITIONS, token_columns, vocabulary_limits
 from schemas.buckets import plan_buckets
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
+from schemas.formats.fields import LABEL
 from schemas.manifest_pb2 import Bucket, Moments
-from schemas.records.fields import LABEL
 from schemas.spec import vocabulary_options
 from schemas.vocabulary import Vocabulary, as_tokens, first_token_id, ranked
 

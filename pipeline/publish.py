@@ -21,10 +21,10 @@ from pipeline.subwords import publish_tokenizers
 from pipeline.vocabularies import PlanFiles
 from schemas.dataset_pb2 import DuplicateIds
 from schemas.errors import DataError
+from schemas.formats.blocks import file_digest
+from schemas.formats.fields import LABEL
 from schemas.manifest import DIGEST_DIGITS, MANIFEST_NAME, dump_manifest, named_files, seal, stored_features
 from schemas.manifest_pb2 import Counts, EventCounts, InputFile, Manifest, RejectedFile, Shard
-from schemas.records.blocks import file_digest
-from schemas.records.fields import LABEL
 from schemas.spec import dump_spec
 
 # What this package writes under names that hold a digest; only such files, and the plain copies of

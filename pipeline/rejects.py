@@ -5,7 +5,7 @@ import json
 from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.job import Job
-from schemas.records.rejected import Rejected, dump_rejected
+from schemas.formats.rejected import Rejected, dump_rejected
 
 _SHOWN = 3  # offenders of each reason in the terminal
 

@@ -29,10 +29,10 @@ from pipeline.threads import ThreadedDoFn
 from pipeline.token_files import write_token_counts
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
+from schemas.formats.fields import LABEL, fields_of
+from schemas.formats.rejected import Rejected, dump_rejected
+from schemas.ragged import Ragged
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import LABEL, fields_of
-from schemas.records.ragged import Ragged
-from schemas.records.rejected import Rejected, dump_rejected
 from schemas.records.splits import place_examples
 from schemas.records.subwords import Subwords
 from schemas.records.validate import validate

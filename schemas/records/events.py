@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, OrderAs, SplitBy
-from schemas.records.explain import MISSING_FIELD, NOT_FINITE
-from schemas.records.fields import LABEL, ORDER, SPLIT, Field, canonical_type, event_fields_of, fields_of, holds_steps
+from schemas.formats.explain import MISSING_FIELD, NOT_FINITE
+from schemas.formats.fields import LABEL, ORDER, SPLIT, Field, canonical_type, event_fields_of, fields_of, holds_steps
+from schemas.formats.raw import RawBlock
+from schemas.formats.rejected import Rejected
+from schemas.ragged import Int64s
 from schemas.records.labels import finite_numbers
 from schemas.records.nulls import nulls
-from schemas.records.ragged import Int64s
-from schemas.records.raw import RawBlock
-from schemas.records.rejected import Rejected
 from schemas.records.series import WRONG_DIMS
 from schemas.records.since import INVALID_TIME
 from schemas.records.splits import read_split

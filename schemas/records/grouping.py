@@ -15,14 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, DuplicateEvents, OrderAs, SplitBy
+from schemas.formats.explain import MISSING_FIELD
+from schemas.formats.fields import ID, ORDER, SPLIT, Field, event_fields_of, fields_of
+from schemas.formats.raw import RawBlock
+from schemas.formats.rejected import Rejected, excerpt
 from schemas.messages import canonical_json
+from schemas.ragged import Int64s
 from schemas.records.events import as_lists, once_fields, step_fields
-from schemas.records.explain import MISSING_FIELD
-from schemas.records.fields import ID, ORDER, SPLIT, Field, event_fields_of, fields_of
 from schemas.records.nulls import nulls
-from schemas.records.ragged import Int64s
-from schemas.records.raw import RawBlock
-from schemas.records.rejected import Rejected, excerpt
 from schemas.records.verdicts import Mask
 
 DIFFERENT_VALUES = "different_values"

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.records.explain import NOT_FINITE
-from schemas.records.fields import LABEL
+from schemas.formats.explain import NOT_FINITE
+from schemas.formats.fields import LABEL
+from schemas.ragged import Ragged
 from schemas.records.nulls import float32
-from schemas.records.ragged import Ragged
 from schemas.records.tokens import checked_lists
 from schemas.records.verdicts import Verdicts
 from schemas.spec import NUMBER, PER_STEP_CLASS, number_features

@@ -9,10 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, Missing, SequenceType
+from schemas.formats.explain import MISSING_FIELD
+from schemas.formats.fields import ID, LABEL, SPLIT, time_field
+from schemas.formats.raw import RawBlock
+from schemas.formats.rejected import Rejected, excerpt
 from schemas.manifest import missing_feature, since_feature, sizes_feature
+from schemas.ragged import Int64s, Ragged
 from schemas.records.examples import ExampleBlock, Parents
-from schemas.records.explain import MISSING_FIELD
-from schemas.records.fields import ID, LABEL, SPLIT, time_field
 from schemas.records.identity import content_ids
 from schemas.records.labels import read_context, read_label
 from schemas.records.lengths import (
@@ -25,9 +28,6 @@ from schemas.records.lengths import (
 from schemas.records.missing import fill_from_records, missing_flags
 from schemas.records.nested import Nested
 from schemas.records.nulls import nulls
-from schemas.records.ragged import Int64s, Ragged
-from schemas.records.raw import RawBlock
-from schemas.records.rejected import Rejected, excerpt
 from schemas.records.series import read_series
 from schemas.records.since import read_times, seconds_since
 from schemas.records.splits import read_split

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.example import FRAME_HEADER, frame_offsets
-from schemas.records.formats import TEXT_FILES, Reading, reading_of
+from schemas.formats.reading import TEXT_FILES, Reading, reading_of
 from schemas.spec import parse_spec, resolve
 from tests.fuzz.mutations import mutate
 from tests.pipeline.formats import AVRO_SCHEMA, COMPRESSORS, SUFFIXES, WRITERS, Records, tfrecord_frame

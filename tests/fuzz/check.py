@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 
 from schemas.errors import DataError
-from schemas.records.blocks import byte_ranges, read_whole_lines
-from schemas.records.fields import Field, canonical_type, fields_of
-from schemas.records.formats import AVRO, CSV, JSONL, LINES, PARQUET, TEXT_FILES, TSV
-from schemas.records.plain import parse_text_files
-from schemas.records.raw import RawBlock
-from schemas.records.readers import PARSERS, FileReader, read_text, starts_of
-from schemas.records.rejected import EXCERPT_CHARACTERS, Rejected
+from schemas.formats.blocks import byte_ranges, read_whole_lines
+from schemas.formats.fields import Field, canonical_type, fields_of
+from schemas.formats.plain import parse_text_files
+from schemas.formats.raw import RawBlock
+from schemas.formats.readers import PARSERS, FileReader, read_text, starts_of
+from schemas.formats.reading import AVRO, CSV, JSONL, LINES, PARQUET, TEXT_FILES, TSV
+from schemas.formats.rejected import EXCERPT_CHARACTERS, Rejected
 from schemas.records.validate import validate
 from tests.fuzz.cases import Case, Damaged
 

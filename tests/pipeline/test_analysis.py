@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipeline.analysis import Analysis, BlockSummary, EventCounts, MergeAnalyses, first_offenders
 from pipeline.blocks import Block, Piece
 from pipeline.moments import moments_of
-from schemas.records.rejected import Rejected
+from schemas.formats.rejected import Rejected
 
 REASONS = ("invalid_json", "wrong_type")
 

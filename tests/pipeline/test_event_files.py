@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.event_files import EventFile, file_schema, partition_of, read_events_of, write_events
+from schemas.formats.fields import raw_fields_of
+from schemas.formats.jsonl import parse_jsonl
 from schemas.records.events import read_events
-from schemas.records.fields import raw_fields_of
-from schemas.records.jsonl import parse_jsonl
 from schemas.spec import parse_spec
 
 SPEC = parse_spec("group: {by: who, order_by: at}\nsequences: {w: {type: tokens}, x: {type: series, dims: 2}}")

@@ -6,7 +6,7 @@ import pytest
 from pipeline.inputs import check_output, match_inputs, partitions_of, plan_job, split_fractions
 from schemas.dataset_pb2 import Format, Input
 from schemas.errors import DataError, UsageError
-from schemas.records.blocks import BLOCK_BYTES
+from schemas.formats.blocks import BLOCK_BYTES
 from schemas.spec import DEFAULT_FRACTIONS, parse_spec
 
 SPEC = parse_spec("sequences: {text: {type: tokens}}")

@@ -10,8 +10,8 @@ from pipeline.job import Job
 from pipeline.publish import add_late_rejects, check_totals, judge_rejected, sweep
 from pipeline.split_facts import SplitFacts, WrittenFacts
 from schemas.errors import DataError
+from schemas.formats.rejected import Rejected
 from schemas.manifest_pb2 import Counts, EventCounts, Manifest, Shard, SplitStatistics, Vocabulary
-from schemas.records.rejected import Rejected
 from tests.pipeline.helpers import tree
 
 DIGEST = "0123456789ab"

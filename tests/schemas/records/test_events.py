@@ -8,9 +8,9 @@ import pytest
 
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import UsageError
+from schemas.formats.fields import event_fields_of, fields_of, raw_fields_of
+from schemas.formats.jsonl import parse_jsonl
 from schemas.records.events import Events, event_schema, read_events
-from schemas.records.fields import event_fields_of, fields_of, raw_fields_of
-from schemas.records.jsonl import parse_jsonl
 from schemas.spec import parse_spec
 
 GROUP = "group: {by: who, order_by: at%s}\n"

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.formats.fields import raw_fields_of
+from schemas.formats.jsonl import parse_jsonl
 from schemas.records.events import read_events
-from schemas.records.fields import raw_fields_of
 from schemas.records.grouping import EventTable, Grouped, group_events
-from schemas.records.jsonl import parse_jsonl
 from schemas.records.validate import validate
 from schemas.spec import parse_spec
 
