@@ -115,7 +115,7 @@ def test_a_page_that_does_not_fit_its_checksum_is_damaged() -> None:
     assert "could not verify page integrity, CRC checksum verification failed" in str(error.value)
 
 
-def test_an_error_of_the_reader_of_the_file_is_not_hidden() -> None:
+def test_a_row_that_does_not_fit_is_no_damage() -> None:
     def words(**changed: Any) -> list[str]:
         (block,) = read(parquet([{**RECORDS[3], **changed}]), 0, 1 << 40)
         return [rejected.rule for rejected in block.rejected]
