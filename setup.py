@@ -38,7 +38,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=["schemas", "schemas.records", "pipeline", "trainer"],
+    packages=["schemas", "schemas.formats", "schemas.records", "pipeline", "trainer"],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],
         "schemas.records": ["*.json"],

@@ -173,6 +173,7 @@ STEPS = (
     Step("extreme inputs", ("distinct", "long", "files"), 5, 330, run_extremes),
     Step("settings of the workers", ("workers",), 10, 40, run_workers),
     Step("processor time step by step", (), 6, 30, lambda s: run_script(s, "stages", 100_000)),
+    Step("reading of each format", (), 20, 100, lambda s: run_script(s, "formats", 60_000)),
     Step("reading", (), 60, 60, lambda s: run_script(s, "reading", 100_000)),
 )
 

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from report import table, write_section
 from pipeline.inputs import plan_job
 from pipeline.read import read_parts
 from schemas.example_pb2 import Example, SequenceExample
-from schemas.records.fields import fields_of
+from schemas.formats.fields import fields_of
 from schemas.spec import parse_spec
 
 PACKAGES = ("pyarrow", "fastavro", "protobuf", "apache-beam")
@@ -212,8 +213,8 @@ def compare(folder: Path, rounds: int, entrants: tuple[Entrant, ...] = ENTRANTS)
         progress(f"formats: round {turn + 1} of {rounds} …")
         for entrant in entrants:
             path, result = folder / entrant.file, results[entrant.name]
-            result.ours.append(processor_seconds(lambda e=entrant, p=path: read_ours(e, p)))  # type: ignore[misc]
-            result.theirs.append(processor_seconds(lambda e=entrant, p=path: e.read(p)))  # type: ignore[misc]
+            result.ours.append(processor_seconds(partial(read_ours, entrant, path)))
+            result.theirs.append(processor_seconds(partial(entrant.read, path)))
     return results
 
 

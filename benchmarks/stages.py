@@ -31,8 +31,8 @@ from pipeline.job import Job
 from pipeline.plan import StagedParts, plan_counting, plan_dataset
 from pipeline.split_facts import WrittenFacts
 from pipeline.vocabularies import write_plan
+from schemas.formats.reading import JSONL
 from schemas.records import tokens, validate
-from schemas.records.formats import JSONL
 from schemas.spec import load_spec
 
 WHOLE = "all steps"

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from pipeline.analysis import MergeAnalyses
     from pipeline.counting import CountTokens
     from pipeline.encode import EncodeBlocks
+    from pipeline.group import GroupEvents
     from pipeline.inputs import plan_job
     from pipeline.planning import PlanDataset
     from pipeline.prepare import PrepareDataset
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "CountTokens": "pipeline.counting",
     "EncodeBlocks": "pipeline.encode",
+    "GroupEvents": "pipeline.group",
     "MergeAnalyses": "pipeline.analysis",
     "MergeWrittenFacts": "pipeline.split_facts",
     "PlanDataset": "pipeline.planning",
@@ -32,6 +34,7 @@ _HOMES = {
 __all__ = [
     "CountTokens",
     "EncodeBlocks",
+    "GroupEvents",
     "MergeAnalyses",
     "MergeWrittenFacts",
     "PlanDataset",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from pipeline.blocks import Block
 from pipeline.merging import Merging
 from pipeline.moments import ExactMoments
-from schemas.records.rejected import Rejected
+from schemas.formats.rejected import Rejected
 
 _EXAMPLES_KEPT = 3  # first offenders of each reason, for the end of the run
 
@@ -38,12 +38,41 @@ class BlockSummary(NamedTuple):
 
 
 @dataclass
+class EventCounts:
+    """What became of events that were read.
+
+    Attributes:
+      records: That they make.
+      kept: Events that are in a record, whatever becomes of this.
+      tied: Of these, events whose place in the record only file and position decide.
+      rejected: By reason.
+      dropped: By policy.
+    """
+
+    records: int = 0
+    kept: int = 0
+    tied: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    def merge(self, other: "EventCounts") -> "EventCounts":
+        """Returns the counts of these and others."""
+        return EventCounts(
+            self.records + other.records,
+            self.kept + other.kept,
+            self.tied + other.tied,
+            self.rejected + other.rejected,
+            self.dropped + other.dropped,
+        )
+
+
+@dataclass
 class Analysis:
     """Facts about blocks of records.
 
     Attributes:
       blocks: By index of the block.
-      parts: By index of the block: how many parts of it are staged.
+      parts: By index of the block, or number of the partition: how many parts of it are staged.
       rejected: Records, by reason.
       dropped: Records, by policy.
       offenders: By reason: the first rejected records, with the index of their block.
@@ -52,6 +81,7 @@ class Analysis:
         split in each block, added up.
       moments: By name of the series, and "label" for a number: of each dimension.
       train_records: Records of the training split.
+      events: Where the spec groups events into records.
     """
 
     blocks: dict[int, BlockSummary] = field(default_factory=dict)
@@ -63,21 +93,39 @@ class Analysis:
     distinct: Counter[str] = field(default_factory=Counter)
     moments: dict[str, list[ExactMoments]] = field(default_factory=dict)
     train_records: int = 0
+    events: EventCounts | None = None
+
+    @property
+    def found(self) -> int:
+        """What was read from the files: records, or events."""
+        return sum(sum(block.records) for block in self.blocks.values())
 
     @property
     def read(self) -> int:
-        """Records read."""
-        return sum(sum(block.records) for block in self.blocks.values())
+        """Records read, or made of events."""
+        return self.events.records if self.events else self.found
 
     @property
     def examples(self) -> int:
         """Records that became examples."""
         return self.read - self.rejected.total() - self.dropped.total()
 
+    @property
+    def all_rejected(self) -> Counter[str]:
+        """Rejected records and events, by reason."""
+        return self.rejected + (self.events.rejected if self.events else Counter())
+
     def reject(self, block: int, rejected: Iterable[Rejected]) -> None:
         """Counts rejected records of a block and remembers the first."""
         for item in rejected:
             self.rejected[item.reason] += 1
+            self._remember(item.reason, [(block, item)])
+
+    def reject_events(self, block: int, rejected: Iterable[Rejected]) -> None:
+        """Counts rejected events of a block and remembers the first."""
+        self.events = self.events or EventCounts()
+        for item in rejected:
+            self.events.rejected[item.reason] += 1
             self._remember(item.reason, [(block, item)])
 
     def merge(self, other: "Analysis") -> "Analysis":
@@ -90,6 +138,8 @@ class Analysis:
         self.bucket_lengths += other.bucket_lengths
         self.distinct.update(other.distinct)  # which keeps a name that has no token
         self.train_records += other.train_records
+        if other.events:
+            self.events = (self.events or EventCounts()).merge(other.events)
         for reason, offenders in other.offenders.items():
             self._remember(reason, offenders)
         for name, moments in other.moments.items():

@@ -14,9 +14,9 @@ from pipeline.split_facts import length_counts
 from pipeline.token_files import occurring, token_columns
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.formats.fields import LABEL
 from schemas.manifest import missing_feature, sizes_feature
-from schemas.records.fields import LABEL
-from schemas.records.ragged import from_lists
+from schemas.ragged import from_lists
 from schemas.spec import bucket_sequences, steps_of
 
 Mask = npt.NDArray[np.bool_]

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from schemas.records.blocks import byte_ranges
-from schemas.records.formats import AVRO, JSONL, PARQUET, TEXT_FILES, Reading
+from schemas.formats.blocks import byte_ranges
+from schemas.formats.reading import AVRO, JSONL, PARQUET, TEXT_FILES, Reading
 
 MOST_PIECES = 4_096  # of a block: opening a file takes time, too
 _AS_JSONL = Reading(JSONL)
@@ -29,6 +29,7 @@ class InputFile(NamedTuple):
       reading: How it is read.
       starts: Positions of records at which it can be read apart, where these do not follow from its
         size; the first is 0.
+      changed: When it was last written to, in seconds since 1970, of a local file; 0 where nobody knows.
     """
 
     path: str
@@ -36,6 +37,7 @@ class InputFile(NamedTuple):
     split: str
     reading: Reading = _AS_JSONL
     starts: tuple[int, ...] = ()
+    changed: float = 0.0
 
 
 class Piece(NamedTuple):

@@ -54,7 +54,7 @@ class CountTokens(beam.PTransform):  # type: ignore[misc]  # Beam has no types
 
 
 def _numbered_tasks(analysis: Analysis, threads: int) -> list[tuple[int, CountingTask]]:
-    staged = StagedParts.of(analysis.parts, len(analysis.blocks))
+    staged = StagedParts.of(analysis.parts, max(analysis.parts, default=-1) + 1)
     return [(task.number, task) for task in plan_counting(analysis.distinct, staged, threads)]
 
 

@@ -12,6 +12,7 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,11 +23,13 @@ from pipeline.subwords import load_tokenizers
 from schemas.binary import byte_sizes
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.errors import DataError, UsageError
+from schemas.formats.fields import ID, LABEL, raw_fields_of
+from schemas.formats.joined import join_blocks
 from schemas.manifest import stored_features
+from schemas.ragged import Ragged
+from schemas.records.events import Events, read_events
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import LABEL, fields_of
-from schemas.records.joined import join_blocks
-from schemas.records.ragged import Ragged
+from schemas.records.grouping import EventTable, group_events
 from schemas.records.validate import validate
 
 _SAMPLE_BLOCKS = 8  # spread evenly over the input
@@ -36,6 +39,8 @@ _ID_RECORD = 30  # of each id that must be its own: digest, place, file
 _STAGED_SEQUENCE = 12  # of each sequence of a record: where it ends, steps cut off
 _FRAME = 38  # of each record: frame, the message's own fields, its row of an index
 _FEATURE = 12  # of each feature of a record, beside its name and its values
+_STAGED_EVENT = 20  # bytes: piece, position, line
+_BATCH = 1_500  # of each partition of the events of a block, beside these
 _NUMBER = 4  # bytes of a staged token, and of a number
 _IN_BLOCK = _IN_ALL = 20  # of each different token beside its bytes: where it ends, and its counts
 _MOST = 1.5  # times what the sample says: for input that is not alike
@@ -56,15 +61,31 @@ def estimate(job: Job) -> Need:
     """
     blocks, spec = job.blocks(), job.spec
     chosen = blocks[:: -(-len(blocks) // _SAMPLE_BLOCKS)]
-    parts = [sample_block(block, spec.input, fields_of(spec), _SAMPLE_BYTES) for block in chosen]
+    parts = [sample_block(block, spec.input, raw_fields_of(spec), _SAMPLE_BYTES) for block in chosen]
     seen = sum(part.consumed for part in parts)
-    size = sum(block.bytes for block in blocks)
+    if not seen:
+        return Need(0, 0)
     raw = join_blocks([part.raw for part in parts], [0] * len(parts), [0] * len(parts), 1).raw
-    likely = int(bytes_of(validate(raw, spec, load_tokenizers(job)), spec, size / seen, len(blocks))) if seen else 0
+    times = sum(block.bytes for block in blocks) / seen
+    if job.partitions:
+        likely = int(_bytes_of_events(read_events(raw, spec), spec, times, len(blocks), job.partitions))
+    else:
+        likely = int(bytes_of(validate(raw, spec, load_tokenizers(job)), spec, times, len(blocks)))
     return Need(likely, int(_MOST * likely))
 
 
-def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: int) -> float:
+def _bytes_of_events(events: Events, spec: DatasetSpec, times: float, blocks: int, partitions: int) -> float:
+    """Returns the bytes that all events take in files of them, and those of their records as `bytes_of` does."""
+    staged = len(events.offsets) * _STAGED_EVENT + sum(int(column.nbytes) for column in events.columns.values())
+    everything = np.zeros(len(events.offsets), np.int64)
+    grouped = group_events(EventTable(events.columns, events.offsets, everything), spec)
+    keys = events.columns[ID]
+    more = _more_keys(len(pc.unique(keys[: len(keys) // 2])), len(pc.unique(keys)), times)
+    records = bytes_of(validate(grouped.raw, spec), spec, times, partitions, more)
+    return float(times * staged + blocks * partitions * _BATCH + records)
+
+
+def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: int, more: float = 0) -> float:
     """Returns the bytes that all records take as staged records, in segments and in shards.
 
     Args:
@@ -72,8 +93,9 @@ def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: in
       spec: A resolved spec.
       times: How many times the sample the input is.
       blocks: How many blocks the input is cut into.
+      more: How many times as many records as the sample the input has; 0: `times`.
     """
-    records = len(examples)
+    records = len(examples) * (more or times) / times
     ids = int(byte_sizes(examples.ids).sum())
     staged = records * (_STAGED_RECORD + _STAGED_SEQUENCE * len(examples.sequences)) + ids
     staged += 0 if spec.duplicate_ids == DuplicateIds.keep else records * _ID_RECORD
@@ -107,6 +129,25 @@ def _dictionaries(tokens: pa.DictionaryArray, different: pa.Array, times: float,
     of_a_block = len(different) * (times / blocks) ** power
     of_all = len(different) * times**power
     return float(blocks * of_a_block * (2 * size + _IN_BLOCK) + of_all * (3 * size + _IN_ALL))
+
+
+def _more_keys(half: int, whole: int, times: float) -> float:
+    """Returns how many times as many keys as a sample the input has.
+
+    Were each event of a key drawn at random from K, n events would have d(n) = K (1 - exp(-n / K)) keys, and
+    d(2n) / d(n) = 1 + exp(-n / K). Where the second half of the sample brings as many new keys as the first,
+    as in files sorted by key, they grow with the input.
+
+    Args:
+      half: Keys in the first half of the sample.
+      whole: Keys in all of it.
+      times: How many times the sample the input is.
+    """
+    new = min(1.0, max(1e-9, whole / max(1, half) - 1))
+    if new == 1:
+        return times
+    rate = 2 * math.log(new)
+    return math.expm1(rate * times) / math.expm1(rate)
 
 
 def check_space(job: Job, need: Need) -> str:

@@ -16,18 +16,27 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.pvalue import AsList
 
-from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.arrow_files import write_batches
 from pipeline.failure import reporting
 from pipeline.id_files import read_batch, read_ids, repeated
 from pipeline.job import Job
-from pipeline.stage import ANALYSES, PARENT, SOURCE, StagedBlock, analyse_part, first_of_record
+from pipeline.stage import (
+    ANALYSES,
+    PARENT,
+    SOURCE,
+    StagedBlock,
+    analyse_part,
+    blocks_of,
+    first_of_record,
+    step_name,
+    write_rejected,
+)
 from pipeline.threads import ThreadedDoFn
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DuplicateIds
+from schemas.formats.rejected import Rejected, excerpt
 from schemas.messages import canonical_json
-from schemas.records.rejected import Rejected, dump_rejected, excerpt
 
 DUPLICATE_ID = "duplicate_id"  # reason
 DUPLICATE_POLICY = "duplicate id"
@@ -169,9 +178,12 @@ class _LeaveOut(ThreadedDoFn):
             analysis.dropped = Counter({DUPLICATE_POLICY: len(repeated_records)})
         else:
             rows = np.flatnonzero(first)
-            rejected = [_reject(batch, int(rows[found["record"]]), found) for found in repeated_records]
-            files.write(job.rejected_path(staged.index, "duplicates", staged.part), dump_rejected(rejected))
-            analysis.reject(staged.index, rejected)
+            places = [int(rows[found["record"]]) for found in repeated_records]
+            rejected = [_reject(batch, row, found) for row, found in zip(places, repeated_records, strict=True)]
+            placed = list(zip(blocks_of(staged, batch, places), rejected, strict=True))
+            write_rejected(job, placed, step_name("duplicates", staged, batch), staged.part)
+            for block, item in placed:
+                analysis.reject(block, [item])
         gone = np.isin(np.cumsum(first) - 1, [found["record"] for found in repeated_records])
         batch = batch.filter(pa.array(~gone))
         # Another file: a step that is tried again finds what it found the first time.

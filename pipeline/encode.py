@@ -18,11 +18,21 @@ from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from pipeline.stage import PARENT, SOURCE, START, StagedBlock, cut_column, first_of_record
+from pipeline.stage import (
+    PARENT,
+    SOURCE,
+    START,
+    StagedBlock,
+    blocks_of,
+    cut_column,
+    first_of_record,
+    step_name,
+    write_rejected,
+)
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabularies import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
-from schemas.dataset_pb2 import DatasetSpec, UnknownLabel
+from schemas.dataset_pb2 import DatasetSpec, StoredAs, UnknownLabel
 from schemas.example import (
     BytesColumn,
     CodedColumn,
@@ -34,13 +44,21 @@ from schemas.example import (
     one_each,
     records_digest,
 )
-from schemas.manifest import PARENT_FEATURE, START_FEATURE, beside_features, length_feature, sizes_feature
+from schemas.formats.fields import LABEL
+from schemas.formats.rejected import Rejected, excerpt
+from schemas.manifest import (
+    PARENT_FEATURE,
+    START_FEATURE,
+    beside_features,
+    length_feature,
+    sizes_feature,
+    stored_features,
+)
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.messages import canonical_json
-from schemas.records.fields import LABEL
+from schemas.ragged import Ragged, count_in_rows, from_lists
 from schemas.records.missing import fill_means
-from schemas.records.ragged import Ragged, count_in_rows, from_lists
-from schemas.records.rejected import Rejected, dump_rejected, excerpt
+from schemas.sequence_example import encode_sequence_examples, of_equal_steps, of_unequal_steps
 from schemas.spec import series_sequences, steps_of
 from schemas.vocabulary import OOV_ID, Vocabulary
 
@@ -117,10 +135,10 @@ class _EncodeBlock(ThreadedDoFn):
         names = set(classes.tokens.to_pylist())
         rows = [int(np.flatnonzero((record == i) & ~known)[0]) for i in np.flatnonzero(unknown)]
         rejected = [_reject_label(batch, i, names) for i in rows]
-        path = self._job.rejected_path(staged.index, "encode", staged.part)
-        files.write(path, dump_rejected(rejected))
+        found = list(zip(blocks_of(staged, batch, rows), rejected, strict=True))
+        write_rejected(self._job, found, step_name("encode", staged, batch), staged.part)
         facts.rejected = Counter(item.reason for item in rejected)
-        facts.offenders = {UNKNOWN_LABEL: first_offenders([(staged.index, item) for item in rejected])}
+        facts.offenders = {UNKNOWN_LABEL: first_offenders(found)}
         return batch.filter(pa.array(~unknown[record]))
 
 
@@ -143,7 +161,9 @@ def encode_block(
       moments: By name of the series; their means fill missing numbers where the spec says so.
     """
     columns = _EncodedColumns(batch, spec, vocabularies, moments)
-    records = encode_examples(columns.features(batch["id"]))
+    features = columns.features(batch["id"])
+    stored = spec.stored_as == StoredAs.sequence_example
+    records = columns.sequence_examples(features) if stored else encode_examples(features)
     frames = frame(records)
     index = np.empty(batch.num_rows, INDEX_TYPE)
     index["order"] = batch["order"].to_numpy()
@@ -189,6 +209,7 @@ class _EncodedColumns:
         self.parents = _parents(batch) if PARENT in batch.schema.names else {}
         self.label = _label(batch, vocabularies.get(LABEL)) if LABEL in batch.schema.names else None
         self._has_classes = LABEL in vocabularies
+        self._stored = stored_features(spec)
 
     def features(self, ids: pa.Array) -> dict[str, Column]:
         """Returns the stored features, as `schemas.manifest.stored_features` lists them."""
@@ -199,6 +220,21 @@ class _EncodedColumns:
         if self.label is not None:
             features[LABEL] = _plain_column(self.label)
         return features
+
+    def sequence_examples(self, features: Mapping[str, Column]) -> pa.BinaryArray:
+        """Returns the same features as `SequenceExample` messages, binary, (records,)."""
+        steps = {}
+        for stored in self._stored:
+            column = features[stored.name]
+            if not stored.variable or isinstance(column, BytesColumn):
+                continue
+            sizes = features.get(sizes_feature(stored.name))
+            if isinstance(column, CodedColumn) and isinstance(sizes, Int64Column):
+                steps[stored.name] = of_unequal_steps(column, sizes)
+            else:
+                steps[stored.name] = of_equal_steps(column, stored.dims)
+        context = {name: column for name, column in features.items() if name not in steps}
+        return encode_sequence_examples(context, steps)
 
     def facts(self, inside: Mask) -> SplitFacts:
         """Returns the facts of some of the records."""

@@ -43,7 +43,7 @@ def match(pattern: str) -> list[FileMetadata]:
     if is_local(pattern):
         # As a shell would: Beam finds nothing without a folder in the pattern, and hidden files with one.
         paths = [pattern] if is_file(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH207
-        return [FileMetadata(path, size) for path in sorted(paths) if (size := _regular_size(path)) is not None]
+        return _regular_files(sorted(paths))
     with _in_words(pattern, "cannot be listed"):
         try:
             found = FileSystems.match([pattern])[0].metadata_list
@@ -61,7 +61,7 @@ def below(folder: str) -> list[FileMetadata]:
     for inner, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         paths += [os.path.join(inner, name) for name in names if not name.startswith(".")]  # noqa: PTH118 (twice as fast)
-    return [FileMetadata(path, size) for path in sorted(paths) if (size := _regular_size(path)) is not None]
+    return _regular_files(sorted(paths))
 
 
 def match_within(folder: str, pattern: str) -> list[str]:
@@ -98,6 +98,16 @@ def size(path: str) -> int:
     """
     with _in_words(path, "cannot be looked up"):
         return Path(path).stat().st_size if is_local(path) else int(FileSystems.get_filesystem(path).size(path))
+
+
+def last_change(path: str) -> float:
+    """Returns when a file was last written to, in seconds since 1970; 0 of one that is not on the local disk.
+
+    Raises:
+      DataError: It cannot be looked up.
+    """
+    with _in_words(path, "cannot be looked up"):
+        return Path(path).stat().st_mtime if is_local(path) else 0.0
 
 
 @contextlib.contextmanager
@@ -253,13 +263,15 @@ def _in_words(path: str, problem: str) -> Iterator[None]:
         raise DataError(f"{path}: {problem}: {said}") from error
 
 
-def _regular_size(path: str) -> int | None:
-    """Returns the size of a file of the local disk in bytes; None where it is none."""
-    try:
-        found = Path(path).stat()
-    except OSError:
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+def _regular_files(paths: Iterable[str]) -> list[FileMetadata]:
+    """Returns size and last change of those paths of the local disk that are files."""
+    found = []
+    for path in paths:
+        with contextlib.suppress(OSError):
+            state = Path(path).stat()
+            if stat.S_ISREG(state.st_mode):
+                found.append(FileMetadata(path, state.st_size, state.st_mtime))
+    return found
 
 
 def is_local(path: str) -> bool:

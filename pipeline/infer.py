@@ -18,8 +18,8 @@ from pipeline.blocks import InputFile, plan_blocks
 from pipeline.field_facts import FieldFacts, collect_facts
 from pipeline.inputs import match_inputs
 from schemas.errors import DataError
-from schemas.records.blocks import BLOCK_BYTES, read_whole_lines
-from schemas.records.explain import parse_object
+from schemas.formats.blocks import BLOCK_BYTES, read_whole_lines
+from schemas.formats.explain import parse_object
 
 _SAMPLE_BLOCKS = 16  # of 8 MiB, spread over the input
 _MOST_CLASSES = 1_000

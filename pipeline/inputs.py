@@ -13,12 +13,12 @@ from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
 from pipeline.subwords import find_tokenizers
 from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
 from schemas.errors import DataError, UsageError
+from schemas.formats.blocks import BLOCK_BYTES
+from schemas.formats.fields import raw_fields_of
+from schemas.formats.readers import starts_of
+from schemas.formats.reading import CSV, TEXT_FILES, TSV, is_known, reading_of
+from schemas.formats.signatures import check_beginning
 from schemas.manifest import MANIFEST_NAME
-from schemas.records.blocks import BLOCK_BYTES
-from schemas.records.fields import fields_of
-from schemas.records.formats import CSV, TEXT_FILES, TSV, is_known, reading_of
-from schemas.records.readers import starts_of
-from schemas.records.signatures import check_beginning
 from schemas.records.splits import decided_splits
 from schemas.spec import DEFAULT_FRACTIONS, TRAIN, VALIDATION, check_split_name, resolve
 
@@ -28,6 +28,9 @@ _SAYS_SPLITS = {
     SplitBy.field: "split.names",
     SplitBy.time: "split.before or split.otherwise",
 }
+# Each holds its part of every block: with more of them what is read at a time is too small, with fewer of them what is
+# sorted at a time too large.
+MOST_PARTITIONS = 1_024
 MOST_ID_SHARES = 64  # each reads of every block
 _ID_SHARE_BYTES = 512 << 20  # of input; of very short records some 5 million, whose digests take 80 MB
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
@@ -63,10 +66,11 @@ def plan_job(
       DataError: The input is empty.
     """
     spec = resolve(spec)
-    fields_of(spec)
+    raw_fields_of(spec)
     check_output(output, replace)
     found = cut_files(match_inputs(inputs, spec.input), spec.input, block_bytes)
     named = {file.split for file in found}
+    size = sum(file.bytes for file in found)
     return Job(
         spec_bytes=spec.SerializeToString(deterministic=True),
         inputs=tuple(found),
@@ -80,9 +84,15 @@ def plan_job(
         threads=threads,
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
-        id_shares=min(MOST_ID_SHARES, 1 + sum(file.bytes for file in found) // _ID_SHARE_BYTES),
+        id_shares=min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES),
         tokenizers=find_tokenizers(spec),
+        partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
     )
+
+
+def partitions_of(size: int, block_bytes: int) -> int:
+    """Returns in how many partitions of their keys events are grouped: a function of the input's bytes alone."""
+    return min(MOST_PARTITIONS, max(1, -(-size // block_bytes)))
 
 
 def match_inputs(inputs: Sequence[str], given: Input | None = None) -> list[InputFile]:
@@ -189,7 +199,12 @@ def _match(text: str, given: Input | None) -> list[InputFile]:
     for file in found:
         if not file.path.isprintable():
             raise UsageError(f"--input {file.path!r}: the name holds unprintable characters; rename the file")
-    return [InputFile(file.path, int(file.size_in_bytes), split, reading_of(file.path, given)) for file in found]
+    return [_input_file(file, split, given) for file in found]
+
+
+def _input_file(file: Any, split: str, given: Input | None) -> InputFile:
+    changed = float(file.last_updated_in_seconds) if files.is_local(file.path) else 0.0
+    return InputFile(file.path, int(file.size_in_bytes), split, reading_of(file.path, given), changed=changed)
 
 
 def _below(folder: str, given: Input | None) -> list[Any]:

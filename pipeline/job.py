@@ -47,6 +47,7 @@ class Job:
       named_splits: Splits that inputs name.
       id_shares: Shares into which record ids are divided to look for those that occur again.
       tokenizers: Files that cut texts into subwords.
+      partitions: Of the keys of events, where the spec groups them; else 0.
     """
 
     spec_bytes: bytes
@@ -63,6 +64,7 @@ class Job:
     named_splits: frozenset[str] = frozenset()
     id_shares: int = 1
     tokenizers: tuple[TokenizerFile, ...] = ()
+    partitions: int = 0
 
     @property
     def spec(self) -> DatasetSpec:
@@ -102,6 +104,10 @@ class Job:
           consumed: Bytes of the block's files that were read by then, for whoever watches the run.
         """
         return files.join(self.staging, "blocks", f"{_part_name(block, part)}-{consumed}.arrow")
+
+    def events_path(self, block: int, part: int, consumed: int) -> str:
+        """Path of the events of a part of a block; `consumed` as of `staged_path`."""
+        return files.join(self.staging, "events", f"{_part_name(block, part)}-{consumed}.arrow")
 
     def tokens_path(self, block: int, part: int = 0) -> str:
         """Path of the token counts of a part of a block."""

@@ -12,8 +12,8 @@ from pipeline.token_files import PARTITIONS, token_columns, vocabulary_limits
 from schemas.buckets import plan_buckets
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
+from schemas.formats.fields import LABEL
 from schemas.manifest_pb2 import Bucket, Moments
-from schemas.records.fields import LABEL
 from schemas.spec import vocabulary_options
 from schemas.vocabulary import Vocabulary, as_tokens, first_token_id, ranked
 
@@ -168,17 +168,26 @@ def check_rejected(analysis: Analysis, allowed: int | float) -> str | None:
 
     Args:
       analysis: Of all blocks.
-      allowed: A count, or as a float a share of the records read.
+      allowed: A count, of events and records together, or as a float a share of the records read; of events, too,
+        by themselves, for one bad event costs its record one step and not its place.
     """
-    rejected = analysis.rejected.total()
-    if within_limit(rejected, analysis.read, allowed):
+    totals = [("records", analysis.rejected, analysis.read)]
+    if analysis.events:
+        totals.insert(0, ("events", analysis.events.rejected, analysis.found))
+    if isinstance(allowed, float):
+        fits = all(within_limit(rejected.total(), read, allowed) for _, rejected, read in totals)
+    else:
+        fits = within_limit(sum(rejected.total() for _, rejected, _ in totals), analysis.found, allowed)
+    if fits:
         return None
-    by_reason = ", ".join(f"{reason} {count:,}" for reason, count in analysis.rejected.most_common())
-    shown = f"{allowed:.4g} of the records" if isinstance(allowed, float) else f"{allowed:,}"
-    return (
-        f"{rejected:,} of {analysis.read:,} records rejected ({by_reason}), --max_rejected allows {shown}; "
-        "mend the records or the spec, or allow more"
-    )
+    parts = []
+    for what, rejected, read in totals:
+        if rejected or not analysis.events:
+            by_reason = ", ".join(f"{reason} {count:,}" for reason, count in rejected.most_common())
+            parts.append(f"{rejected.total():,} of {read:,} {what} rejected ({by_reason})")
+    what = " and ".join(what for what, *_ in totals)
+    shown = f"{allowed:.4g} of the {what}" if isinstance(allowed, float) else f"{allowed:,}"
+    return f"{', '.join(parts)}, --max_rejected allows {shown}; mend the {what} or the spec, or allow more"
 
 
 def plan_shards(record_bytes: int, shard_bytes: int) -> int:
@@ -200,6 +209,8 @@ def _plan_tokens(name: str, candidates: TokenCandidates, first_id: int, top_k: i
 
 
 def _nothing_to_train_on(analysis: Analysis) -> str:
+    if analysis.found and not analysis.read:
+        return f"all of the {analysis.found:,} events read are rejected, so that no record is left; correct the spec"
     if not analysis.read:
         return "the input holds no record (only blank lines); check the --input patterns"
     return (

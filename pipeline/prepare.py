@@ -10,6 +10,7 @@ from pipeline.blocks import Block
 from pipeline.counting import CountTokens
 from pipeline.duplicates import LeaveOutDuplicates
 from pipeline.encode import FACTS, EncodeBlocks
+from pipeline.group import GroupEvents
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.planning import PlanDataset
@@ -17,7 +18,7 @@ from pipeline.publish import PublishDataset
 from pipeline.shards import WriteShards
 from pipeline.split_facts import MergeWrittenFacts
 from pipeline.spread import Spread
-from pipeline.stage import ANALYSES, IDS, StageBlocks
+from pipeline.stage import ANALYSES, IDS, STAGED, StageBlocks
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 
 
@@ -69,14 +70,15 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
         """Wires the steps."""
         job, step = self.job, self.job.without_inputs()
         blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(_numbered_blocks, job)
-        staged = blocks | "Spread blocks" >> Spread() | "Stage blocks" >> StageBlocks(step)
+        stage = "Group events" >> GroupEvents(job) if job.partitions else "Stage blocks" >> StageBlocks(step)
+        staged = blocks | "Spread blocks" >> Spread() | stage
         if job.spec.duplicate_ids != DuplicateIds.keep:
-            staged = (staged.staged, staged[IDS]) | "Leave out duplicates" >> LeaveOutDuplicates(step)
+            staged = (staged[STAGED], staged[IDS]) | "Leave out duplicates" >> LeaveOutDuplicates(step)
         merged = staged[ANALYSES] | "Merge analyses" >> beam.CombineGlobally(MergeAnalyses()).without_defaults()
         analysis = AsSingleton(merged)
         counted = AsList(merged | "Count tokens" >> CountTokens(step))
         plan = AsSingleton(merged | "Plan data set" >> PlanDataset(job, counted))
-        encoded = staged.staged | "Encode blocks" >> EncodeBlocks(step, plan)
+        encoded = staged[STAGED] | "Encode blocks" >> EncodeBlocks(step, plan)
         facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts()).without_defaults()
         shards = facts | "Write shards" >> WriteShards(step, AsList(encoded.segments))
         return facts | "Publish data set" >> PublishDataset(job, AsList(shards), analysis, plan)

@@ -17,6 +17,7 @@ from pipeline import files
 from pipeline.job import Job
 
 _STAGE_SHARE = 0.55  # of the time of a run; the other 45 % are encoding and writing
+_EVENTS_SHARE = 0.7  # of this, where events are read and then grouped
 _POLL_SECONDS = 0.5
 _Part = tuple[int, int]  # block, part
 _LINE_SECONDS = 10.0  # between lines where the output is no terminal
@@ -51,8 +52,12 @@ class ShowProgress:
         staged, encoded = self._parts_in("blocks", ".arrow"), self._parts_in("segments", ".index")
         read = _read_of_each(staged)
         done = sum(size for part, size in read.items() if part in encoded)
-        step = "reading" if sum(read.values()) < self._total else "encoding and writing"
-        share = _STAGE_SHARE * sum(read.values()) + (1 - _STAGE_SHARE) * done
+        seen = sum(read.values())
+        if self._job.partitions:
+            events = sum(_read_of_each(self._parts_in("events", ".arrow")).values())
+            seen = int(_EVENTS_SHARE * events + (1 - _EVENTS_SHARE) * seen)
+        step = "reading" if seen < self._total else "encoding and writing"
+        share = _STAGE_SHARE * seen + (1 - _STAGE_SHARE) * done
         # A line that goes on in the next block counts for both.
         return min(1.0, share / self._total), step
 

@@ -21,10 +21,10 @@ from pipeline.subwords import publish_tokenizers
 from pipeline.vocabularies import PlanFiles
 from schemas.dataset_pb2 import DuplicateIds
 from schemas.errors import DataError
+from schemas.formats.blocks import file_digest
+from schemas.formats.fields import LABEL
 from schemas.manifest import DIGEST_DIGITS, MANIFEST_NAME, dump_manifest, named_files, seal, stored_features
-from schemas.manifest_pb2 import Counts, InputFile, Manifest, RejectedFile, Shard
-from schemas.records.blocks import file_digest
-from schemas.records.fields import LABEL
+from schemas.manifest_pb2 import Counts, EventCounts, InputFile, Manifest, RejectedFile, Shard
 from schemas.spec import dump_spec
 
 # What this package writes under names that hold a digest; only such files, and the plain copies of
@@ -78,6 +78,7 @@ def add_late_rejects(analysis: Analysis, facts: WrittenFacts) -> Analysis:
     return Analysis(
         blocks=analysis.blocks,
         rejected=analysis.rejected + facts.rejected,
+        events=analysis.events,
         offenders={**analysis.offenders, **facts.offenders},  # no reason is given by both steps
     )
 
@@ -129,6 +130,17 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
     )
     for name, tokenizer in publish_tokenizers(job).items():
         manifest.tokenizers[name].CopyFrom(tokenizer)
+    if analysis.events:
+        events = analysis.events
+        manifest.counts.events.CopyFrom(
+            EventCounts(
+                read=analysis.found,
+                kept=events.kept,
+                rejected=events.rejected,
+                dropped=events.dropped,
+                tied=events.tied,
+            )
+        )
     if LABEL in plan.tokens:
         manifest.classes.CopyFrom(plan.tokens[LABEL])
     return manifest
@@ -141,11 +153,12 @@ def check_totals(manifest: Manifest, facts: WrittenFacts) -> None:
       DataError: A total does not fit; the run must not be published.
     """
     counts = manifest.counts
-    accounted = counts.kept + sum(counts.rejected.values()) + sum(counts.dropped.values())
-    if counts.read != accounted:
-        raise DataError(
-            f"{counts.read} records were read, {accounted} are accounted for; this is an error of the runner"
-        )
+    for what, some in (("records", counts), ("events", counts.events)):
+        accounted = some.kept + sum(some.rejected.values()) + sum(some.dropped.values())
+        if some.read != accounted:
+            raise DataError(
+                f"{some.read} {what} were read, {accounted} are accounted for; this is an error of the runner"
+            )
     found: Counter[tuple[str, int]] = Counter()
     for shard in manifest.shards:
         found[shard.split, shard.bucket] += shard.bytes
@@ -167,6 +180,8 @@ def check_surroundings(job: Job, manifest: Manifest) -> None:
     for file in job.inputs:
         if files.size(file.path) != file.bytes:
             raise DataError(f"{file.path}: changed its size while it was read; run again when nobody writes to it")
+        if file.changed and files.last_change(file.path) != file.changed:
+            raise DataError(f"{file.path}: was written to while it was read; run again when nobody writes to it")
     path = files.join(job.output, MANIFEST_NAME)
     # The very same one is what a step that is tried again has written.
     if not job.replace and files.exists(path) and files.read(path) != dump_manifest(manifest):
@@ -209,7 +224,8 @@ def _input_files(job: Job, analysis: Analysis) -> list[InputFile]:
 
 
 def _write_rejected(job: Job, analysis: Analysis, manifest: Manifest) -> None:
-    count = sum(manifest.counts.rejected.values())
+    counts = manifest.counts
+    count = sum(counts.rejected.values()) + sum(counts.events.rejected.values())
     if not count:
         return
     content = gather_rejected(job, analysis)

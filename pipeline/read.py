@@ -10,15 +10,15 @@ from pipeline.blocks import Block, Piece
 from pipeline.failure import told_of
 from schemas.dataset_pb2 import Input
 from schemas.errors import DataError
-from schemas.records.blocks import BLOCK_BYTES, WholeLines, read_whole_lines
-from schemas.records.fields import Field
-from schemas.records.formats import TEXT_FILES, Reading
-from schemas.records.joined import join_blocks, join_lines
-from schemas.records.places import Places, places_of_records
-from schemas.records.plain import parse_text_files
-from schemas.records.raw import RawBlock, no_records
-from schemas.records.readers import PARSERS, FileReader, read_text
-from schemas.records.signatures import check_beginning
+from schemas.formats.blocks import BLOCK_BYTES, WholeLines, read_whole_lines
+from schemas.formats.fields import Field
+from schemas.formats.joined import join_blocks, join_lines
+from schemas.formats.places import Places, places_of_records
+from schemas.formats.plain import parse_text_files
+from schemas.formats.raw import RawBlock, no_records
+from schemas.formats.readers import PARSERS, FileReader, read_text
+from schemas.formats.reading import TEXT_FILES, Reading
+from schemas.formats.signatures import check_beginning
 
 
 class Part(NamedTuple):

@@ -5,7 +5,7 @@ import json
 from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.job import Job
-from schemas.records.rejected import Rejected, dump_rejected
+from schemas.formats.rejected import Rejected, dump_rejected
 
 _SHOWN = 3  # offenders of each reason in the terminal
 
@@ -27,8 +27,9 @@ def gather_rejected(job: Job, analysis: Analysis) -> bytes:
 def describe_offenders(job: Job, analysis: Analysis) -> list[str]:
     """Returns a line for each of the first offenders of every reason, the most frequent first."""
     first_lines = analysis.first_lines(job.blocks())
+    counts = analysis.all_rejected
     return [
         str(item.placed(item.path, first_lines[block, item.path] - 1))
-        for reason in sorted(analysis.offenders, key=lambda reason: (-analysis.rejected[reason], reason))
+        for reason in sorted(analysis.offenders, key=lambda reason: (-counts[reason], reason))
         for block, item in analysis.offenders[reason][:_SHOWN]
     ]

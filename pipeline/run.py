@@ -16,7 +16,7 @@ from rich.console import Console
 from pipeline import files
 from pipeline.disk import check_space, estimate, with_need
 from pipeline.failure import find_message
-from pipeline.fit import check_fit
+from pipeline.fit import check_fit, unread_fields
 from pipeline.interrupts import interruptible
 from pipeline.job import RUN_NAME, Job
 from pipeline.options import describe_runner
@@ -44,6 +44,7 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
       LengthwiseError: The input or its records are not what the spec says; nothing is published.
     """
     check_fit(job)
+    unread = unread_fields(job)
     need = estimate(job)
     disk = check_space(job, need)
     _check_writable(job)
@@ -63,8 +64,8 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
         with contextlib.suppress(OSError, LengthwiseError):
             _delete_staging(job)
     seconds = time.monotonic() - started
-    files.write(files.join(job.output, RUN_NAME), _run_record(job, options, seconds))
-    console.print(summarise(manifest, job.output, seconds), highlight=False)
+    files.write(files.join(job.output, RUN_NAME), _run_record(job, options, seconds, unread))
+    console.print(summarise(manifest, job.output, seconds, unread), highlight=False)
     return manifest
 
 
@@ -136,7 +137,7 @@ def _opening(job: Job, options: PipelineOptions, disk: str) -> str:
     return "; ".join([*filter(None, parts), f"runner: {describe_runner(options)}"])
 
 
-def _run_record(job: Job, options: PipelineOptions, seconds: float) -> bytes:
+def _run_record(job: Job, options: PipelineOptions, seconds: float, unread: list[str]) -> bytes:
     packages = ("apache-beam", "pyarrow", "numpy", "protobuf")
     record: dict[str, Any] = {
         "run": job.run,
@@ -145,5 +146,6 @@ def _run_record(job: Job, options: PipelineOptions, seconds: float) -> bytes:
         "host": platform.node(),
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in packages},
+        "unread_fields": unread,
     }
     return canonical_json(record)

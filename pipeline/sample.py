@@ -6,9 +6,9 @@ from dataclasses import replace
 from pipeline.blocks import Block, Piece
 from pipeline.read import Part, read_parts
 from schemas.dataset_pb2 import Input
-from schemas.records.fields import Field
-from schemas.records.formats import TEXT_FILES
-from schemas.records.readers import PARSERS
+from schemas.formats.fields import Field
+from schemas.formats.readers import PARSERS
+from schemas.formats.reading import TEXT_FILES
 
 
 def sample_block(block: Block, given: Input, fields: list[Field], most_bytes: int) -> Part:

@@ -9,8 +9,8 @@ from pipeline.analysis import first_offenders
 from pipeline.merging import Merging
 from schemas.buckets import Int64s
 from schemas.example import DIGEST_MODULUS
+from schemas.formats.rejected import Rejected
 from schemas.manifest_pb2 import LengthStatistics, SplitStatistics
-from schemas.records.rejected import Rejected
 
 UNKNOWN_CLASS = -1  # its id
 

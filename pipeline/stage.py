@@ -7,7 +7,7 @@ the steps are only references to such files, which keeps memory flat whatever th
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,19 +29,20 @@ from pipeline.threads import ThreadedDoFn
 from pipeline.token_files import write_token_counts
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
+from schemas.formats.fields import LABEL, fields_of
+from schemas.formats.rejected import Rejected, dump_rejected
+from schemas.ragged import Ragged
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import LABEL, fields_of
-from schemas.records.ragged import Ragged
-from schemas.records.rejected import dump_rejected
 from schemas.records.splits import place_examples
 from schemas.records.subwords import Subwords
 from schemas.records.validate import validate
 from schemas.records.verdicts import Mask
 from schemas.spec import TRAIN
 
-ANALYSES, IDS = "analyses", "ids"
+STAGED, ANALYSES, IDS = "staged", "analyses", "ids"
 # Staged columns.
 SOURCE = "source"  # the file of a record
+BLOCK = "block"  # of a record made of events: the block of its first one
 PARENT, START = "parent", "start"  # of a piece of a record: the record's id, the step with which it begins
 _SHORT_DICTIONARY = 1 << 16  # entries that uint16 tells apart
 
@@ -61,6 +62,29 @@ class StagedBlock:
     path: str
 
 
+@dataclass(frozen=True)
+class Located:
+    """Validated examples, and where the records stand that they are of.
+
+    Attributes:
+      examples: With positions in their files, and lines in their pieces.
+      source: int64, (examples,); index into `paths`.
+      paths: Of files.
+      splits: Of each of these: the split of all its records; empty where they decide themselves.
+      rejected: With file, position and line in the piece, and the index of the block.
+      step: What rejected them.
+      blocks: int64, (examples,); index of the block of each, where that is not the block that is staged.
+    """
+
+    examples: ExampleBlock
+    source: Int64s
+    paths: list[str]
+    splits: list[str]
+    rejected: list[tuple[int, Rejected]]
+    step: str = "stage"
+    blocks: Int64s | None = None
+
+
 class StageBlocks(beam.PTransform):  # type: ignore[misc]
     """PCollection of `Block` → PCollections of `StagedBlock` (main) and `Analysis` (ANALYSES).
 
@@ -74,8 +98,8 @@ class StageBlocks(beam.PTransform):  # type: ignore[misc]
 
     def expand(self, blocks: beam.PCollection) -> Any:
         """Stages every block."""
-        other = ANALYSES if self._job.spec.duplicate_ids == DuplicateIds.keep else IDS
-        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(other, main="staged")
+        other = tag_of_analyses(self._job.spec) or IDS
+        return blocks | "Stage" >> beam.ParDo(_StageBlock(self._job)).with_outputs(other, main=STAGED)
 
 
 class _StageBlock(ThreadedDoFn):
@@ -87,37 +111,69 @@ class _StageBlock(ThreadedDoFn):
     def work(self, block: Block) -> Iterator[Any]:
         analysis = Analysis()
         for part in read_parts(block, self._job.spec.input, fields_of(self._job.spec), self._job.block_bytes):
-            yield from self._stage(block, part, analysis)
-        keeps_all = self._job.spec.duplicate_ids == DuplicateIds.keep
-        yield beam.pvalue.TaggedOutput(ANALYSES, analysis) if keeps_all else analysis
+            located = locate_part(self._job, block, part)
+            analysis.merge(Analysis(blocks={block.index: part.summary}))
+            yield from stage(self._job, (block.index, part.number), part.consumed, located, analysis)
+        yield analysis_output(self._job.spec, analysis)
 
-    def _stage(self, block: Block, part: Part, analysis: Analysis) -> Iterator[Any]:
-        """Stages a part of a block, and adds what is found out about it to the block's analysis."""
-        job, spec = self._job, self._job.spec
-        examples, source = validate_part(part, spec, load_tokenizers(job))
-        rejected = part.places.place(examples.rejected, [piece.path for piece in block.pieces])
-        if rejected:
-            files.write(job.rejected_path(block.index, "stage", part.number), dump_rejected(rejected))
-        placed = place_examples(examples, spec, job.fractions)
-        splits = _splits(job, block, source, placed.splits)
-        columns = {SOURCE: _sources(block, source)} | staged_columns(examples)
-        columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(placed.order)}
-        path = job.staged_path(block.index, part.number, part.consumed)
-        batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
-        write_batches(path, batch.schema, [batch])
-        staged = StagedBlock(block.index, part.number, path)
-        found = Analysis(blocks={block.index: part.summary}, parts=Counter({block.index: 1}), dropped=examples.dropped)
-        found.reject(block.index, rejected)
-        if spec.duplicate_ids == DuplicateIds.keep:
-            found.merge(analyse_part(job, staged, batch))
-        else:
-            first = first_of_record(batch)
-            ids = placed.records[first], batch[SOURCE].filter(pa.array(first)), examples.offsets[first]
-            write_ids(job.ids_path(block.index, part.number), *ids, job.id_shares)
-            for share in range(job.id_shares):
-                yield beam.pvalue.TaggedOutput(IDS, (share, (block.index, part.number)))
-        analysis.merge(found)
-        yield staged
+
+def tag_of_analyses(spec: DatasetSpec) -> str:
+    """Returns the tag of the analyses; empty where they are among the staged blocks, since ids must differ."""
+    return ANALYSES if spec.duplicate_ids == DuplicateIds.keep else ""
+
+
+def analysis_output(spec: DatasetSpec, analysis: Analysis) -> Any:
+    """Returns an analysis as an output of a step that stages."""
+    tag = tag_of_analyses(spec)
+    return beam.pvalue.TaggedOutput(tag, analysis) if tag else analysis
+
+
+def stage(job: Job, number: tuple[int, int], consumed: int, located: Located, analysis: Analysis) -> Iterator[Any]:
+    """Writes examples with their places, and what the next step needs of them.
+
+    Args:
+      job: The run.
+      number: Index of the block, or number of the partition, and the place of the part in it.
+      consumed: As of `Job.staged_path`.
+      located: The examples.
+      analysis: What is found out about them is added to it.
+
+    Yields:
+      A `StagedBlock`, and shares of ids (IDS) where ids must differ.
+    """
+    spec, examples = job.spec, located.examples
+    write_rejected(job, located.rejected, located.step, number[1])
+    placed = place_examples(examples, spec, job.fractions)
+    splits = _splits(job, located, placed.splits)
+    columns = {SOURCE: _sources(located)} | staged_columns(examples)
+    if located.blocks is not None:
+        columns[BLOCK] = pa.array(located.blocks)
+    columns |= {"split": pa.array(splits.astype(np.int16)), "order": pa.array(placed.order)}
+    path = job.staged_path(*number, consumed)
+    batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
+    write_batches(path, batch.schema, [batch])
+    staged = StagedBlock(*number, path)
+    found = Analysis(parts=Counter({staged.index: 1}), dropped=examples.dropped)
+    for block, item in located.rejected:
+        found.reject(block, [item])
+    if spec.duplicate_ids == DuplicateIds.keep:
+        found.merge(analyse_part(job, staged, batch))
+    else:
+        first = first_of_record(batch)
+        ids = placed.records[first], batch[SOURCE].filter(pa.array(first)), examples.offsets[first]
+        write_ids(job.ids_path(*number), *ids, job.id_shares)
+        for share in range(job.id_shares):
+            yield beam.pvalue.TaggedOutput(IDS, (share, number))
+    analysis.merge(found)
+    yield staged
+
+
+def locate_part(job: Job, block: Block, part: Part) -> Located:
+    """Returns the examples of a part of a block, with their places."""
+    examples, source = validate_part(part, job.spec, load_tokenizers(job))
+    paths = [piece.path for piece in block.pieces]
+    rejected = [(block.index, item) for item in part.places.place(examples.rejected, paths)]
+    return Located(examples, source, paths, [piece.split for piece in block.pieces], rejected)
 
 
 def analyse_part(job: Job, staged: StagedBlock, batch: pa.RecordBatch) -> Analysis:
@@ -156,17 +212,37 @@ def validate_part(part: Part, spec: DatasetSpec, subwords: Mapping[str, Subwords
     return replace(examples, offsets=offsets, lines=lines), source
 
 
-def _splits(job: Job, block: Block, source: Int64s, own: Int64s) -> Int64s:
-    """Returns the split of each record: that of its piece, `source`, or else its own."""
+def write_rejected(job: Job, rejected: Iterable[tuple[int, Rejected]], step: str, part: int) -> None:
+    """Writes what a step rejected, each with the index of its block, to a file for each block."""
+    by_block: dict[int, list[Rejected]] = {}
+    for block, item in rejected:
+        by_block.setdefault(block, []).append(item)
+    for block, items in by_block.items():
+        files.write(job.rejected_path(block, step, part), dump_rejected(items))
+
+
+def blocks_of(staged: StagedBlock, batch: pa.RecordBatch, rows: list[int]) -> list[int]:
+    """Returns the index of the block in which the record of each of these rows stands, or its first event."""
+    blocks: list[int] = batch[BLOCK].take(pa.array(rows, pa.int64())).to_pylist() if BLOCK in batch.schema.names else []
+    return blocks or [staged.index] * len(rows)
+
+
+def step_name(step: str, staged: StagedBlock, batch: pa.RecordBatch) -> str:
+    """Returns a name for what a step rejects: of its own for a partition, which has records of many blocks."""
+    return f"{step}-{staged.index:05d}" if BLOCK in batch.schema.names else step
+
+
+def _splits(job: Job, located: Located, own: Int64s) -> Int64s:
+    """Returns the split of each record: that of its file, or else its own."""
     whole = {name: i for i, name in enumerate(job.splits) if name not in job.fractions}
-    indices = np.array([whole.get(piece.split, -1) for piece in block.pieces])[source]
+    indices = np.array([whole.get(split, -1) for split in located.splits], np.int64)[located.source]
     return np.where(indices < 0, own, indices)
 
 
-def _sources(block: Block, source: Int64s) -> pa.DictionaryArray:
+def _sources(located: Located) -> pa.DictionaryArray:
     """Returns the file of each record."""
-    paths = pa.array([piece.path for piece in block.pieces], pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(source.astype(np.int16)), paths)
+    paths = pa.array(located.paths, pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(located.source.astype(np.int32)), paths)
 
 
 def cut_column(name: str) -> str:

@@ -1,20 +1,29 @@
 """What a run did, for people and for machines."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from schemas.buckets import Int64s, bucketed_efficiency, longest_efficiency, random_batch_efficiency
-from schemas.manifest_pb2 import LengthStatistics, Manifest
+from schemas.manifest_pb2 import Counts, EventCounts, LengthStatistics, Manifest
 from schemas.spec import PER_STEP_CLASS, TRAIN
 
+_MOST_UNREAD = 10  # names shown
 RANDOM_BATCH = 64  # records of the random batches that bucketing is compared with
 
 
-def summarise(manifest: Manifest, output: str, seconds: float) -> str:
-    """Returns the end of a run as a few lines of text."""
+def summarise(manifest: Manifest, output: str, seconds: float, unread: Sequence[str] = ()) -> str:
+    """Returns the end of a run as a few lines of text.
+
+    Args:
+      manifest: Of the data set.
+      output: Its folder.
+      seconds: How long the run took.
+      unread: Fields of the input that no part of the spec reads.
+    """
     counts, efficiency = manifest.counts, padding(manifest)
-    lines = [_counts_line(manifest), _length_line(manifest.statistics[TRAIN].bucket_length)]
+    lines = [*_events_line(manifest), _counts_line(manifest), _length_line(manifest.statistics[TRAIN].bucket_length)]
     for name, statistics in sorted(manifest.statistics[TRAIN].lengths.items()):
         lines += _sequence_lines(manifest, name, statistics)
     lines.append(
@@ -24,10 +33,12 @@ def summarise(manifest: Manifest, output: str, seconds: float) -> str:
     )
     lines += _unknown_label_lines(manifest)
     lines += [f"rejected records: {output}/{file.path}" for file in manifest.rejected_files]
+    lines += [_unread_line(unread)] if unread else []
+    rate, what = (counts.events.read, "events") if counts.HasField("events") else (counts.read, "records")
     size = sum(shard.bytes for shard in manifest.shards)
     lines.append(
         f"{len(manifest.shards)} shards, {size / 1e6:,.1f} MB → {output}/manifest.json "
-        f"({seconds:.1f} s, {counts.read / seconds:,.0f} records/s)"
+        f"({seconds:.1f} s, {rate / seconds:,.0f} {what}/s)"
     )
     return "\n".join(lines)
 
@@ -45,6 +56,7 @@ def describe(manifest: Manifest, output: str) -> dict[str, Any]:
             "examples": counts.examples,
             "rejected": dict(counts.rejected),
             "dropped": dict(counts.dropped),
+            **({"events": _describe_events(counts.events)} if counts.HasField("events") else {}),
         },
         "splits": {name: statistics.records for name, statistics in sorted(manifest.statistics.items())},
         "buckets": len(manifest.buckets),
@@ -63,6 +75,11 @@ def padding(manifest: Manifest) -> dict[str, float]:
     }
 
 
+def _unread_line(unread: Sequence[str]) -> str:
+    more = f" and {len(unread) - _MOST_UNREAD} more" if len(unread) > _MOST_UNREAD else ""
+    return f"fields that the spec does not read: {', '.join(unread[:_MOST_UNREAD])}{more}"
+
+
 def _histogram(statistics: LengthStatistics) -> tuple[Int64s, Int64s]:
     return np.array(statistics.lengths, np.int64), np.array(statistics.counts, np.int64)
 
@@ -71,12 +88,39 @@ def _counts_line(manifest: Manifest) -> str:
     counts = manifest.counts
     splits = ", ".join(f"{name} {statistics.records:,}" for name, statistics in sorted(manifest.statistics.items()))
     examples = f"as {counts.examples:,} examples, " if counts.examples != counts.kept else ""
-    parts = [f"{counts.read:,} records read, {counts.kept:,} kept ({examples}{splits})"]
-    for word, by_cause in (("rejected", counts.rejected), ("dropped", counts.dropped)):
-        if by_cause:
-            causes = ", ".join(f"{cause} {count:,}" for cause, count in sorted(by_cause.items()))
-            parts.append(f"{sum(by_cause.values()):,} {word} ({causes})")
-    return ", ".join(parts)
+    read = "" if counts.HasField("events") else " read"
+    return ", ".join([f"{counts.read:,} records{read}, {counts.kept:,} kept ({examples}{splits})", *_not_kept(counts)])
+
+
+def _events_line(manifest: Manifest) -> list[str]:
+    """Returns nothing where records are no groups of events."""
+    counts, events = manifest.counts, manifest.counts.events
+    if not counts.HasField("events"):
+        return []
+    first = f"{events.read:,} events read, {events.kept:,} events in {counts.read:,} records"
+    lines = [", ".join([first, *_not_kept(events)])]
+    if events.tied:
+        by = manifest.spec.group.order_by
+        lines.append(f"{events.tied:,} events have the '{by}' of another one: file and position decide which is first")
+    return lines
+
+
+def _not_kept(counts: Counts | EventCounts) -> list[str]:
+    return [
+        f"{sum(by_cause.values()):,} {word} ({', '.join(f'{cause} {by_cause[cause]:,}' for cause in sorted(by_cause))})"
+        for word, by_cause in (("rejected", counts.rejected), ("dropped", counts.dropped))
+        if by_cause
+    ]
+
+
+def _describe_events(events: EventCounts) -> dict[str, Any]:
+    return {
+        "read": events.read,
+        "kept": events.kept,
+        "rejected": dict(events.rejected),
+        "dropped": dict(events.dropped),
+        "tied": events.tied,
+    }
 
 
 def _length_line(statistics: LengthStatistics) -> str:

@@ -16,8 +16,8 @@ from pipeline import files
 from pipeline.arrow_files import write_batches
 from pipeline.token_counts import COUNTS
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.formats.fields import LABEL
 from schemas.hashing import hash_strings
-from schemas.records.fields import LABEL
 from schemas.spec import NUMBER, category_features, token_sequences, vocabulary_options
 
 PARTITIONS = 32

@@ -13,7 +13,7 @@ from schemas.buckets import bucket_index
 from schemas.errors import DataError
 from schemas.example import DIGEST_MODULUS, frame_contents, frame_offsets, records_digest
 from schemas.manifest import MANIFEST_NAME, data_fingerprint, named_files, parse_manifest
-from schemas.manifest_pb2 import Manifest, Shard, SplitStatistics
+from schemas.manifest_pb2 import Counts, EventCounts, Manifest, Shard, SplitStatistics
 from schemas.spec import cuts_records
 from schemas.vocabulary import parse_tokens
 
@@ -87,17 +87,26 @@ def _check_contents(folder: str, manifest: Manifest) -> list[str]:
 
 
 def _check_counts(manifest: Manifest) -> list[str]:
-    counts = manifest.counts
-    rejected = sum(counts.rejected.values())
-    accounted = counts.kept + rejected + sum(counts.dropped.values())
+    counts, events = manifest.counts, manifest.counts.events
+    rejected = sum(counts.rejected.values()) + sum(events.rejected.values())
+    grouped = manifest.spec.HasField("group")
     return [
         *_differs("data_fingerprint", data_fingerprint(manifest), manifest.data_fingerprint),
-        *_differs("records kept, rejected and dropped", accounted, counts.read),
+        *_differs("records kept, rejected and dropped", _accounted(counts), counts.read),
+        *_differs("events kept, rejected and dropped", _accounted(events), events.read),
         *_differs("examples", sum(split.records for split in manifest.statistics.values()), counts.examples),
         *([] if cuts_records(manifest.spec) else _differs("records kept", counts.examples, counts.kept)),
         *_differs("records rejected", sum(file.records for file in manifest.rejected_files), rejected),
-        *_differs("records of all inputs", sum(file.records for file in manifest.inputs), counts.read),
+        *_differs(
+            "events of all inputs" if grouped else "records of all inputs",
+            sum(file.records for file in manifest.inputs),
+            events.read if grouped else counts.read,
+        ),
     ]
+
+
+def _accounted(counts: Counts | EventCounts) -> int:
+    return counts.kept + sum(counts.rejected.values()) + sum(counts.dropped.values())
 
 
 def _check_split(name: str, content: _SplitContent, statistics: SplitStatistics) -> list[str]:

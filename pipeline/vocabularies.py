@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from pipeline import files
 from pipeline.plan import DatasetPlan, TokenPlan
+from schemas.formats.fields import LABEL
 from schemas.manifest import vocabulary_path
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
-from schemas.records.fields import LABEL
 from schemas.vocabulary import Vocabulary, dump_tokens, first_token_id, parse_tokens
 
 _loading = threading.Lock()

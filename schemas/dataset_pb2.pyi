@@ -414,7 +414,7 @@ class TimeField(_message.Message):
     def __init__(self, format: _Optional[str] = ..., zone: _Optional[str] = ..., **kwargs) -> None: ...
 
 class Input(_message.Message):
-    __slots__ = ("format", "compression", "encoding", "delimiter", "header", "columns", "max_record_bytes")
+    __slots__ = ("format", "compression", "encoding", "delimiter", "header", "columns", "max_record_bytes", "quotes")
     FORMAT_FIELD_NUMBER: _ClassVar[int]
     COMPRESSION_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
@@ -422,6 +422,7 @@ class Input(_message.Message):
     HEADER_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     MAX_RECORD_BYTES_FIELD_NUMBER: _ClassVar[int]
+    QUOTES_FIELD_NUMBER: _ClassVar[int]
     format: Format.Value
     compression: Compression.Value
     encoding: str
@@ -429,7 +430,8 @@ class Input(_message.Message):
     header: bool
     columns: _containers.RepeatedScalarFieldContainer[str]
     max_record_bytes: int
-    def __init__(self, format: _Optional[_Union[Format.Value, str]] = ..., compression: _Optional[_Union[Compression.Value, str]] = ..., encoding: _Optional[str] = ..., delimiter: _Optional[str] = ..., header: _Optional[bool] = ..., columns: _Optional[_Iterable[str]] = ..., max_record_bytes: _Optional[int] = ...) -> None: ...
+    quotes: bool
+    def __init__(self, format: _Optional[_Union[Format.Value, str]] = ..., compression: _Optional[_Union[Compression.Value, str]] = ..., encoding: _Optional[str] = ..., delimiter: _Optional[str] = ..., header: _Optional[bool] = ..., columns: _Optional[_Iterable[str]] = ..., max_record_bytes: _Optional[int] = ..., quotes: _Optional[bool] = ...) -> None: ...
 
 class ContextFeature(_message.Message):
     __slots__ = ("type", "vocabulary", "normalize")

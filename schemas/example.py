@@ -114,6 +114,18 @@ def encode_examples(columns: Mapping[str, Column]) -> pa.BinaryArray:
     return join_columns([_heads([b"\x0a", total]), *pieces])
 
 
+def feature_messages(column: Column) -> pa.BinaryArray:
+    """Returns the values of each row as one serialised `Feature`, binary, (rows,)."""
+    tag, payload = _payload(column)
+    sizes, listed, list_size = _list_sizes(tag, payload)
+    return join_columns([_heads([bytes([tag]), list_size], (sizes, listed)), payload])
+
+
+def length_prefixes(tag: bytes, sizes: Offsets) -> pa.BinaryArray:
+    """Returns a tag and a length before each of the fields that have these sizes, binary, (n,)."""
+    return _heads([tag, sizes])
+
+
 def frame(records: pa.BinaryArray) -> pa.BinaryArray:
     """Returns each serialised record as one TFRecord frame, as a binary array, (records,)."""
     lengths, place = np.unique(byte_sizes(records).astype("<u8"), return_inverse=True)
@@ -173,14 +185,19 @@ def _entry(name: str, column: Column) -> tuple[pa.BinaryArray, pa.BinaryArray]:
     key = name.encode()
     named = b"\x0a" + _varint(len(key)) + key
     tag, payload = _payload(column)
-    sizes = byte_sizes(payload)
-    # An empty packed list is left out, an empty string of bytes is not.
-    listed = np.ones_like(sizes, bool) if tag == _BYTES_LIST else sizes > 0
-    list_size = np.where(listed, 1 + _varint_sizes(sizes) + sizes, 0)
+    sizes, listed, list_size = _list_sizes(tag, payload)
     feature_size = 1 + _varint_sizes(list_size) + list_size
     entry_size = len(named) + 1 + _varint_sizes(feature_size) + feature_size
     head = _heads([b"\x0a", entry_size, named + b"\x12", feature_size, bytes([tag]), list_size], (sizes, listed))
     return head, payload
+
+
+def _list_sizes(tag: int, payload: pa.BinaryArray) -> tuple[Offsets, Mask, Offsets]:
+    """Returns the bytes of the values of each row, whether they are there at all, and the bytes of the list."""
+    sizes = byte_sizes(payload)
+    # An empty packed list is left out, an empty string of bytes is not.
+    listed = np.ones_like(sizes, bool) if tag == _BYTES_LIST else sizes > 0
+    return sizes, listed, np.where(listed, 1 + _varint_sizes(sizes) + sizes, 0)
 
 
 def _payload(column: Column) -> tuple[int, pa.BinaryArray]:

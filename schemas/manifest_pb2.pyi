@@ -94,7 +94,7 @@ class InputFile(_message.Message):
     def __init__(self, path: _Optional[str] = ..., format: _Optional[str] = ..., split: _Optional[str] = ..., bytes: _Optional[int] = ..., digest: _Optional[str] = ..., records: _Optional[int] = ...) -> None: ...
 
 class Counts(_message.Message):
-    __slots__ = ("read", "kept", "rejected", "dropped", "examples")
+    __slots__ = ("read", "kept", "rejected", "dropped", "examples", "events")
     class RejectedEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -114,12 +114,42 @@ class Counts(_message.Message):
     REJECTED_FIELD_NUMBER: _ClassVar[int]
     DROPPED_FIELD_NUMBER: _ClassVar[int]
     EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    EVENTS_FIELD_NUMBER: _ClassVar[int]
     read: int
     kept: int
     rejected: _containers.ScalarMap[str, int]
     dropped: _containers.ScalarMap[str, int]
     examples: int
-    def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., examples: _Optional[int] = ...) -> None: ...
+    events: EventCounts
+    def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., examples: _Optional[int] = ..., events: _Optional[_Union[EventCounts, _Mapping]] = ...) -> None: ...
+
+class EventCounts(_message.Message):
+    __slots__ = ("read", "kept", "rejected", "dropped", "tied")
+    class RejectedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class DroppedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    READ_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    TIED_FIELD_NUMBER: _ClassVar[int]
+    read: int
+    kept: int
+    rejected: _containers.ScalarMap[str, int]
+    dropped: _containers.ScalarMap[str, int]
+    tied: int
+    def __init__(self, read: _Optional[int] = ..., kept: _Optional[int] = ..., rejected: _Optional[_Mapping[str, int]] = ..., dropped: _Optional[_Mapping[str, int]] = ..., tied: _Optional[int] = ...) -> None: ...
 
 class StoredFeature(_message.Message):
     __slots__ = ("name", "dtype", "variable", "dims")

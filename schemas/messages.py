@@ -26,10 +26,19 @@ _INTEGER_RANGES = {
 }
 
 
+_SHOWN_CHARACTERS = 80
+
+
+def printable(text: str, most: int = _SHOWN_CHARACTERS) -> str:
+    """Returns a text as it can stand in a line for people: without control characters, and cut where it is long."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text[: most + 1])
+    return shown if len(shown) <= most else shown[: most - 3] + "..."
+
+
 def closest(name: str, valid: Iterable[str]) -> str:
     """Returns a question for the valid name nearest to `name`; empty where none is near."""
     close = difflib.get_close_matches(name, sorted(valid), n=1, cutoff=0.6)
-    return f"did you mean '{close[0]}'?" if close else ""
+    return f"did you mean '{printable(close[0])}'?" if close else ""
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -38,7 +47,7 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     question = closest(name, valid)
     if question:
         return question
-    return f"valid: {', '.join(valid)}" if valid else "none is valid here"
+    return f"valid: {', '.join(map(printable, valid))}" if valid else "none is valid here"
 
 
 def fill(message: M, values: object, path: str = "") -> M:

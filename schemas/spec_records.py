@@ -126,9 +126,11 @@ def _resolve_input(spec: DatasetSpec) -> None:
     if given.HasField("format") and given.format != Format.csv:
         refuse_fields(given, ("delimiter",), "input", "but for format csv")
         if given.format != Format.tsv:
-            refuse_fields(given, ("header", "columns"), "input", "but for formats csv and tsv")
+            refuse_fields(given, ("header", "columns", "quotes"), "input", "but for formats csv and tsv")
     if not given.HasField("header") and given.format in {Format.unspecified, Format.csv, Format.tsv}:
         given.header = not given.columns
+    if not given.HasField("quotes") and given.HasField("header"):
+        given.quotes = True
     if given.HasField("header") and not given.header and not given.columns:
         raise DataError("input.columns: is missing; without a header, name the columns in their order")
     if len(set(given.columns)) < len(given.columns):

@@ -56,6 +56,12 @@ def test_no_package_imports_what_it_must_not(package: str) -> None:
     assert found == []
 
 
+def test_formats_know_nothing_of_what_is_made_of_raw_records() -> None:
+    found = [path.name for path in sources("schemas/formats") if "schemas.records" in path.read_text()]
+    assert sources("schemas/formats")
+    assert found == []
+
+
 @pytest.mark.parametrize(
     ("package", "absent"),
     [("schemas", ["apache_beam", "tensorflow", "keras"]), ("pipeline", ["tensorflow", "keras"])],

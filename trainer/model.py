@@ -9,9 +9,9 @@ from keras import ops
 
 from schemas.dataset_pb2 import Missing, Normalize, Take
 from schemas.errors import DataError, UsageError
+from schemas.formats.fields import LABEL
 from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Manifest
-from schemas.records.fields import LABEL
 from schemas.spec import CLASS, NUMBER, leaders, series_sequences
 from schemas.vocabulary import first_token_id
 from trainer.branches import ContextEntry, SequenceBranch

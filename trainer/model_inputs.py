@@ -10,9 +10,9 @@ import tensorflow as tf
 from schemas.dataset_pb2 import DatasetSpec, Take
 from schemas.manifest import length_feature, sizes_feature
 from schemas.manifest_pb2 import Manifest
+from schemas.ragged import Int64s, Ragged
 from schemas.records.examples import ExampleBlock
 from schemas.records.missing import fill_means
-from schemas.records.ragged import Int64s, Ragged
 from schemas.spec import leaders
 from schemas.vocabulary import Vocabulary
 from trainer.parsing import input_specs

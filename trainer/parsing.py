@@ -9,9 +9,9 @@ from typing import Any
 import tensorflow as tf
 
 from schemas.dataset_pb2 import DatasetSpec, StoredAs, Take
+from schemas.formats.fields import ID, LABEL
 from schemas.manifest import PARENT_FEATURE, START_FEATURE, length_feature, missing_feature, sizes_feature
 from schemas.manifest_pb2 import Manifest, StoredFeature
-from schemas.records.fields import ID, LABEL
 from schemas.spec import NUMBER, PER_STEP_CLASS, series_sequences
 
 _TYPES = {"bytes": tf.string, "int64": tf.int64, "float": tf.float32}

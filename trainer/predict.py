@@ -13,12 +13,12 @@ import tensorflow as tf
 
 from schemas.dataset_pb2 import DatasetSpec, Empty, TooLong
 from schemas.errors import DataError, UsageError
+from schemas.formats.fields import fields_of
+from schemas.formats.jsonl import parse_jsonl
+from schemas.formats.rejected import Rejected
 from schemas.manifest_pb2 import Manifest
+from schemas.ragged import Int64s
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import fields_of
-from schemas.records.jsonl import parse_jsonl
-from schemas.records.ragged import Int64s
-from schemas.records.rejected import Rejected
 from schemas.records.validate import validate
 from trainer.batch_plan import BatchLimits, sorted_batches
 from trainer.model import SequenceModel

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from schemas.errors import DataError, UsageError
-from schemas.records.blocks import byte_ranges, read_whole_lines
+from schemas.formats.blocks import byte_ranges, read_whole_lines
 
 _RECORDS_AT_A_TIME = 10_000
 

@@ -1,5 +1,5 @@
-"""Reading and validating raw records: pure Arrow code, shared by the pipeline and by prediction.
+"""Raw records become examples: pure Arrow code, shared by the pipeline and by prediction.
 
-bytes of a file → `blocks` → lines → `jsonl` (with `fields`, `explain`) → raw columns → `validate`
-(with `text`, `ragged`, `identity`) → examples, and `rejected` records.
+Raw columns (`schemas.formats`) → `validate` (with `tokens`, `series`, `labels`, `lengths`, `splits`, `identity`) →
+examples, and rejected records; `events` and `grouping` make raw records of events first.
 """

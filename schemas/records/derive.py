@@ -8,8 +8,8 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from schemas.ragged import Int64s, Ragged, from_lists
 from schemas.records import text
-from schemas.records.ragged import Int64s, Ragged, from_lists
 from schemas.records.unicode import mapped, shape_map
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from schemas.records.ragged import Int64s, Ragged
-from schemas.records.rejected import Rejected
+from schemas.formats.rejected import Rejected
+from schemas.ragged import Int64s, Ragged
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.binary import binary_column, byte_sizes, contents, fixed_column, join_columns
-from schemas.records.ragged import Ragged, from_lists
+from schemas.ragged import Ragged, from_lists
 from schemas.spec import TEST, TRAIN, VALIDATION
 
 _PERSON = b"lengthwise"

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.records.explain import NOT_FINITE
-from schemas.records.fields import LABEL
+from schemas.formats.explain import NOT_FINITE
+from schemas.formats.fields import LABEL
+from schemas.ragged import Ragged
 from schemas.records.nulls import float32
-from schemas.records.ragged import Ragged
 from schemas.records.tokens import checked_lists
 from schemas.records.verdicts import Verdicts
 from schemas.spec import NUMBER, PER_STEP_CLASS, number_features
@@ -33,7 +33,7 @@ def read_label(
       string (class) or float (number), (records,), or a Ragged dictionary of strings (per step).
     """
     if spec.label.type == NUMBER:
-        return _finite(column, "the label", verdicts)
+        return finite_numbers(column, "the label", verdicts)
     if spec.label.type != PER_STEP_CLASS:
         return column
     labels = checked_lists(LABEL, column, verdicts)
@@ -46,12 +46,13 @@ def read_context(columns: Mapping[str, pa.Array], spec: DatasetSpec, verdicts: V
     """Returns the context of each record by name: float (a number) or string (a category), (records,)."""
     numbers = set(number_features(spec))
     return {
-        name: _finite(columns[name], f"'{name}'", verdicts) if name in numbers else columns[name]
+        name: finite_numbers(columns[name], f"'{name}'", verdicts) if name in numbers else columns[name]
         for name in sorted(spec.context)
     }
 
 
-def _finite(column: pa.Array, what: str, verdicts: Verdicts) -> pa.Array:
+def finite_numbers(column: pa.Array, what: str, verdicts: Verdicts) -> pa.Array:
+    """Returns numbers, (records,), as 32-bit floats; rejects the records whose number is null or not finite."""
     numbers = float32(column)
     verdicts.reject(~np.isfinite(numbers), NOT_FINITE, f"{what} must be finite as a 32-bit float")
     return pa.array(numbers)

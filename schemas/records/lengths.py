@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from schemas.dataset_pb2 import DatasetSpec, Empty, Rest, SequenceFeature, TooLong, Window
-from schemas.records.ragged import Int64s
+from schemas.ragged import Int64s
 from schemas.records.verdicts import Mask, Verdicts
 from schemas.spec import leaders
 

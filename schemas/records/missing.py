@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.dataset_pb2 import Missing, SequenceFeature
-from schemas.records.ragged import Int64s, Ragged
+from schemas.ragged import Int64s, Ragged
 
 Floats = npt.NDArray[np.float32]
 

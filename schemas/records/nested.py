@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from schemas.records.ragged import Int64s, Ragged
+from schemas.ragged import Int64s, Ragged
 
 
 @dataclass(frozen=True, kw_only=True)

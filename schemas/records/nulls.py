@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.records.ragged import Int64s, count_in_rows
+from schemas.ragged import Int64s, count_in_rows
 from schemas.records.verdicts import Mask
 
 

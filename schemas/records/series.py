@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import Layout, Missing, SequenceFeature
-from schemas.records.explain import NOT_FINITE
-from schemas.records.fields import column_field
+from schemas.formats.explain import NOT_FINITE
+from schemas.formats.fields import column_field
+from schemas.ragged import Int64s, Ragged, from_lists
 from schemas.records.lengths import NOT_ALIGNED
 from schemas.records.nulls import any_in_row, float32, nulls, without_nulls
-from schemas.records.ragged import Int64s, Ragged, from_lists
 from schemas.records.tokens import NULL_VALUE
 from schemas.records.verdicts import Verdicts
 

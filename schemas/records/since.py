@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.dataset_pb2 import SequenceFeature, TimeField
+from schemas.ragged import Int64s, Ragged, from_lists
 from schemas.records.lengths import NOT_ALIGNED
 from schemas.records.nulls import any_in_row, without_nulls
-from schemas.records.ragged import Int64s, Ragged, from_lists
 from schemas.records.verdicts import Verdicts
 from schemas.times import UNIX_UNITS, parse_times
 

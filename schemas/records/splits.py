@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, SplitBy
+from schemas.ragged import Int64s
 from schemas.records.examples import ExampleBlock
 from schemas.records.identity import assign_splits, places_of, salted_digests, split_order
-from schemas.records.ragged import Int64s
 from schemas.records.since import INVALID_TIME
 from schemas.records.verdicts import Verdicts
 from schemas.spec import source_path

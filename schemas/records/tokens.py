@@ -7,10 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import Derive, SequenceFeature, Take, Tokenizer
+from schemas.ragged import Ragged, from_lists
 from schemas.records import derive
 from schemas.records.nested import Nested
 from schemas.records.nulls import any_in_row, nulls, without_nulls
-from schemas.records.ragged import Ragged, from_lists
 from schemas.records.subwords import Subwords
 from schemas.records.text import lower, normalization_of, normalize_text, tokenize
 from schemas.records.verdicts import Verdicts

@@ -9,10 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, Missing, SequenceType
+from schemas.formats.explain import MISSING_FIELD
+from schemas.formats.fields import ID, LABEL, SPLIT, time_field
+from schemas.formats.raw import RawBlock
+from schemas.formats.rejected import Rejected, excerpt
 from schemas.manifest import missing_feature, since_feature, sizes_feature
+from schemas.ragged import Int64s, Ragged
 from schemas.records.examples import ExampleBlock, Parents
-from schemas.records.explain import MISSING_FIELD
-from schemas.records.fields import ID, LABEL, SPLIT, time_field
 from schemas.records.identity import content_ids
 from schemas.records.labels import read_context, read_label
 from schemas.records.lengths import (
@@ -25,9 +28,6 @@ from schemas.records.lengths import (
 from schemas.records.missing import fill_from_records, missing_flags
 from schemas.records.nested import Nested
 from schemas.records.nulls import nulls
-from schemas.records.ragged import Int64s, Ragged
-from schemas.records.raw import RawBlock
-from schemas.records.rejected import Rejected, excerpt
 from schemas.records.series import read_series
 from schemas.records.since import read_times, seconds_since
 from schemas.records.splits import read_split
@@ -98,11 +98,18 @@ def validate(block: RawBlock, spec: DatasetSpec, subwords: Mapping[str, Subwords
         split_by=kept.split_by,
         parents=None,
         records=len(ids),
-        rejected=block.rejected + _rejected(block, verdicts),
+        rejected=block.rejected + rejections(block, verdicts),
         dropped=Counter(verdicts.policies[i] for i in verdicts.policy_of if i >= 0),
         line_count=block.line_count,
     )
     return _cut(examples, pieces, spec)
+
+
+def judge(
+    block: RawBlock, spec: DatasetSpec, verdicts: Verdicts, subwords: Mapping[str, Subwords] | None = None
+) -> None:
+    """Rejects the records of a block whose values are not what the spec says, whatever their lengths."""
+    _read(block, spec, verdicts, subwords or {})
 
 
 def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts, subwords: Mapping[str, Subwords]) -> _Content:
@@ -207,7 +214,8 @@ def _content(block: RawBlock, kept: _Content, mask: pa.Array) -> list[Ragged | p
     return content
 
 
-def _rejected(block: RawBlock, verdicts: Verdicts) -> list[Rejected]:
+def rejections(block: RawBlock, verdicts: Verdicts) -> list[Rejected]:
+    """Returns the records of a block that a rule rejects."""
     rejected = []
     for i in np.flatnonzero(verdicts.rule_of >= 0):
         reason, rule = verdicts.rules[verdicts.rule_of[i]]

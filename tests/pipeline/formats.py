@@ -1,4 +1,7 @@
-"""The same records in every format and compression, written with the formats' own libraries."""
+"""The same records in every format and compression, written with the formats' own libraries.
+
+The same bytes each time, so that what is made of them can be made again.
+"""
 
 import bz2
 import csv
@@ -57,16 +60,19 @@ def as_parquet(records: Records) -> bytes:
 
 def as_avro(records: Records) -> bytes:
     sink = io.BytesIO()
-    fastavro.writer(sink, fastavro.parse_schema(AVRO_SCHEMA), records, codec="deflate", sync_interval=500)
+    schema, marker = fastavro.parse_schema(AVRO_SCHEMA), b"sixteen bytes ok"
+    fastavro.writer(sink, schema, records, codec="deflate", sync_interval=500, sync_marker=marker)
     return sink.getvalue()
 
 
 def as_tfrecord(records: Records) -> bytes:
-    return b"".join(tfrecord_frame(_example(record).SerializeToString()) for record in records)
+    return b"".join(tfrecord_frame(_example(record).SerializeToString(deterministic=True)) for record in records)
 
 
 def as_tfrecord_sequence(records: Records) -> bytes:
-    return b"".join(tfrecord_frame(_sequence_example(record).SerializeToString()) for record in records)
+    return b"".join(
+        tfrecord_frame(_sequence_example(record).SerializeToString(deterministic=True)) for record in records
+    )
 
 
 def tfrecord_frame(data: bytes) -> bytes:
@@ -133,7 +139,7 @@ def _zstd(content: bytes) -> bytes:
 
 COMPRESSORS: dict[str, Callable[[bytes], bytes]] = {
     "": lambda content: content,
-    ".gz": gzip.compress,
+    ".gz": lambda content: gzip.compress(content, mtime=0),
     ".bz2": bz2.compress,
     ".zst": _zstd,
 }

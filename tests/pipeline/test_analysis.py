@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.analysis import Analysis, BlockSummary, MergeAnalyses, first_offenders
+from pipeline.analysis import Analysis, BlockSummary, EventCounts, MergeAnalyses, first_offenders
 from pipeline.blocks import Block, Piece
 from pipeline.moments import moments_of
-from schemas.records.rejected import Rejected
+from schemas.formats.rejected import Rejected
 
 REASONS = ("invalid_json", "wrong_type")
 
@@ -119,6 +119,20 @@ def test_merged_compacted_and_single_accumulators_agree(of: list[dict[str, Any]]
     assert facts(combine(fresh, compact=False)) == wanted
     assert facts(combine(again, compact=True)) == wanted
     assert facts(combine(single, compact=False)) == wanted
+
+
+def test_events_are_counted_apart_from_records() -> None:
+    read, grouped = (Analysis(blocks={0: BlockSummary((9,), (8,), (b"",))}), Analysis(events=EventCounts(3, 5, 1)))
+    read.reject_events(0, [rejected(0, 1, "wrong_type")])
+    grouped.reject(0, [rejected(0, 2, "different_values")])
+    grouped.reject_events(0, [rejected(0, 3, "wrong_type")])
+    merged = combine([[read], [grouped]], compact=True)
+    assert (merged.found, merged.read, merged.examples) == (8, 3, 2)
+    assert merged.events == EventCounts(3, 5, 1, Counter(wrong_type=2))
+    assert merged.rejected == Counter(different_values=1)
+    assert merged.all_rejected == Counter(wrong_type=2, different_values=1)
+    assert [item.line for _, item in merged.offenders["wrong_type"]] == [1, 3]
+    assert combine([[Analysis()], []], compact=True).events is None
 
 
 def test_merging_changes_no_input() -> None:

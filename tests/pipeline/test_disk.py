@@ -59,6 +59,15 @@ KINDS: dict[str, tuple[str, list[Any]]] = {
         "sequences: {x: {type: series, dims: 2, layout: flat}}" + ALL,
         [{"x": [i % 10] * 100} for i in range(1_000)],
     ),
+    "events in any order": (
+        "sequences: {w: {type: tokens}, x: {type: series, dims: 2, aligned_with: w}}\n"
+        "group: {by: who, order_by: at}" + ALL,
+        [{"who": f"u{i * 7919 % 400}", "at": i, "w": f"w{i % 50}", "x": [i, 0.5]} for i in range(20_000)],
+    ),
+    "events sorted by key": (
+        "sequences: {w: {type: tokens}}\ngroup: {by: who, order_by: at}" + ALL,
+        [{"who": f"u{i // 5}", "at": i, "w": f"w{i % 50}"} for i in range(20_000)],
+    ),
 }
 
 

@@ -18,7 +18,7 @@ from pipeline.stage import ANALYSES, IDS, StagedBlock, _StageBlock
 from pipeline.verify import verify
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Manifest
-from tests.pipeline.helpers import failures, make_job, prepare, published_tree, read_dataset, tree, write_jsonl
+from tests.pipeline.helpers import failures, make_job, prepare, published_tree, read_dataset, run_job, tree, write_jsonl
 
 SPEC = """
 id: id
@@ -225,3 +225,21 @@ def test_nothing_is_left_where_no_id_occurs_again(tmp_path: Path) -> None:
     assert list(_Find(job).work((0, ids[0]))) == []
     for part in parts:
         assert left_out_of(job, part, [])[0] == part
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_more_shares_and_threads_leave_out_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int
+) -> None:
+    pattern = write_files(tmp_path, "abcdefghijk", "kjihgfedcba", "lmnopqrstuv", "vutsrqa")
+    one = prepare(SPEC % "keep_first", pattern, tmp_path / "one", block_bytes=100)
+    monkeypatch.setattr("pipeline.inputs._ID_SHARE_BYTES", 100)
+    job = make_job(SPEC % "keep_first", pattern, tmp_path / "many", block_bytes=100, threads=threads)
+    assert job.id_shares == 1 + sum(file.bytes for file in job.inputs) // 100
+    assert run_job(job).data_fingerprint == one.data_fingerprint
+    assert one.counts.kept == 22
+
+
+def test_there_are_never_more_shares_than_are_worth_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.inputs._ID_SHARE_BYTES", 1)
+    assert make_job(SPEC % "keep", write_files(tmp_path, "abcdefgh"), tmp_path / "out").id_shares == 64

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.verify import verify
+from schemas.errors import DataError
 from schemas.manifest_pb2 import Manifest
 from tests.pipeline.formats import COMPRESSORS, SUFFIXES, WRITERS
 from tests.pipeline.helpers import prepare, read_dataset
@@ -116,3 +117,13 @@ def test_other_encodings(tmp_path: Path, expected: Manifest) -> None:
         found[name] = prepare(spec, str(tmp_path / f"{name}.csv"), tmp_path / name, block_bytes=2_000)
     assert len({manifest.data_fingerprint for manifest in found.values()}) == 1
     assert found["utf8"].data_fingerprint != expected.data_fingerprint
+
+
+def test_quotes_that_mean_nothing(tmp_path: Path) -> None:
+    (tmp_path / "in.tsv").write_text('text\n5" nails\n"open\n')
+    spec = "sequences: {text: {type: tokens, tokenizer: whitespace}}\nsplit: {fractions: {train: 1.0}}\n"
+    with pytest.raises(DataError) as raised:
+        prepare(spec, str(tmp_path / "in.tsv"), tmp_path / "quoted")
+    assert str(raised.value).startswith(f'{tmp_path}/in.tsv: byte 14: the quote " that opens here is never closed')
+    manifest = prepare(spec + "input: {quotes: false}\n", str(tmp_path / "in.tsv"), tmp_path / "plain")
+    assert (manifest.counts.kept, manifest.vocabularies["text"].size) == (2, 3)

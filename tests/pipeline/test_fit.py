@@ -33,6 +33,17 @@ def test_no_record_fits(tmp_path: Path) -> None:
     )
 
 
+def test_events_that_do_not_fit(tmp_path: Path) -> None:
+    spec = "sequences: {w: {type: tokens}}\ngroup: {by: who, order_by: at}\n"
+    good = {"who": "a", "at": 1, "w": "x"}
+    source = write_jsonl(tmp_path / "in.jsonl", [{**good, "w": ["x"]}, {**good, "at": "now"}])
+    error = refusal(make_job(spec, source, tmp_path / "out"))
+    assert str(error).startswith("all of the first 2 events are rejected: the spec does not fit the data; correct it")
+    assert "line 1 (byte 0): wrong_type: field 'w' must be a string" in str(error)
+    write_jsonl(tmp_path / "in.jsonl", [good, {**good, "at": "now"}])
+    check_fit(make_job(spec, source, tmp_path / "out"))
+
+
 def test_the_only_record_does_not_fit(tmp_path: Path) -> None:
     assert str(refusal(job(tmp_path, [b"oops"]))).startswith("the first record is rejected: the spec does not fit")
 

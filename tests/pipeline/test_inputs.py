@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.inputs import check_output, match_inputs, plan_job, split_fractions
+from pipeline.inputs import check_output, match_inputs, partitions_of, plan_job, split_fractions
 from schemas.dataset_pb2 import Format, Input
 from schemas.errors import DataError, UsageError
-from schemas.records.blocks import BLOCK_BYTES
+from schemas.formats.blocks import BLOCK_BYTES
 from schemas.spec import DEFAULT_FRACTIONS, parse_spec
 
 SPEC = parse_spec("sequences: {text: {type: tokens}}")
@@ -187,6 +187,17 @@ def test_a_job_from_settings(tmp_path: Path) -> None:
     assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{6}", job.run)
     again = plan_job(SPEC, [path], str(tmp_path / "out"))
     assert again.run != job.run
+
+
+@pytest.mark.parametrize(("size", "partitions"), [(1, 1), (10, 1), (11, 2), (100, 10), (10_240, 1_024), (10**9, 1_024)])
+def test_partitions_of_events_are_of_the_size_of_a_block(size: int, partitions: int) -> None:
+    assert partitions_of(size, 10) == partitions
+
+
+def test_an_event_that_is_read_as_two_types(tmp_path: Path) -> None:
+    spec = parse_spec("sequences: {w: {type: tokens}}\ngroup: {by: a, order_by: a}")
+    with pytest.raises(UsageError, match="'a' is read as"):
+        plan_job(spec, [write(tmp_path / "a.jsonl")], str(tmp_path / "out"))
 
 
 def test_a_spec_that_reads_one_field_as_two_types(tmp_path: Path) -> None:

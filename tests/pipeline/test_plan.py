@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.analysis import Analysis, BlockSummary
+from pipeline.analysis import Analysis, BlockSummary, EventCounts
 from pipeline.cli import parse_limit
 from pipeline.moments import moments_of
 from pipeline.plan import check_rejected, plan_dataset, plan_shards, shard_starts
@@ -59,6 +60,39 @@ def test_one_rejected_record_more_than_the_share() -> None:
         "2 of 200 records rejected (empty_sequence 2), --max_rejected allows 0.005 of the records; "
         "mend the records or the spec, or allow more"
     )
+
+
+def grouped(read: int, records: int, events: dict[str, int], rejected: dict[str, int] | None = None) -> Analysis:
+    counts = EventCounts(records, read - sum(events.values()), rejected=Counter(events))
+    return replace(analysed(read, rejected), events=counts)
+
+
+def test_rejected_events_and_records_share_a_count() -> None:
+    analysis = grouped(1_000, 50, {"wrong_type": 3}, {"different_values": 2})
+    assert check_rejected(analysis, 5) is None
+    assert check_rejected(analysis, 4) == (
+        "3 of 1,000 events rejected (wrong_type 3), 2 of 50 records rejected (different_values 2), --max_rejected "
+        "allows 4; mend the events and records or the spec, or allow more"
+    )
+
+
+def test_a_share_is_that_of_the_events_and_of_the_records() -> None:
+    assert check_rejected(grouped(1_000, 50, {"wrong_type": 10}, {"r": 1}), 0.02) is None
+    assert check_rejected(grouped(1_000, 50, {"wrong_type": 20}), 0.02) is None
+    assert check_rejected(grouped(1_000, 50, {"wrong_type": 21}), 0.02) == (
+        "21 of 1,000 events rejected (wrong_type 21), --max_rejected allows 0.02 of the events and records; "
+        "mend the events and records or the spec, or allow more"
+    )
+    assert check_rejected(grouped(1_000, 50, {}, {"r": 2}), 0.02) == (
+        "2 of 50 records rejected (r 2), --max_rejected allows 0.02 of the events and records; "
+        "mend the events and records or the spec, or allow more"
+    )
+
+
+def test_no_event_that_is_not_rejected() -> None:
+    with pytest.raises(DataError) as caught:
+        plan_dataset(grouped(7, 0, {"r": 7}), {}, parse_spec(SPEC))
+    assert str(caught.value) == "all of the 7 events read are rejected, so that no record is left; correct the spec"
 
 
 def test_a_count_of_one_is_no_share() -> None:

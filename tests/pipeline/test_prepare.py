@@ -13,9 +13,9 @@ from pipeline import PrepareDataset, plan_job
 from pipeline.verify import verify
 from schemas.buckets import bucket_index, plan_buckets
 from schemas.errors import UsageError
+from schemas.formats.blocks import file_digest
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
-from schemas.records.blocks import file_digest
 from schemas.spec import parse_spec
 from tests.pipeline.conftest import Written
 from tests.pipeline.helpers import (

@@ -1,5 +1,6 @@
 import io
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,21 @@ def test_a_block_that_is_read_part_by_part(small_blocks: Job) -> None:
     assert watch.share_done() == (pytest.approx(0.55 * 0.3), "reading")
     leave(job.segment_path(0, 1) + ".index")
     assert watch.share_done() == (pytest.approx(0.55 * 0.3 + 0.45 * 0.2), "reading")
+
+
+def test_events_are_read_and_then_grouped(small_blocks: Job) -> None:
+    job = replace(small_blocks, partitions=4)
+    watch = ShowProgress(job, quiet())
+    leave(job.events_path(0, 0, 40))
+    leave(job.events_path(1, 0, 40))
+    assert watch.share_done() == (pytest.approx(0.55 * 0.7 * 0.8), "reading")
+    leave(job.events_path(2, 0, 20))
+    assert watch.share_done() == (pytest.approx(0.55 * 0.7), "reading")
+    for partition in range(4):
+        leave(job.staged_path(partition, 0, 25))
+    assert watch.share_done() == (pytest.approx(0.55), "encoding and writing")
+    leave(job.segment_path(3) + ".index")
+    assert watch.share_done() == (pytest.approx(0.55 + 0.45 * 0.25), "encoding and writing")
 
 
 def test_lines_where_there_is_no_terminal(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,17 @@
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.analysis import Analysis, BlockSummary
+from pipeline.analysis import EventCounts as EventsFound
 from pipeline.job import Job
 from pipeline.publish import add_late_rejects, check_totals, judge_rejected, sweep
 from pipeline.split_facts import SplitFacts, WrittenFacts
 from schemas.errors import DataError
-from schemas.manifest_pb2 import Counts, Manifest, Shard, SplitStatistics, Vocabulary
-from schemas.records.rejected import Rejected
+from schemas.formats.rejected import Rejected
+from schemas.manifest_pb2 import Counts, EventCounts, Manifest, Shard, SplitStatistics, Vocabulary
 from tests.pipeline.helpers import tree
 
 DIGEST = "0123456789ab"
@@ -46,6 +48,16 @@ def test_a_record_that_is_lost() -> None:
     assert refusal(wrong) == "5 records were read, 4 are accounted for; this is an error of the runner"
 
 
+def test_an_event_that_is_lost() -> None:
+    wrong = manifest()
+    wrong.counts.events.CopyFrom(
+        EventCounts(read=9, kept=5, rejected={"wrong_type": 1}, dropped={"duplicate event": 2})
+    )
+    assert refusal(wrong) == "9 events were read, 8 are accounted for; this is an error of the runner"
+    wrong.counts.events.kept = 6
+    check_totals(wrong, facts())
+
+
 def test_a_shard_that_is_lost_or_written_twice() -> None:
     text = "split train, bucket 0: shards do not hold all that was encoded"
     lost, twice = manifest(), manifest()
@@ -77,6 +89,8 @@ def test_late_rejects_are_added_to_neither_side() -> None:
     assert analysis.rejected == Counter(wrong_type=1)
     assert written.rejected == Counter(unknown_label=2)
     assert list(written.offenders) == ["unknown_label"]
+    grouped = add_late_rejects(replace(analysis, events=EventsFound(records=4)), written)
+    assert (grouped.read, grouped.found) == (4, 9)
 
 
 def test_no_rejected_record_leaves_no_file(tmp_path: Path) -> None:

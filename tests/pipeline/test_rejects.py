@@ -7,7 +7,7 @@ from pipeline.analysis import Analysis, BlockSummary
 from pipeline.blocks import InputFile
 from pipeline.job import Job
 from pipeline.rejects import describe_offenders, gather_rejected
-from schemas.records.rejected import Rejected, dump_rejected
+from schemas.formats.rejected import Rejected, dump_rejected
 
 
 @pytest.fixture

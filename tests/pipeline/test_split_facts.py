@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.split_facts import MergeWrittenFacts, SequenceFacts, SplitFacts, WrittenFacts, length_counts
-from schemas.records.rejected import Rejected
+from schemas.formats.rejected import Rejected
 
 # One record of a block: split, length, steps cut off, steps out of vocabulary, class.
 records = st.tuples(

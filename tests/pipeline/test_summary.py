@@ -4,6 +4,7 @@ from pipeline.summary import describe, padding, summarise
 from schemas.manifest_pb2 import (
     Bucket,
     Counts,
+    EventCounts,
     LengthStatistics,
     Manifest,
     RejectedFile,
@@ -57,6 +58,28 @@ def test_the_end_of_a_run_for_people(manifest: Manifest) -> None:
         "rejected records: out/rejected/r.jsonl",
         "2 shards, 1.3 MB → out/manifest.json (2.0 s, 604 records/s)",
     ]
+
+
+def test_events_are_told_before_the_records_that_they_make(manifest: Manifest) -> None:
+    events = EventCounts(read=5000, kept=4990, rejected={"wrong_type": 7}, dropped={"duplicate event": 3}, tied=12)
+    manifest.counts.events.CopyFrom(events)
+    manifest.spec.group.order_by = "time"
+    lines = summarise(manifest, "out", 2.0).splitlines()
+    assert lines[:2] == [
+        "5,000 events read, 4,990 events in 1,207 records, 7 rejected (wrong_type 7), 3 dropped (duplicate event 3)",
+        "12 events have the 'time' of another one: file and position decide which is first",
+    ]
+    assert lines[2].startswith("1,207 records, 5 kept (test 1, train 4), 1,201 rejected (")
+    assert lines[-1].endswith("(2.0 s, 2,500 events/s)")
+    assert describe(manifest, "out")["counts"]["events"] == {
+        "read": 5000,
+        "kept": 4990,
+        "rejected": {"wrong_type": 7},
+        "dropped": {"duplicate event": 3},
+        "tied": 12,
+    }
+    manifest.counts.events.tied = 0
+    assert len(summarise(manifest, "out", 2.0).splitlines()) == len(lines) - 1
 
 
 def test_the_end_of_a_run_for_machines(manifest: Manifest) -> None:

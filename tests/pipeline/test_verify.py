@@ -205,6 +205,29 @@ def test_a_manifest_that_was_wrong_when_it_was_sealed(copied: Path, forge: Calla
     assert problem in verify(str(copied))["problems"]
 
 
+@pytest.mark.parametrize(
+    ("field", "problems"),
+    [
+        (
+            "read",
+            [
+                "events kept, rejected and dropped: 6 found, the manifest says 7",
+                "events of all inputs: 6 found, the manifest says 7",
+            ],
+        ),
+        ("kept", ["events kept, rejected and dropped: 7 found, the manifest says 6"]),
+    ],
+)
+def test_events_that_are_counted_wrong(tmp_path: Path, field: str, problems: list[str]) -> None:
+    spec = "sequences: {w: {type: tokens}}\ngroup: {by: who, order_by: at}\nsplit: {fractions: {train: 1.0}}"
+    source = write_jsonl(tmp_path / "in.jsonl", [*({"who": i % 2, "at": i, "w": "x"} for i in range(5)), b"oops"])
+    manifest = prepare(spec, source, tmp_path / "data", max_rejected=1)
+    assert verify(str(tmp_path / "data"))["problems"] == []
+    setattr(manifest.counts.events, field, getattr(manifest.counts.events, field) + 1)
+    (tmp_path / "data" / "manifest.json").write_bytes(dump_manifest(seal(manifest)))
+    assert verify(str(tmp_path / "data"))["problems"] == [f"{text}; write the data set again" for text in problems]
+
+
 def test_a_histogram_of_lengths_that_is_not_that_of_the_records(copied: Path) -> None:
     manifest = load_manifest(copied)
     manifest.statistics["train"].bucket_length.counts[0] += 5

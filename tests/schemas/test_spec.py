@@ -61,7 +61,7 @@ def test_every_default_is_filled_in() -> None:
         },
         "split": {"by": "hash", "salt": 0},
         "buckets": {"count": 8},
-        "input": {"header": True, "max_record_bytes": 64 << 20},
+        "input": {"header": True, "max_record_bytes": 64 << 20, "quotes": True},
         "duplicate_ids": "keep",
         "stored_as": "example",
     }
@@ -86,7 +86,7 @@ sequences:
 label: {from: stars, type: number}
 split: {by: hash, salt: 7, fractions: {train: 0.8, validation: 0.1, test: 0.1}}
 buckets: {by: text, count: 3}
-input: {format: csv, header: true, max_record_bytes: 1000}
+input: {format: csv, header: true, max_record_bytes: 1000, quotes: false}
 duplicate_ids: keep_first
 stored_as: sequence_example
 """

@@ -17,6 +17,8 @@ import tensorflow as tf
 from schemas.buckets import bucket_index, plan_buckets
 from schemas.dataset_pb2 import DatasetSpec, StoredAs
 from schemas.example import BytesColumn, Column, FloatColumn, Int64Column, encode_examples, frame, one_each
+from schemas.formats.fields import fields_of
+from schemas.formats.jsonl import parse_jsonl
 from schemas.manifest import (
     MANIFEST_NAME,
     dump_manifest,
@@ -30,11 +32,9 @@ from schemas.manifest import (
 )
 from schemas.manifest_pb2 import Bucket, LengthStatistics, Manifest, Moments, Shard, SplitStatistics
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
+from schemas.ragged import Ragged
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import fields_of
-from schemas.records.jsonl import parse_jsonl
 from schemas.records.missing import fill_means
-from schemas.records.ragged import Ragged
 from schemas.records.validate import validate
 from schemas.spec import (
     CLASS,

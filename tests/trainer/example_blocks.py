@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.manifest import beside_features
+from schemas.ragged import Ragged
 from schemas.records.examples import ExampleBlock, Parents
-from schemas.records.ragged import Ragged
 from schemas.spec import number_features, parse_spec, series_sequences
 
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from schemas.ragged import Ragged, from_lists
 from schemas.records import derive
-from schemas.records.ragged import Ragged, from_lists
 
 Lists = list[list[str]]
 token = st.text(st.characters(exclude_categories=["Cs", "Cn"]), max_size=6) | st.sampled_from(

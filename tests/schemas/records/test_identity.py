@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.ragged import Ragged, from_lists
 from schemas.records.identity import assign_splits, content_ids, places, split_order
-from schemas.records.ragged import Ragged, from_lists
 
 TEXTS = st.lists(st.text(max_size=4), min_size=1, max_size=6)
 LISTS = st.lists(st.lists(st.text("abé", max_size=2), max_size=3), min_size=1, max_size=6)

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.dataset_pb2 import Missing, SequenceFeature
+from schemas.formats.fields import fields_of
+from schemas.formats.jsonl import parse_jsonl
+from schemas.ragged import Ragged
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import fields_of
-from schemas.records.jsonl import parse_jsonl
 from schemas.records.missing import fill_forward, fill_from_records, fill_means, fill_missing, missing_flags
-from schemas.records.ragged import Ragged
 from schemas.records.validate import validate
 from schemas.spec import parse_spec
 

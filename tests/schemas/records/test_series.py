@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.formats.fields import fields_of
+from schemas.formats.jsonl import parse_jsonl
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import fields_of
-from schemas.records.jsonl import parse_jsonl
 from schemas.records.validate import validate
 from schemas.spec import parse_spec
 

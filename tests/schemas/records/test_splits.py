@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.formats.fields import SPLIT, fields_of
+from schemas.formats.jsonl import parse_jsonl
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import SPLIT, fields_of
 from schemas.records.identity import assign_splits, places
-from schemas.records.jsonl import parse_jsonl
 from schemas.records.splits import decided_splits, place_examples, split_names
 from schemas.records.validate import validate
 from schemas.spec import parse_spec

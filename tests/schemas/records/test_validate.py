@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.formats.fields import fields_of
+from schemas.formats.jsonl import parse_jsonl
+from schemas.ragged import Ragged
 from schemas.records.examples import ExampleBlock
-from schemas.records.fields import fields_of
 from schemas.records.identity import content_ids
-from schemas.records.jsonl import parse_jsonl
-from schemas.records.ragged import Ragged
 from schemas.records.validate import validate
 from schemas.spec import parse_spec
 

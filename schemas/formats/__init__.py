@@ -1,0 +1,1 @@
+"""Files of every format become raw records: columns, and where each record stands. Stands below `records`."""
