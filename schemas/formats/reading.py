@@ -26,7 +26,7 @@ _FORMAT_SUFFIXES = {
     ".tfrecord": TFRECORD,
     ".tfrecords": TFRECORD,
 }
-_COMPRESSION_SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd", ".zstd": "zstd"}
+COMPRESSION_SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd", ".zstd": "zstd"}
 TEXT_FORMATS = {JSONL, CSV, TSV, LINES, TEXT_FILES}
 _COMPRESS_THEMSELVES = {PARQUET, AVRO}
 _UTF8 = {"utf-8", "utf-8-sig"}
@@ -63,7 +63,7 @@ def reading_of(path: str, given: Input | None = None) -> Reading:
     """
     given = given or Input()
     pure = PurePosixPath(path)
-    packed = _COMPRESSION_SUFFIXES.get(pure.suffix.lower())
+    packed = COMPRESSION_SUFFIXES.get(pure.suffix.lower())
     suffix = (PurePosixPath(pure.stem).suffix if packed else pure.suffix).lower()
     if given.HasField("format"):
         name = enum_name(Format.Value.DESCRIPTOR, given.format)

@@ -1,0 +1,124 @@
+"""Proposed specs for every format: they parse, they are alike, and they run."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.infer import propose
+from schemas.errors import DataError, UsageError
+from schemas.spec import parse_spec
+from tests.pipeline.formats import COMPRESSORS, SUFFIXES, WRITERS
+from tests.pipeline.helpers import prepare, write_jsonl
+from tests.pipeline.test_every_format import CASES, write
+
+
+def records(count: int = 60) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"r{i}",
+            "text": f"word{i} of some {i % 7} longer text",
+            "tags": ["N", "V", "X"][: 1 + i % 3],
+            "frames": [[i / 2, -1.5]] * (2 + i % 3),
+            "age": i / 4,
+            "stars": i % 3,
+        }
+        for i in range(count)
+    ]
+
+
+@pytest.mark.parametrize(("name", "suffix"), CASES)
+def test_the_proposal_does_not_depend_on_the_format(name: str, suffix: str, tmp_path: Path) -> None:
+    source = write(tmp_path, name, suffix, records())
+    said = name if name in SUFFIXES else ""
+    values = yaml.safe_load(propose([source], said).text)
+    assert values.pop("input", None) == ({"format": said} if said else None)
+    expected = yaml.safe_load(propose([write(tmp_path / "jsonl", "jsonl", "", records())]).text)
+    if name == "tfrecord":  # an Example has no frames
+        assert values["sequences"].pop("frames") == expected["sequences"].pop("frames") | {"dims": 1, "layout": "flat"}
+    assert values == expected
+    assert values["name"] == "in"
+
+
+@pytest.mark.parametrize("name", ["csv", "parquet"])
+def test_the_proposal_runs(name: str, tmp_path: Path) -> None:
+    source = write(tmp_path, name, "", records())
+    text = propose([source]).text + "label: {from: stars, type: class}\n"
+    assert prepare(text, source, tmp_path / "out").counts.kept == 60
+
+
+def test_a_folder_of_texts(tmp_path: Path) -> None:
+    for i in range(30):
+        path = tmp_path / "texts" / ("pos" if i % 2 else "neg") / f"{i}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"some words of text {i}")
+    proposal = propose([str(tmp_path / "texts")], "text_files")
+    values = yaml.safe_load(proposal.text)
+    assert values["label"] == {"from": "label", "type": "class"}
+    assert list(values["sequences"]) == ["text"]
+    assert prepare(proposal.text, str(tmp_path / "texts"), tmp_path / "out").counts.kept == 30
+
+
+EVENTS = [
+    {"user_id": i % 5, "at": f"2024-01-{1 + i % 28:02d} 10:00:00", "page": f"p{i % 3}", "seconds": i / 2}
+    for i in range(60)
+]
+
+
+def test_events_are_grouped(tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "events.jsonl", EVENTS)
+    proposal = propose([source])
+    values = yaml.safe_load(proposal.text)
+    assert values["group"] == {
+        "by": "user_id",
+        "order_by": "at",
+        "order_as": "time",
+        "time_format": "iso8601",
+        "zone": "UTC",
+    }
+    assert values["sequences"] == {
+        "page": {"type": "tokens"},
+        "seconds": {"type": "series", "dims": 1, "layout": "flat", "normalize": "zscore", "aligned_with": "page"},
+    }
+    assert "these look like events: 12.0 for each user_id" in proposal.notes[1]
+    parse_spec(proposal.text)
+    assert prepare(proposal.text.replace("test: 0.1", "test: 0.1"), source, tmp_path / "out").counts.kept == 5
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"user_id": None},  # no key
+        {"at": "no time"},
+        {"tags": ["a", "b"]},  # a sequence of its own
+    ],
+)
+def test_what_is_no_event(change: dict[str, Any], tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "events.jsonl", [event | change for event in EVENTS])
+    assert "group" not in yaml.safe_load(propose([source]).text)
+
+
+def test_a_format_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as raised:
+        propose([write(tmp_path, "csv", "", records())], "cvs")
+    assert str(raised.value) == "--format cvs: is no format; did you mean 'csv'?"
+
+
+@pytest.mark.parametrize("name", sorted(set(WRITERS) - {"jsonl", "csv", "tsv"}))
+def test_a_damaged_file(name: str, tmp_path: Path) -> None:
+    source = Path(write(tmp_path, name, "", records()))
+    source.write_bytes(b"no such format" * 9)
+    with pytest.raises(DataError) as raised:
+        propose([str(source)], name if name in SUFFIXES else "")
+    assert str(raised.value).startswith(f"{source}: ")
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("suffix", sorted(set(COMPRESSORS) - {""}))
+def test_a_truncated_file(suffix: str, tmp_path: Path) -> None:
+    source = Path(write(tmp_path, "csv", suffix, records()))
+    source.write_bytes(source.read_bytes()[:-30])
+    with pytest.raises(DataError) as raised:
+        propose([str(source)])
+    assert "the compressed content ends too early or is damaged" in str(raised.value)
