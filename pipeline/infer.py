@@ -149,7 +149,7 @@ def _events(name: str, facts: dict[str, FieldFacts], grouping: Grouping) -> _Dra
     draft.values["split"] = dict(_SPLIT)
     draft.notes.append(
         f"these look like events: {grouping.events:.1f} for each {grouping.by}; proposed is to group them by it, in "
-        f"the order of {grouping.order_by}; a time that states no offset is taken for UTC: correct `zone` where it is not"
+        f"the order of {grouping.order_by}; a time that states no offset is taken for UTC: correct `zone` otherwise"
     )
     return draft
 
