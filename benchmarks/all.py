@@ -19,8 +19,10 @@ from pathlib import Path
 import extremes
 import memory
 import peers
+import same_data
 import workers
 from environments import commit, machine, package_versions
+from format_inputs import make_records
 from goals import GIGABYTE, GOALS, Fact, Goal, Measured, NotMeasured, goals_table
 from measure import CommandFailedError
 from peers import OUR_PACKAGES, OURS, command_parser, positive, positive_number
@@ -141,6 +143,20 @@ def run_workers(session: Session) -> dict[str, Measured]:
     return {"workers": Fact(different == 1, text)}
 
 
+def run_same_data(session: Session) -> dict[str, Measured]:
+    """Compares the data sets that every format gives.
+
+    Raises:
+      CommandFailedError: They are not the same.
+    """
+    records = session.records(10_000)
+    results = same_data.try_cases(make_records(records), session.cache / "scratch" / "same-data")
+    session.write(f"same_data {records}", same_data.result_text(results, records))
+    if (count := same_data.different(results, records)) != 1:
+        raise CommandFailedError(f"{count} different data sets or failures")
+    return {}
+
+
 def run_script(session: Session, name: str, records: int) -> dict[str, Measured]:
     """Runs a script that measures something without a goal, in a process of its own.
 
@@ -173,6 +189,7 @@ STEPS = (
     Step("extreme inputs", ("distinct", "long", "files"), 5, 330, run_extremes),
     Step("settings of the workers", ("workers",), 10, 40, run_workers),
     Step("processor time step by step", (), 6, 30, lambda s: run_script(s, "stages", 100_000)),
+    Step("the same data in every format", (), 55, 25, run_same_data),
     Step("reading of each format", (), 20, 100, lambda s: run_script(s, "formats", 60_000)),
     Step("reading", (), 60, 60, lambda s: run_script(s, "reading", 100_000)),
 )

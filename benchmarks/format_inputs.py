@@ -61,30 +61,52 @@ def _record(draw: np.random.Generator, words: list[str]) -> Record:
 
 def write_inputs(records: list[Record], folder: Path) -> None:
     """Writes every file of the benchmark into a folder."""
-    lines = "".join(json.dumps(record) + "\n" for record in records).encode()
-    packed = pa.BufferOutputStream()
-    with pa.CompressedOutputStream(packed, "zstd") as stream:
-        stream.write(lines)
+    lines = jsonl_content(records)
     contents = {
         "records.jsonl": lines,
-        "records.jsonl.gz": gzip.compress(lines, 6, mtime=0),
-        "records.jsonl.zst": packed.getvalue(),
-        "records.csv": csv_content(records, ","),
+        "records.jsonl.gz": gzip_content(lines),
+        "records.jsonl.zst": zstd_content(lines),
+        "records.csv": csv_content(records),
         "records.tsv": csv_content(records, "\t"),
         "records.txt": "".join(record["text"] + "\n" for record in records).encode(),
+        "records.parquet": parquet_content(records),
         "records.avro": avro_content(records),
-        "examples.tfrecord": tfrecord_content(records, example),
+        "examples.tfrecord": tfrecord_content(records),
         "sequences.tfrecord": tfrecord_content(records, sequence_example),
     }
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    pq.write_table(pa.Table.from_pylist(records), folder / "records.parquet")
     (folder / "texts").mkdir(exist_ok=True)
     for number, record in enumerate(records[:TEXT_FILES]):
         (folder / "texts" / f"{number:06}.txt").write_text(record["text"])
 
 
-def csv_content(records: list[Record], delimiter: str) -> bytes:
+def gzip_content(content: bytes) -> bytes:
+    """Returns the content compressed, without the time of day."""
+    return gzip.compress(content, 6, mtime=0)
+
+
+def zstd_content(content: bytes) -> bytes:
+    """Returns the content compressed."""
+    packed = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(packed, "zstd") as stream:
+        stream.write(content)
+    return bytes(packed.getvalue())
+
+
+def jsonl_content(records: list[Record]) -> bytes:
+    """Returns one JSON object a line."""
+    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
+
+
+def parquet_content(records: list[Record], codec: str = "snappy") -> bytes:
+    """Returns a Parquet file in row groups of Arrow's own size."""
+    out = io.BytesIO()
+    pq.write_table(pa.Table.from_pylist(records), out, compression=codec)
+    return out.getvalue()
+
+
+def csv_content(records: list[Record], delimiter: str = ",") -> bytes:
     """Returns a table with a header, lists as JSON."""
     out = io.StringIO()
     writer = csv.DictWriter(out, list(records[0]), delimiter=delimiter)
@@ -93,18 +115,12 @@ def csv_content(records: list[Record], delimiter: str) -> bytes:
     return out.getvalue().encode()
 
 
-def avro_content(records: list[Record]) -> bytes:
-    """Returns an Avro file in blocks of fastavro's own size, compressed with deflate."""
+def avro_content(records: list[Record], codec: str = "deflate") -> bytes:
+    """Returns an Avro file in blocks of fastavro's own size."""
     out = io.BytesIO()
     fields = [{"name": name, "type": kind} for name, kind in AVRO_FIELDS.items()]
-    fastavro.writer(out, {**_NAMES, "fields": fields}, records, codec="deflate", sync_marker=bytes(16))
+    fastavro.writer(out, {**_NAMES, "fields": fields}, records, codec=codec, sync_marker=bytes(16))
     return out.getvalue()
-
-
-def tfrecord_content(records: list[Record], message: Callable[[Record], Any]) -> bytes:
-    """Returns a TFRecord file."""
-    contents = pa.array([message(record).SerializeToString(deterministic=True) for record in records])
-    return b"".join(frame(contents).to_pylist())
 
 
 def example(record: Record) -> Example:
@@ -113,6 +129,12 @@ def example(record: Record) -> Example:
     for name, value in record.items():
         made.features.feature[name].CopyFrom(feature(list(_flat(value))))
     return made
+
+
+def tfrecord_content(records: list[Record], message: Callable[[Record], Any] = example) -> bytes:
+    """Returns a TFRecord file."""
+    contents = pa.array([message(record).SerializeToString(deterministic=True) for record in records])
+    return b"".join(frame(contents).to_pylist())
 
 
 def sequence_example(record: Record) -> SequenceExample:
