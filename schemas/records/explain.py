@@ -21,8 +21,11 @@ _SHOWN_CHARACTERS = 80
 
 def explain_size(record: bytes, max_record_bytes: int) -> tuple[str, str] | None:
     """Returns the reason code and the rule where a record is too large; it may end early."""
-    if len(record) <= max_record_bytes:
-        return None
+    return too_large(max_record_bytes) if len(record) > max_record_bytes else None
+
+
+def too_large(max_record_bytes: int) -> tuple[str, str]:
+    """Returns the reason code and the rule of a record that is too large."""
     return TOO_LARGE, (
         f"a record must have at most {max_record_bytes} bytes (max_record_bytes); this one has more; "
         "raise the limit, or divide the record"

@@ -75,11 +75,11 @@ class FileReader:
         self.digest, self.consumed = watched.digest.digest(), watched.position
 
     def _records(self, content: BinaryIO) -> Iterator[RawBlock]:
+        most = self.given.max_record_bytes
         if self.reading.format in {TFRECORD, TFRECORD_SEQUENCE}:
             sequence = self.reading.format == TFRECORD_SEQUENCE
-            yield from read_tfrecord(content, self.fields, sequence, self.block_bytes)
+            yield from read_tfrecord(content, self.fields, sequence, self.block_bytes, most)
             return
-        most = self.given.max_record_bytes
         dialect = dialect_of(self.reading.format, self.given)
         is_table = self.reading.format in {CSV, TSV}
         finder: RecordFinder = CsvFinder(dialect) if is_table else LineFinder()

@@ -18,7 +18,8 @@ from schemas.errors import DataError
 from schemas.example import FRAME_BYTES, FRAME_HEADER
 from schemas.example_pb2 import Example, SequenceExample
 from schemas.messages import closest
-from schemas.records.explain import MISSING_FIELD
+from schemas.records.blocks import MAX_RECORD_BYTES
+from schemas.records.explain import MISSING_FIELD, too_large
 from schemas.records.feature_columns import both_problem, feature_column, feature_list_column, find, plain_values
 from schemas.records.fields import Field
 from schemas.records.raw import RawBlock
@@ -31,6 +32,7 @@ INVALID_EXAMPLE = "invalid_example"
 
 _MASK_DELTA = 0xA282EAD8
 _READ_BYTES = 1 << 20
+_BEGIN_BYTES = 4_096  # of a record that is too large
 _REMEDY = "the file is cut off or damaged; write it again"
 
 
@@ -38,6 +40,7 @@ class _Frame(NamedTuple):
     offset: int
     data: bytes
     whole: bool  # whether the data fit their checksum
+    too_large: bool = False  # then the data are only their beginning
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,13 @@ class _Records:
         return {name: plain_values(every[name]) for name in names if name in every}
 
 
-def read_tfrecord(stream: BinaryIO, fields: list[Field], sequence: bool, block_bytes: int) -> Iterator[RawBlock]:
+def read_tfrecord(
+    stream: BinaryIO,
+    fields: list[Field],
+    sequence: bool,
+    block_bytes: int,
+    max_record_bytes: int = MAX_RECORD_BYTES,
+) -> Iterator[RawBlock]:
     """Yields the records of a TFRecord file.
 
     A field is the feature that has its whole path as a name.
@@ -62,6 +71,7 @@ def read_tfrecord(stream: BinaryIO, fields: list[Field], sequence: bool, block_b
       fields: What to read.
       sequence: Whether the records are of `SequenceExample`; otherwise of `Example`.
       block_bytes: Size of the records at which the next block begins.
+      max_record_bytes: A longer record is rejected, and never held.
 
     Yields:
       Blocks whose offsets are the positions of the frames.
@@ -71,14 +81,14 @@ def read_tfrecord(stream: BinaryIO, fields: list[Field], sequence: bool, block_b
     """
     frames: list[_Frame] = []
     size = 0
-    for frame in _frames(stream):
+    for frame in _frames(stream, max_record_bytes):
         frames.append(frame)
         size += len(frame.data)
         if size >= block_bytes:
-            yield _block(frames, fields, sequence)
+            yield _block(frames, fields, sequence, max_record_bytes)
             frames, size = [], 0
     if frames:
-        yield _block(frames, fields, sequence)
+        yield _block(frames, fields, sequence, max_record_bytes)
 
 
 def tfrecord_names(stream: BinaryIO, sequence: bool) -> Iterator[list[str]]:
@@ -91,7 +101,7 @@ def tfrecord_names(stream: BinaryIO, sequence: bool) -> Iterator[list[str]]:
     Raises:
       DataError: As of `read_tfrecord`.
     """
-    for frame in _frames(stream):
+    for frame in _frames(stream, MAX_RECORD_BYTES):
         with contextlib.suppress(DecodeError):
             if sequence:
                 lists = SequenceExample.FromString(frame.data)
@@ -100,7 +110,7 @@ def tfrecord_names(stream: BinaryIO, sequence: bool) -> Iterator[list[str]]:
                 yield list(Example.FromString(frame.data).features.feature)
 
 
-def _frames(stream: BinaryIO) -> Iterator[_Frame]:
+def _frames(stream: BinaryIO, most: int) -> Iterator[_Frame]:
     data, at, base = b"", 0, 0
     while True:
         if len(data) - at < FRAME_HEADER:
@@ -109,11 +119,15 @@ def _frames(stream: BinaryIO) -> Iterator[_Frame]:
                 return
         length = _length(data[at : at + FRAME_HEADER], base + at)
         end = at + length + FRAME_BYTES
+        if length > most:
+            data, base, at, size = _read_on(stream, data[at:], _BEGIN_BYTES), base + at, 0, end - at
+            yield _Frame(base, data[FRAME_HEADER : min(_BEGIN_BYTES, size - 4)], whole=False, too_large=True)
+            data, base = _pass_over(stream, data, base, size), base + size
+            continue
         if end > len(data):
             data, base, at, end = _read_on(stream, data[at:], end - at), base + at, 0, end - at
             if end > len(data):
-                rule = f"the frame of {end:,} bytes must be whole; {len(data):,} bytes follow"
-                raise DataError(f"byte {base}: {rule}; {_REMEDY}")
+                raise _cut_off(base, end, len(data))
         record = data[at + FRAME_HEADER : end - 4]
         yield _Frame(base + at, record, _masked_crc(record) == data[end - 4 : end])
         at = end
@@ -127,6 +141,21 @@ def _read_on(stream: BinaryIO, data: bytes, size: int) -> bytes:
         pieces.append(piece)
         missing -= len(piece)
     return b"".join(pieces)
+
+
+def _pass_over(stream: BinaryIO, data: bytes, position: int, size: int) -> bytes:
+    """Returns the data behind a frame of some size, with which they begin."""
+    missing = size - len(data)
+    while missing > 0 and (piece := stream.read(min(_READ_BYTES, missing))):
+        missing -= len(piece)
+    if missing > 0:
+        raise _cut_off(position, size, size - missing)
+    return data[size:]
+
+
+def _cut_off(position: int, size: int, following: int) -> DataError:
+    rule = f"the frame of {size:,} bytes must be whole; {following:,} bytes follow"
+    return DataError(f"byte {position}: {rule}; {_REMEDY}")
 
 
 def _length(head: bytes, position: int) -> int:
@@ -143,7 +172,7 @@ def _masked_crc(data: bytes) -> bytes:
     return masked.to_bytes(4, "little")
 
 
-def _block(frames: list[_Frame], fields: list[Field], sequence: bool) -> RawBlock:
+def _block(frames: list[_Frame], fields: list[Field], sequence: bool, most: int) -> RawBlock:
     kept: list[int] = []
     messages: list[Any] = []
     refused: list[Rejected] = []
@@ -155,7 +184,9 @@ def _block(frames: list[_Frame], fields: list[Field], sequence: bool) -> RawBloc
             rule = f"a record must be a serialised tf.train.{kind.__name__}; protobuf cannot read it as one"
             refused.append(Rejected("", frame.offset, i, INVALID_EXAMPLE, rule, excerpt(frame.data)))
             continue
-        if message is None:
+        if frame.too_large:
+            refused.append(Rejected("", frame.offset, i, *too_large(most), excerpt(frame.data)))
+        elif message is None:
             rule = "a record must fit its checksum (CRC-32C); it is damaged; write it again"
             refused.append(Rejected("", frame.offset, i, BROKEN_CRC, rule, excerpt(frame.data)))
         else:
