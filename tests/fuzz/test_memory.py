@@ -22,8 +22,8 @@ from schemas.records.avro_file import read_avro
 from schemas.records.fields import Field
 from tests.pipeline.formats import COMPRESSORS, tfrecord_frame
 
-UNPACKED = 80 << 20
-MOST_MEBIBYTES = 40
+UNPACKED = 48 << 20
+MOST_MEBIBYTES = 30
 # Reads files, each time a small one first, and prints how much the memory has grown and what was found.
 READ = """
 import io, json, resource, sys
