@@ -1,11 +1,11 @@
-# make setup | demo | test | check | bench | generate | clean
+# make setup | demo | test | check | bench | soak | generate | clean
 # Needs Linux, Python 3.11 or newer and the package index; everything else goes into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test check bench generate clean
+.PHONY: setup demo test check bench soak generate clean
 
 setup: $(READY)
 
@@ -31,8 +31,12 @@ check: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/all.py
 
+# Damages 100,000 small files and reads them; more with make soak SOAK='--inputs 1000000 --seed 2'.
+soak: $(READY)
+	@$(BIN)/python -m tests.fuzz.soak $(SOAK)
+
 generate: $(READY)
 	$(BIN)/python tools/generate_protobuf.py
 
 clean:
-	rm -rf .venv .demo .bench build dist *.egg-info
+	rm -rf .venv .demo .bench .soak build dist *.egg-info

@@ -20,6 +20,7 @@ from apache_beam.io.filesystems import FileSystems
 from schemas.errors import DataError
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_RECURSIVE = "**"  # matches folders, too
 _RAW = CompressionTypes.UNCOMPRESSED
 _PART_BYTES = 1 << 20  # read at a time into a buffer that is there already
 
@@ -39,11 +40,14 @@ def match(pattern: str) -> list[FileMetadata]:
     """Returns the files that a pattern matches, sorted by path; none is no error.
 
     The path of a local file means this file, whatever characters it holds.
+
+    Raises:
+      DataError: They cannot be listed, or what a pattern matches on the local disk is no file.
     """
     if is_local(pattern):
         # As a shell would: Beam finds nothing without a folder in the pattern, and hidden files with one.
         paths = [pattern] if is_file(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH207
-        return _regular_files(sorted(paths))
+        return _regular_files(sorted(paths), passed_over=_RECURSIVE in pattern)
     with _in_words(pattern, "cannot be listed"):
         try:
             found = FileSystems.match([pattern])[0].metadata_list
@@ -56,7 +60,11 @@ def match(pattern: str) -> list[FileMetadata]:
 
 
 def below(folder: str) -> list[FileMetadata]:
-    """Returns the files in a local folder and in those within it, sorted by path, without hidden ones."""
+    """Returns the files in a local folder and in those within it, sorted by path, without hidden ones.
+
+    Raises:
+      DataError: What lies there is neither a file nor a folder.
+    """
     paths = []
     for inner, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -263,14 +271,26 @@ def _in_words(path: str, problem: str) -> Iterator[None]:
         raise DataError(f"{path}: {problem}: {said}") from error
 
 
-def _regular_files(paths: Iterable[str]) -> list[FileMetadata]:
-    """Returns size and last change of those paths of the local disk that are files."""
+def _regular_files(paths: Iterable[str], passed_over: bool = True) -> list[FileMetadata]:
+    """Returns size and last change of files of the local disk.
+
+    Args:
+      paths: Of files.
+      passed_over: Whether folders may be among them.
+
+    Raises:
+      DataError: Something is no file: it must not be missing from the data without a word.
+    """
     found = []
     for path in paths:
-        with contextlib.suppress(OSError):
+        with _in_words(path, "is a link to nothing" if Path(path).is_symlink() else "cannot be looked up"):
             state = Path(path).stat()
-            if stat.S_ISREG(state.st_mode):
-                found.append(FileMetadata(path, state.st_size, state.st_mtime))
+        if stat.S_ISREG(state.st_mode):
+            found.append(FileMetadata(path, state.st_size, state.st_mtime))
+        elif not (passed_over and stat.S_ISDIR(state.st_mode)):
+            what = "a folder" if stat.S_ISDIR(state.st_mode) else "neither a file nor a folder"
+            remedy = "name a pattern that matches files only, or a folder of files by itself"
+            raise DataError(f"{path}: is {what}; {remedy}")
     return found
 
 

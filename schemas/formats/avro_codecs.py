@@ -4,13 +4,34 @@ import bz2
 import lzma
 import zlib
 from collections.abc import Callable
+from typing import Any
 
 import pyarrow as pa
 
+# Of a block, unpacked: a few bytes can stand for any number. Writers make blocks of some 64 KiB.
+MOST_BYTES = 1 << 28
 # The most that a byte can stand for, beyond which a size is no size but damage.
 _MOST_SNAPPY_BYTES, _MOST_LZ4_BYTES = 64, 256
 _CHECKSUM_BYTES = 4
 _SIZE_BYTES = 4
+
+
+def _bounded(data: bytes, reader: Any) -> bytes:
+    """Returns what a decompressor of Python's makes of all data.
+
+    Raises:
+      ValueError: That is too much, or the data are cut off.
+    """
+    content: bytes = reader.decompress(data, MOST_BYTES + 1)
+    _check_size(len(content))
+    if not reader.eof:
+        raise ValueError("its compressed data are cut off")
+    return content
+
+
+def _check_size(size: int) -> None:
+    if size > MOST_BYTES:
+        raise ValueError(f"it holds more than {MOST_BYTES:,} bytes; write the file with smaller blocks")
 
 
 def _null(data: bytes) -> bytes:
@@ -18,17 +39,22 @@ def _null(data: bytes) -> bytes:
 
 
 def _deflate(data: bytes) -> bytes:
-    reader = zlib.decompressobj(-zlib.MAX_WBITS)
-    content = reader.decompress(data) + reader.flush()
-    if not reader.eof:
-        raise ValueError("its compressed data are cut off")
-    return content
+    return _bounded(data, zlib.decompressobj(-zlib.MAX_WBITS))
+
+
+def _bzip2(data: bytes) -> bytes:
+    return _bounded(data, bz2.BZ2Decompressor())
+
+
+def _xz(data: bytes) -> bytes:
+    return _bounded(data, lzma.LZMADecompressor())
 
 
 def _zstandard(data: bytes) -> bytes:
     with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
-        content: bytes = stream.read()
-        return content
+        content: bytes = stream.read(MOST_BYTES + 1)
+    _check_size(len(content))
+    return content
 
 
 def _snappy(data: bytes) -> bytes:
@@ -59,6 +85,7 @@ def _lz4(data: bytes) -> bytes:
 def _decompress(data: bytes, size: int, codec: str, most: int) -> bytes:
     if size > most * len(data):
         raise ValueError(f"its compressed data of {len(data)} bytes say that they hold {size}")
+    _check_size(size)
     content: bytes = pa.Codec(codec).decompress(data, size, asbytes=True)
     return content
 
@@ -67,8 +94,8 @@ CODECS: dict[str, Callable[[bytes], bytes]] = {
     "null": _null,
     "deflate": _deflate,
     "snappy": _snappy,
-    "bzip2": bz2.decompress,
-    "xz": lzma.decompress,
+    "bzip2": _bzip2,
+    "xz": _xz,
     "zstandard": _zstandard,
     "lz4": _lz4,
 }

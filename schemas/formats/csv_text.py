@@ -22,6 +22,7 @@ def parse_csv(
     dialect: Dialect,
     base_offset: int = 0,
     max_record_bytes: int = MAX_RECORD_BYTES,
+    ends_early: bool = False,
 ) -> RawBlock:
     """Reads a block of whole records.
 
@@ -32,13 +33,14 @@ def parse_csv(
       dialect: How cells are written.
       base_offset: Position of `data` in its file.
       max_record_bytes: A longer record is rejected.
+      ends_early: Whether the last record is longer than that and was cut, so that its quotes may be open.
 
     Raises:
       DataError: A quote is never closed.
     """
     if base_offset == 0 and data.startswith(BYTE_ORDER_MARK):
         data, base_offset = data[len(BYTE_ORDER_MARK) :], len(BYTE_ORDER_MARK)
-    every, mistaken, line_count = _split_records(data, dialect, base_offset, max_record_bytes)
+    every, mistaken, line_count = _split_records(data, dialect, base_offset, ends_early)
     filled = every.ends > every.starts
     records = every if filled.all() else every.take(filled)
     whole = records.fitting(max_record_bytes) & ~mistaken[filled]
@@ -61,7 +63,7 @@ def parse_csv(
 
 
 def _split_records(
-    data: bytes, dialect: Dialect, base_offset: int, max_record_bytes: int
+    data: bytes, dialect: Dialect, base_offset: int, ends_early: bool
 ) -> tuple[Lines, npt.NDArray[np.bool_], int]:
     """Returns the records, blank lines included, which of them have mistakes, and how many lines there are."""
     outline = outline_of(data, dialect)
@@ -71,7 +73,7 @@ def _split_records(
     if begins[-1] < len(data):  # a last record without a newline
         behind = np.append(behind, len(data))
     starts = begins[: len(behind)].astype(np.int64)
-    if outline.open_quote is not None and len(data) - starts[-1] <= max_record_bytes:
+    if outline.open_quote is not None and not ends_early:
         raise never_closed(base_offset + outline.open_quote, dialect)
     ends = behind - (np.arange(len(behind)) < len(outline.ends))
     ends = ends - ((ends > starts) & (view[np.maximum(ends - 1, 0)] == RETURN) if len(data) else 0)

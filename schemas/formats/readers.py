@@ -108,8 +108,8 @@ class FileReader:
         """Returns the records of a block; the first block of a file begins with the header."""
         most = self.given.max_record_bytes
         skipped, before = (header.size, header.line_count) if first else (0, 0)
-        raw = parse_csv(lines.data[skipped:], header.names, self.fields, dialect, lines.offset + skipped, most)
-        block = _moved(raw, before)
+        data, offset, ends_early = lines.data[skipped:], lines.offset + skipped, lines.line_count is not None
+        block = _moved(parse_csv(data, header.names, self.fields, dialect, offset, most, ends_early), before)
         return block if lines.line_count is None else replace(block, line_count=lines.line_count)
 
     def _header(self, stream: BinaryIO, dialect: Dialect) -> Header:

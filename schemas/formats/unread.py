@@ -21,11 +21,11 @@ from schemas.messages import printable
 
 _SAMPLE_BYTES = 1 << 20
 _MOST_RECORDS = 1_000
-_MOST_NAMES = 100  # a record may have names without end, as those of a dictionary by key
+_MOST_NAMES = 1_000  # a record may have names without end, as those of a dictionary by key
 
 
 def unread_names(names: Iterable[str], fields: Iterable[Field]) -> list[str]:
-    """Returns the names at the top of records of which no field reads anything: sorted, printable, the first 100."""
+    """Returns the names at the top of records of which no field reads anything: sorted, printable, the first 1,000."""
     read = {name for field in fields for name in (field.path[0], ".".join(field.path))}
     return sorted({printable(name) for name in set(names) - read})[:_MOST_NAMES]
 

@@ -20,7 +20,6 @@ from tests.fuzz.check import Finding, check
 
 MOST_GROWTH_KIB = 512 << 10  # of the memory of a worker, from one small file
 _HANGS_SECONDS = 120
-_BATCH = 200
 
 
 def work(pipe: Connection, seed: int, first: int, last: int, step: int) -> None:
@@ -123,7 +122,8 @@ def soak(inputs: int, seed: int, jobs: int, folder: Path) -> tuple[dict[str, Any
                 worker.process.join()
                 workers.remove(worker)
     figures: dict[str, Any] = dict(sorted(total.items()))
-    return {**figures, "cases": len(all_cases()), "seconds": round(time.monotonic() - started, 1)}, findings
+    seconds = round(time.monotonic() - started, 1)
+    return {**figures, "cases": len(all_cases()), "seconds": seconds, "seed": seed}, findings
 
 
 def main() -> int:
@@ -135,7 +135,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, default=Path(".soak"), help="where files with findings are saved")
     given = parser.parse_args()
     figures, findings = soak(given.inputs, given.seed, given.jobs, given.folder)
-    print(json.dumps({**figures, "seed": given.seed, "findings": len(findings)}, indent=2))
+    print(json.dumps({**figures, "findings": len(findings)}, indent=2))
     return 1 if findings else 0
 
 

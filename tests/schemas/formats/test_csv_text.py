@@ -117,9 +117,13 @@ FIELDS = [field("a"), field("b", NUMBER), field("c", NUMBERS, required=False)]
 def parse_in_blocks(data: bytes, blocks: list[WholeLines]) -> list[tuple[object, ...]]:
     found, line = [], 0
     for block in blocks:
-        parsed = parse_csv(block.data, ("a", "b"), FIELDS, COMMA, block.offset, 20)
+        ends_early = block.line_count is not None
+        parsed = parse_csv(block.data, ("a", "b"), FIELDS, COMMA, block.offset, 20, ends_early)
         found += [(offset, begin + line, *rest) for offset, begin, *rest in rows(parsed)]  # type: ignore[operator]
-        line += data.count(b"\n", block.offset, block.offset + block.range_bytes)
+        content = data[block.offset : block.offset + block.range_bytes]
+        lines = content.count(b"\n") + (not content.endswith(b"\n"))
+        assert lines == (parsed.line_count if block.line_count is None else block.line_count)
+        line += lines
     return found
 
 
@@ -220,7 +224,11 @@ def test_a_record_that_is_too_large() -> None:
         'raise the limit, or divide the record; received "a\\naaaaaaaaaaaaaaaaa'
     ]
     # Of a block that ends within it, no more is known.
-    assert [item.reason for item in parse_csv(data[:30], ("a", "b"), [], COMMA, 0, 20).rejected] == ["too_large"]
+    part = parse_csv(data[:30], ("a", "b"), [], COMMA, 0, 20, ends_early=True)
+    assert [item.reason for item in part.rejected] == ["too_large"]
+    # Where it does not, all that follows may be one cell, however long.
+    with pytest.raises(DataError, match=r'^byte 4: the quote " that opens here is never closed'):
+        parse_csv(data[:30], ("a", "b"), [], COMMA, 0, 20)
 
 
 def test_a_mark_is_passed_over_where_the_file_begins_only() -> None:
