@@ -85,7 +85,7 @@ def plan_blocks(inputs: Iterable[InputFile], block_bytes: int, most_pieces: int 
     """Returns the blocks of files: every byte of every file in one piece, in order.
 
     A file has no more than one piece in a block. An empty file has none at all, unless a file is a
-    record.
+    record, or an empty one is damaged, which whoever reads it says.
 
     Args:
       inputs: Files in the order in which they are read.
@@ -104,7 +104,8 @@ def plan_blocks(inputs: Iterable[InputFile], block_bytes: int, most_pieces: int 
 def _pieces_of(file: InputFile, block_bytes: int) -> list[Piece]:
     """Returns the ranges in which a file can be read apart."""
     reading = file.reading
-    if reading.format == TEXT_FILES or (reading.from_the_start and file.bytes):
+    has_one = reading.format == TEXT_FILES or (reading.never_empty and not file.bytes)
+    if has_one or (reading.from_the_start and file.bytes):
         ranges = [(0, file.bytes)]
     elif file.starts:
         ranges = list(itertools.pairwise([*file.starts, file.bytes]))

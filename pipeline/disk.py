@@ -35,7 +35,7 @@ from schemas.records.validate import validate
 _SAMPLE_BLOCKS = 8  # spread evenly over the input
 _SAMPLE_BYTES = 1 << 16  # 64 KiB of each
 _STAGED_RECORD = 40  # bytes: where its id ends, position, line, file, split, order, label
-_ID_RECORD = 30  # of each id that must be its own: digest, place, file
+_ID_RECORD = 32  # of each id that must be its own: digest, place, file
 _STAGED_SEQUENCE = 12  # of each sequence of a record: where it ends, steps cut off
 _FRAME = 38  # of each record: frame, the message's own fields, its row of an index
 _FEATURE = 12  # of each feature of a record, beside its name and its values

@@ -133,7 +133,8 @@ class _EncodeBlock(ThreadedDoFn):
         record = np.cumsum(first) - 1
         unknown = np.bincount(record, weights=~known).astype(bool)
         names = set(classes.tokens.to_pylist())
-        rows = [int(np.flatnonzero((record == i) & ~known)[0]) for i in np.flatnonzero(unknown)]
+        places = np.flatnonzero(~known)
+        rows = places[np.unique(record[places], return_index=True)[1]].tolist()  # the first one of each record
         rejected = [_reject_label(batch, i, names) for i in rows]
         found = list(zip(blocks_of(staged, batch, rows), rejected, strict=True))
         write_rejected(self._job, found, step_name("encode", staged, batch), staged.part)

@@ -22,7 +22,7 @@ _IDS = pa.schema(
         "high": pa.uint64(),
         "low": pa.uint64(),
         "record": pa.int32(),  # its place in the part
-        "file": pa.dictionary(pa.int16(), pa.string()),
+        "file": pa.dictionary(pa.int32(), pa.string()),
         "offset": pa.int64(),
     }
 )

@@ -48,7 +48,7 @@ def plan_job(
     block_bytes: int = BLOCK_BYTES,
     shard_bytes: int = SHARD_BYTES,
 ) -> Job:
-    """Returns the run that these settings mean; reads nothing but the list of files.
+    """Returns the run that these settings mean; reads the list of files, CSV files of more than a block, tokenizers.
 
     Args:
       spec: A spec; what it does not say is filled in.
@@ -63,7 +63,7 @@ def plan_job(
 
     Raises:
       UsageError: A setting that cannot mean anything.
-      DataError: The input is empty.
+      DataError: The input is empty, cannot be read, or is CSV with a quote that is never closed.
     """
     spec = resolve(spec)
     raw_fields_of(spec)

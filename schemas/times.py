@@ -58,7 +58,7 @@ def parse_times(values: pa.Array, time_format: str, zone: str) -> tuple[Int64s, 
     A time that says no offset is that of the zone. Of a time that the zone has twice (clocks put back) the
     first one is meant, and one that it has never (clocks put forward) is read with the offset before the
     change: PEP 495 with fold=0. A date alone is its midnight. Digits of text beyond microseconds are cut off;
-    numbers are rounded to the nearest microsecond.
+    numbers are rounded to the nearest microsecond. In UTC, too, a time must lie within the years 1 to 9999.
 
     Args:
       values: string, or for the unix formats int64 or float, (n,); nulls are bad.
@@ -78,6 +78,7 @@ def parse_times(values: pa.Array, time_format: str, zone: str) -> tuple[Int64s, 
     elif local.any() and zone != UTC_NAME:
         micros[local] -= _zone_offsets(clock.micros[local], _zone(zone))
     bad |= pc.is_null(values).to_numpy(zero_copy_only=False)
+    bad |= (micros < _FIRST) | (micros > _LAST)  # by its offset
     return np.where(bad, 0, micros), bad
 
 

@@ -67,6 +67,11 @@ class Predictor:
         """Names of the classes in the order of the model's outputs; empty for a number."""
         return list(self._saved.classes)
 
+    @property
+    def max_record_bytes(self) -> int:
+        """A longer record is refused, as it is in the data set."""
+        return int(self._spec.input.max_record_bytes)
+
     def predict(self, records: Iterable[Any] | str | Path) -> list[Prediction]:
         """Predicts for raw records, with the text rules and length policies of training.
 
@@ -88,7 +93,7 @@ class Predictor:
         if isinstance(records, Mapping):
             raise TypeError("predict takes records, not one record; give a list")
         if isinstance(records, str | Path):
-            return list(self.predict_lines(blocks_of_file(records)))
+            return list(self.predict_lines(blocks_of_file(records, self.max_record_bytes)))
         return list(self.predict_lines(blocks_of_objects(records)))
 
     def predict_lines(self, blocks: Iterable[bytes]) -> Iterator[Prediction]:
@@ -96,7 +101,7 @@ class Predictor:
         _check_whole_records(self._spec)
         first_line = 0
         for data in blocks:
-            raw = parse_jsonl(data, self._fields)
+            raw = parse_jsonl(data, self._fields, max_record_bytes=self.max_record_bytes)
             yield from self._in_order(validate(raw, self._spec, self._saved.subwords), raw.lines, first_line)
             first_line += raw.line_count
 
@@ -167,8 +172,8 @@ def predict_file(model_folder: str | Path, source: str | Path, output: str | Pat
       UsageError: See `Predictor.predict`.
     """
     source, output = Path(source), Path(output)
-    blocks = blocks_of_file(source)
     predictor = load(model_folder)
+    blocks = blocks_of_file(source, predictor.max_record_bytes)
     reasons: Counter[str] = Counter()
     records = predicted = 0
     with whole_file(output) as file:

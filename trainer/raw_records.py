@@ -69,8 +69,12 @@ def check_raw_file(path: str | Path) -> None:
         raise DataError(f"{path}: is empty; give a JSONL file with one or more records")
 
 
-def blocks_of_file(path: str | Path) -> Iterator[bytes]:
+def blocks_of_file(path: str | Path, max_record_bytes: int) -> Iterator[bytes]:
     """Yields blocks of whole lines of a JSONL file.
+
+    Args:
+      path: Of the file.
+      max_record_bytes: Of a longer line, no more is read than shows that it is.
 
     Raises:
       DataError: See `check_raw_file`.
@@ -78,7 +82,7 @@ def blocks_of_file(path: str | Path) -> Iterator[bytes]:
     check_raw_file(path)
     with Path(path).open("rb") as file:
         for start, end in byte_ranges(Path(path).stat().st_size):
-            yield read_whole_lines(file, start, end).data
+            yield read_whole_lines(file, start, end, max_record_bytes).data
 
 
 def blocks_of_objects(records: Iterable[Any]) -> Iterator[bytes]:

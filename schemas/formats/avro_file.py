@@ -69,11 +69,13 @@ def read_avro(stream: BinaryIO, start: int, end: int, fields: list[Field], block
     stream.seek(0)
     header = _read_header(stream)
     blocks: list[_Block] = []
+    gathered = 0
     for block in _read_blocks(stream, header, start, end, size):
         blocks.append(block)
-        if sum(one.size for one in blocks) >= block_bytes:
+        gathered += block.size
+        if gathered >= block_bytes:
             yield _raw_block(blocks, fields)
-            blocks = []
+            blocks, gathered = [], 0
     if blocks:
         yield _raw_block(blocks, fields)
 

@@ -50,6 +50,11 @@ class Reading(NamedTuple):
         """Whether the file can only be read from its first byte on."""
         return self.compression != PLAIN or bool(self.encoding) or self.format in {TFRECORD, TFRECORD_SEQUENCE}
 
+    @property
+    def never_empty(self) -> bool:
+        """Whether a whole file has bytes although it holds no record, so that one of 0 bytes is damaged."""
+        return self.compression != PLAIN or self.format in {PARQUET, AVRO}
+
 
 def reading_of(path: str, given: Input | None = None) -> Reading:
     """Returns how a file is read.

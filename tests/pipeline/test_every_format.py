@@ -127,3 +127,30 @@ def test_quotes_that_mean_nothing(tmp_path: Path) -> None:
     assert str(raised.value).startswith(f'{tmp_path}/in.tsv: byte 14: the quote " that opens here is never closed')
     manifest = prepare(spec + "input: {quotes: false}\n", str(tmp_path / "in.tsv"), tmp_path / "plain")
     assert (manifest.counts.kept, manifest.vocabularies["text"].size) == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "suffix", "rule"),
+    [
+        ("parquet", "", "no whole Parquet file"),
+        ("avro", "", "byte 0: an Avro file begins with"),
+        ("jsonl", ".gz", "byte 0 of the gzip file"),
+        ("tfrecord", ".zst", "byte 0 of the zstd file"),
+        ("csv", ".bz2", "byte 0 of the bzip2 file"),
+    ],
+)
+def test_a_file_that_is_never_empty_is_damaged_where_it_is(name: str, suffix: str, rule: str, tmp_path: Path) -> None:
+    sources = [write(tmp_path / "a", "jsonl"), str(tmp_path / f"b.{name}{suffix}")]
+    Path(sources[1]).touch()
+    with pytest.raises(DataError) as raised:
+        prepare(spec_for("jsonl"), sources, tmp_path / "out")
+    assert str(raised.value).startswith(f"{sources[1]}: {rule}")
+
+
+@pytest.mark.parametrize("name", ["jsonl", "csv", "tfrecord"])
+def test_a_file_that_may_be_empty_holds_no_record(name: str, expected: Manifest, tmp_path: Path) -> None:
+    empty = tmp_path / f"b.{name}"
+    empty.touch()
+    manifest = prepare(spec_for("jsonl"), [write(tmp_path / "a", "jsonl"), str(empty)], tmp_path / "out")
+    assert manifest.data_fingerprint == expected.data_fingerprint
+    assert [(file.bytes, file.records) for file in manifest.inputs][1] == (0, 0)

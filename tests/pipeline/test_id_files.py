@@ -49,3 +49,11 @@ def test_a_part_without_records_has_empty_shares(tmp_path: Path) -> None:
     nothing = pa.DictionaryArray.from_arrays(pa.array([], pa.int16()), pa.array(["a"]))
     write_ids(path, np.zeros((0, 2), np.uint64), nothing, np.zeros(0, np.int64), 3)
     assert [read_ids(path, share).num_rows for share in range(3)] == [0, 0, 0]
+
+
+def test_ids_may_be_of_more_files_than_16_bits_tell_apart(tmp_path: Path) -> None:
+    path, count = str(tmp_path / "ids.arrow"), (1 << 16) + 1
+    files = pa.array([f"f{i}" for i in range(count)]).dictionary_encode()
+    digests = np.arange(2 * count, dtype=np.uint64).reshape(-1, 2)
+    write_ids(path, digests, files, np.zeros(count, np.int64), 1)
+    assert read_ids(path, 0)["file"][count - 1].as_py() == f"f{count - 1}"

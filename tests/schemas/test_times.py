@@ -184,6 +184,12 @@ def aware(text: str) -> bool:
     return datetime.fromisoformat(text).tzinfo is not None or len(text) == 10
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59.999999-00:01"])
+def test_an_offset_takes_no_time_beyond_what_python_knows(text: str) -> None:
+    micros, bad = parse_times(pa.array([text, text[:19] + "Z"]), "iso8601", "")
+    assert (int(micros[0]), bad.tolist()) == (0, [True, False])
+
+
 def test_one_time_is_read_as_many_are() -> None:
     assert parse_time("2024-05-01", "iso8601", "UTC") == micros("2024-05-01T00:00:00+00:00")
     assert parse_time("2024-05-01", "iso8601", "") is None

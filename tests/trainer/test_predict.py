@@ -91,6 +91,17 @@ def test_blocks_of_a_file_are_one_file(token_model: Path, tmp_path: Path, monkey
     assert entries[4] == expected[4]
 
 
+def test_a_record_is_too_large_as_in_the_data_set(token_model: Path, tmp_path: Path) -> None:
+    saved = load_saved(token_model)
+    saved.manifest.spec.input.max_record_bytes = 40
+    records = records_of(["good", "good " * 5])
+    source = tmp_path / "raw.jsonl"
+    source.write_text("".join(json.dumps(record) + "\n" for record in records))
+    for given in (records, source):
+        good, large = Predictor(saved).predict(given)
+        assert (good["id"], large["line"], large["reason"]) == ("r0", 2, "too_large")
+
+
 def test_policies_that_drop_give_a_reason_instead(tmp_path: Path) -> None:
     spec = """
         id: id
