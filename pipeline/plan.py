@@ -212,7 +212,7 @@ def _nothing_to_train_on(analysis: Analysis) -> str:
     if analysis.found and not analysis.read:
         return f"all of the {analysis.found:,} events read are rejected, so that no record is left; correct the spec"
     if not analysis.read:
-        return "the input holds no record (only blank lines); check the --input patterns"
+        return "the input holds no record (blank lines and headers are none); check the --input patterns"
     return (
         f"none of the {analysis.read:,} records read is left for the training split ({analysis.rejected.total():,} "
         f"rejected, {analysis.dropped.total():,} dropped, the others in other splits); check the spec's policies and "

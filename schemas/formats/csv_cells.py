@@ -158,9 +158,9 @@ def explain_record(record: bytes, fields: list[Field], names: Sequence[str], dia
         return problem
     cells = split_cells(record.decode(), dialect)
     if len(cells) != len(names):
-        return WRONG_CELLS, (
-            f"a record must have {len(names)} cells, one for each column of the header; this one has {len(cells)}"
-        )
+        rule = f"a record must have {len(names)} cells, one for each column of the header; this one has {len(cells)}"
+        remedy = f"; a cell that holds the delimiter must stand in {dialect.quote}"
+        return WRONG_CELLS, rule + remedy if dialect.quote and len(cells) > len(names) else rule
     values = dict(zip(names, cells, strict=True))
     for field in fields:
         problem = _explain_cell(values, field)

@@ -20,7 +20,7 @@ _OTHER_DELIMITERS = {
     ";": "{delimiter: ';'}",
     "|": "{delimiter: '|'}",
     "\t": "{format: tsv}",
-    ",": "{format: csv}",
+    ",": "{format: csv, delimiter: ','}",
 }
 
 

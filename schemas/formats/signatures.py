@@ -33,6 +33,7 @@ _SIGNATURES = [
 ]
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BEGINNINGS = {GZIP: b"\x1f\x8b", BZIP2: b"BZh"}  # a zstd file has several
+_PARQUET = b"PAR"  # 1, or E where the footer is encrypted
 
 
 def check_beginning(stream: BinaryIO, reading: Reading) -> None:
@@ -67,5 +68,7 @@ def _foreign(head: bytes, reading: Reading) -> str:
         return "begins as text in UTF-16 does; say `input: {encoding: utf-16}` in the spec, or write it in UTF-8"
     found = next((one for one in _SIGNATURES if one.pattern.match(head)), None)
     if found is None or found.name == reading.format:
+        if reading.format == PARQUET and head and not head.startswith(_PARQUET):
+            return f"a parquet file begins with b'PAR1'; this one with {head[:_SHOWN_BYTES]!r}; convert or rename it"
         return ""
     return f"begins as {found.name} does, and is read as {reading.format}; {found.remedy}"

@@ -103,7 +103,9 @@ def test_a_count_of_one_is_no_share() -> None:
 def test_no_record_at_all() -> None:
     with pytest.raises(DataError) as caught:
         plan_dataset(analysed(0), {}, parse_spec(SPEC))
-    assert str(caught.value) == "the input holds no record (only blank lines); check the --input patterns"
+    assert (
+        str(caught.value) == "the input holds no record (blank lines and headers are none); check the --input patterns"
+    )
 
 
 def test_no_record_of_the_training_split() -> None:

@@ -342,7 +342,7 @@ def test_all_records_rejected(tmp_path: Path) -> None:
 def test_blank_lines_only(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", [b"", b"  "])
     error = refused(make_job(REVIEW_SPEC, source, tmp_path / "data"))
-    assert str(error) == "the input holds no record (only blank lines); check the --input patterns"
+    assert str(error) == "the input holds no record (blank lines and headers are none); check the --input patterns"
 
 
 def test_what_a_run_says(reviews: Written, tmp_path: Path) -> None:

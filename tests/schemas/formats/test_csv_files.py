@@ -117,7 +117,7 @@ def test_what_stands_behind_the_size_of_a_file_is_not_read() -> None:
         ("id;text", "id, text", "{delimiter: ';'}"),
         ("text|x", "text, x", "{delimiter: '|'}"),
         ("a\ttext", "a, text", "{format: tsv}"),
-        ("id,text", "id, text", "{format: csv}"),
+        ("id,text", "id, text", "{format: csv, delimiter: ','}"),
     ],
 )
 def test_a_header_of_another_delimiter(name: str, columns: str, said: str) -> None:

@@ -198,7 +198,12 @@ def test_records_that_are_no_csv() -> None:
             "; where the file is in another encoding, as latin-1, say `input: {encoding: …}` in the spec",
         ),
         (4, "wrong_cells", "a record must have 2 cells, one for each column of the header; this one has 1"),
-        (5, "wrong_cells", "a record must have 2 cells, one for each column of the header; this one has 3"),
+        (
+            5,
+            "wrong_cells",
+            "a record must have 2 cells, one for each column of the header; this one has 3; "
+            'a cell that holds the delimiter must stand in "',
+        ),
     ]
 
 

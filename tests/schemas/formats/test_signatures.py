@@ -70,6 +70,11 @@ def rename(setting: str, value: str) -> str:
             Reading("csv"),
             f"begins as zstd does, and is read as csv; {rename('compression', 'zstd')}",
         ),
+        (
+            b'{"text": 1}',
+            Reading("parquet"),
+            "a parquet file begins with b'PAR1'; this one with b'{\"text\":'; convert or rename it",
+        ),
         (ZIP, Reading("jsonl"), "begins as zip does, and is read as jsonl; unpack it"),
         (
             b'{"a": 1}',
