@@ -31,12 +31,10 @@ class Header:
     Attributes:
       names: Of the columns, all different.
       size: Position of the record behind it, in bytes of the content.
-      line_count: Lines in front of that record.
     """
 
     names: tuple[str, ...]
     size: int
-    line_count: int
 
 
 def read_header(stream: BinaryIO, dialect: Dialect, max_record_bytes: int = MAX_RECORD_BYTES) -> Header:
@@ -64,7 +62,7 @@ def read_header(stream: BinaryIO, dialect: Dialect, max_record_bytes: int = MAX_
             )
     start, end = found
     names = _names(content[start:end].removesuffix(b"\n").removesuffix(b"\r"), dialect)
-    return Header(names, end, content.count(b"\n", 0, end))
+    return Header(names, end)
 
 
 def _first_record(content: bytes, dialect: Dialect, at_end: bool) -> tuple[int, int] | None:

@@ -85,14 +85,26 @@ class FileReader:
         dialect = dialect_of(self.reading.format, self.given)
         is_table = self.reading.format in {CSV, TSV}
         finder: RecordFinder = CsvFinder(dialect) if is_table else LineFinder()
+        blocks = whole_records(content, finder, self.block_bytes, most)
+        if is_table:
+            yield from self._tables(blocks, dialect)
+            return
+        for lines in blocks:
+            yield PARSERS[self.reading.format](lines.data, self.fields, lines.offset, most)
+
+    def _tables(self, blocks: Iterator[WholeLines], dialect: Dialect) -> Iterator[RawBlock]:
         header: Header | None = None
-        for lines in whole_records(content, finder, self.block_bytes, most):
-            if is_table:
-                first = header is None
-                header = header or self._header(io.BytesIO(lines.data), dialect)
-                yield self._csv(lines, header, dialect, first)
-            else:
-                yield PARSERS[self.reading.format](lines.data, self.fields, lines.offset, most)
+        waiting: WholeLines | None = None  # blank lines before the header
+        for block in blocks:
+            lines = block if waiting is None else _together(waiting, block)
+            if header is None:
+                if len(lines.data) <= self.given.max_record_bytes and _is_blank(lines):
+                    waiting = lines
+                    continue
+                header, waiting = self._header(io.BytesIO(lines.data), dialect), None
+            yield self._csv(lines, header, dialect)
+        if waiting is not None:
+            yield self._csv(waiting, self._header(io.BytesIO(waiting.data), dialect), dialect)
 
     def _csv_range(self) -> RawBlock:
         dialect, most = dialect_of(self.reading.format, self.given), self.given.max_record_bytes
@@ -102,19 +114,20 @@ class FileReader:
         if self.start == 0:  # a file of one block was not looked at before it was cut
             _check_quotes(lines.data, dialect)
         self.digest, self.consumed = lines.digest, lines.range_bytes
-        return self._csv(lines, header, dialect, self.start == 0)
+        return self._csv(lines, header, dialect)
 
-    def _csv(self, lines: WholeLines, header: Header, dialect: Dialect, first: bool) -> RawBlock:
-        """Returns the records of a block; the first block of a file begins with the header."""
+    def _csv(self, lines: WholeLines, header: Header, dialect: Dialect) -> RawBlock:
+        """Returns the records of a block; those at the beginning of a file hold the header or blank lines before it."""
         most = self.given.max_record_bytes
-        skipped, before = (header.size, header.line_count) if first else (0, 0)
+        skipped = min(max(header.size - lines.offset, 0), len(lines.data))
+        before = lines.data.count(b"\n", 0, skipped)
         data, offset, ends_early = lines.data[skipped:], lines.offset + skipped, lines.line_count is not None
         block = _moved(parse_csv(data, header.names, self.fields, dialect, offset, most, ends_early), before)
         return block if lines.line_count is None else replace(block, line_count=lines.line_count)
 
     def _header(self, stream: BinaryIO, dialect: Dialect) -> Header:
         given = self.given
-        header = read_header(stream, dialect, given.max_record_bytes) if given.header else Header((), 0, 0)
+        header = read_header(stream, dialect, given.max_record_bytes) if given.header else Header((), 0)
         if given.header and not given.columns:
             check_delimiter(header.names, self.fields)
         return replace(header, names=tuple(given.columns)) if given.columns else header
@@ -170,6 +183,20 @@ def starts_of(stream: BinaryIO, size: int, reading: Reading, given: Input, block
 def dialect_of(name: str, given: Input) -> Dialect:
     """Returns how the cells of a format are written."""
     return Dialect("\t" if name == TSV else given.delimiter or ",", '"' if given.quotes else "")
+
+
+def _is_blank(lines: WholeLines) -> bool:
+    return not lines.data.removeprefix(BYTE_ORDER_MARK).strip(b"\r\n")
+
+
+def _together(lines: WholeLines, following: WholeLines) -> WholeLines:
+    """Returns lines and those that follow them as one block; only the latter may end early."""
+    count = following.line_count
+    return following._replace(
+        offset=lines.offset,
+        data=lines.data + following.data,
+        line_count=None if count is None else lines.data.count(b"\n") + count,
+    )
 
 
 def _check_quotes(data: bytes, dialect: Dialect) -> None:

@@ -13,9 +13,10 @@ import pytest
 
 from schemas.dataset_pb2 import Format
 from schemas.formats.content import COMPRESSIONS
-from tests.fuzz.cases import Damaged, all_cases, damaged
+from tests.fuzz.cases import Case, Damaged, all_cases, damaged
 from tests.fuzz.check import Outcome, check
 from tests.fuzz.soak import MOST_GROWTH_KIB, soak
+from tests.pipeline.formats import COMPRESSORS
 
 SEED = 20
 INPUTS = 1_500
@@ -66,8 +67,39 @@ def test_inputs_are_the_same_each_time() -> None:
 
 
 def test_a_parquet_footer_that_arrow_does_not_survive() -> None:
-    [case] = [case for case in all_cases() if case.name == "parquet strict"]
-    assert check(Damaged(case, ABORTS, 300)) == Outcome(read=1, rejected=Counter(missing_field=1))
+    assert check(Damaged(case_of("parquet strict"), ABORTS, 300)) == Outcome(read=1, rejected=Counter(missing_field=1))
+
+
+def case_of(name: str) -> Case:
+    [case] = [case for case in all_cases() if case.name == name]
+    return case
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+def test_blank_lines_before_a_header(suffix: str) -> None:
+    """The first block of a stream may hold nothing else."""
+    content = b"\n\r\n\n" + case_of("csv strict").files[1]
+    outcome = check(Damaged(case_of(f"csv{suffix} strict"), COMPRESSORS[suffix](content), 1))
+    assert (outcome.error, outcome.kept) == ("", 3)
+    blank = check(Damaged(case_of(f"csv{suffix} strict"), COMPRESSORS[suffix](b"\n\n\n"), 1))
+    assert blank.error == "header: the file has none; its first line must hold the names of the columns"
+
+
+@pytest.mark.parametrize("name", ["csv few bytes", "tsv few bytes"])
+def test_lines_behind_a_record_that_is_cut(name: str) -> None:
+    """All lines of a record that is too large count, also those that are not kept."""
+    [_, several, _] = case_of(name).files
+    long = b'"' + b"x\n" * 500 + b'"\n'
+    header = several.index(b"\n") + 1
+    for content in (several + long + several[header:], several[:header] + long + several[header:]):
+        assert check(Damaged(case_of(name), content, 1)).rejected["too_large"] >= 1
+
+
+def test_an_open_quote_that_is_longer_than_a_record() -> None:
+    case = case_of("csv few bytes")
+    content = case.files[1] + b'"' + b"x\n" * 500
+    position = len(case.files[1])
+    assert check(Damaged(case, content, 300)).error.startswith(f'byte {position}: the quote " that opens here is never')
 
 
 def test_soak_prints_figures(tmp_path: Path) -> None:
