@@ -111,7 +111,8 @@ class FileReader:
         self.stream.seek(0)
         header = self._header(self.stream, dialect)
         lines = read_range(self.stream, self.start, self.end, self.block_bytes, most)
-        if self.start == 0:  # a file of one block was not looked at before it was cut
+        whole = lines.line_count is None  # else it ends in the middle of a record that is too large
+        if self.start == 0 and whole:  # a file of one block was not looked at before it was cut
             _check_quotes(lines.data, dialect)
         self.digest, self.consumed = lines.digest, lines.range_bytes
         return self._csv(lines, header, dialect)

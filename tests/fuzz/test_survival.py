@@ -102,6 +102,13 @@ def test_an_open_quote_that_is_longer_than_a_record() -> None:
     assert check(Damaged(case, content, 300)).error.startswith(f'byte {position}: the quote " that opens here is never')
 
 
+def test_a_quote_that_is_closed_behind_what_is_kept() -> None:
+    case = case_of("csv few bytes")
+    content = case.files[1] + b'r9,"' + b"x" * 1_000 + b'",[],[],1,2\n'
+    outcome = check(Damaged(case, content, len(case.files[1]) + 4))
+    assert (outcome.error, outcome.rejected["too_large"]) == ("", 1)
+
+
 def test_soak_prints_figures(tmp_path: Path) -> None:
     figures, findings = soak(4, SEED, 2, tmp_path)
     assert findings == []
