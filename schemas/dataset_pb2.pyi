@@ -472,26 +472,50 @@ class Window(_message.Message):
     of: str
     def __init__(self, length: _Optional[int] = ..., stride: _Optional[int] = ..., rest: _Optional[_Union[Rest.Value, str]] = ..., of: _Optional[str] = ...) -> None: ...
 
+class CountBy(_message.Message):
+    __slots__ = ()
+    class Value(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+        __slots__ = ()
+        unspecified: _ClassVar[CountBy.Value]
+        occurrences: _ClassVar[CountBy.Value]
+        documents: _ClassVar[CountBy.Value]
+    unspecified: CountBy.Value
+    occurrences: CountBy.Value
+    documents: CountBy.Value
+    def __init__(self) -> None: ...
+
 class VocabularyOptions(_message.Message):
-    __slots__ = ("top_k", "min_frequency", "oov_buckets")
+    __slots__ = ("top_k", "min_frequency", "oov_buckets", "count_by", "special_tokens", "file", "shared_with", "approximate")
     TOP_K_FIELD_NUMBER: _ClassVar[int]
     MIN_FREQUENCY_FIELD_NUMBER: _ClassVar[int]
     OOV_BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_BY_FIELD_NUMBER: _ClassVar[int]
+    SPECIAL_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FILE_FIELD_NUMBER: _ClassVar[int]
+    SHARED_WITH_FIELD_NUMBER: _ClassVar[int]
+    APPROXIMATE_FIELD_NUMBER: _ClassVar[int]
     top_k: int
     min_frequency: int
     oov_buckets: int
-    def __init__(self, top_k: _Optional[int] = ..., min_frequency: _Optional[int] = ..., oov_buckets: _Optional[int] = ...) -> None: ...
+    count_by: CountBy.Value
+    special_tokens: _containers.RepeatedScalarFieldContainer[str]
+    file: str
+    shared_with: str
+    approximate: int
+    def __init__(self, top_k: _Optional[int] = ..., min_frequency: _Optional[int] = ..., oov_buckets: _Optional[int] = ..., count_by: _Optional[_Union[CountBy.Value, str]] = ..., special_tokens: _Optional[_Iterable[str]] = ..., file: _Optional[str] = ..., shared_with: _Optional[str] = ..., approximate: _Optional[int] = ...) -> None: ...
 
 class Label(_message.Message):
-    __slots__ = ("type", "of", "unknown")
+    __slots__ = ("type", "of", "unknown", "classes_file")
     FROM_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     OF_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
+    CLASSES_FILE_FIELD_NUMBER: _ClassVar[int]
     type: LabelType.Value
     of: str
     unknown: UnknownLabel.Value
-    def __init__(self, type: _Optional[_Union[LabelType.Value, str]] = ..., of: _Optional[str] = ..., unknown: _Optional[_Union[UnknownLabel.Value, str]] = ..., **kwargs) -> None: ...
+    classes_file: str
+    def __init__(self, type: _Optional[_Union[LabelType.Value, str]] = ..., of: _Optional[str] = ..., unknown: _Optional[_Union[UnknownLabel.Value, str]] = ..., classes_file: _Optional[str] = ..., **kwargs) -> None: ...
 
 class Split(_message.Message):
     __slots__ = ("by", "salt", "fractions", "names", "before", "otherwise", "time_format", "zone")

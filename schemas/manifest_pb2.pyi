@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Manifest(_message.Message):
-    __slots__ = ("format_version", "fingerprint", "data_fingerprint", "spec", "inputs", "counts", "features", "vocabularies", "classes", "statistics", "moments", "buckets", "shards", "rejected_files", "tokenizers")
+    __slots__ = ("format_version", "fingerprint", "data_fingerprint", "spec", "inputs", "counts", "features", "vocabularies", "classes", "statistics", "moments", "buckets", "shards", "rejected_files", "tokenizers", "statistics_files")
     class VocabulariesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -52,6 +52,7 @@ class Manifest(_message.Message):
     SHARDS_FIELD_NUMBER: _ClassVar[int]
     REJECTED_FILES_FIELD_NUMBER: _ClassVar[int]
     TOKENIZERS_FIELD_NUMBER: _ClassVar[int]
+    STATISTICS_FILES_FIELD_NUMBER: _ClassVar[int]
     format_version: int
     fingerprint: str
     data_fingerprint: str
@@ -67,7 +68,16 @@ class Manifest(_message.Message):
     shards: _containers.RepeatedCompositeFieldContainer[Shard]
     rejected_files: _containers.RepeatedCompositeFieldContainer[RejectedFile]
     tokenizers: _containers.MessageMap[str, TokenizerFile]
-    def __init__(self, format_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., data_fingerprint: _Optional[str] = ..., spec: _Optional[_Union[_dataset_pb2.DatasetSpec, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[InputFile, _Mapping]]] = ..., counts: _Optional[_Union[Counts, _Mapping]] = ..., features: _Optional[_Iterable[_Union[StoredFeature, _Mapping]]] = ..., vocabularies: _Optional[_Mapping[str, Vocabulary]] = ..., classes: _Optional[_Union[Vocabulary, _Mapping]] = ..., statistics: _Optional[_Mapping[str, SplitStatistics]] = ..., moments: _Optional[_Mapping[str, Moments]] = ..., buckets: _Optional[_Iterable[_Union[Bucket, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., rejected_files: _Optional[_Iterable[_Union[RejectedFile, _Mapping]]] = ..., tokenizers: _Optional[_Mapping[str, TokenizerFile]] = ...) -> None: ...
+    statistics_files: _containers.RepeatedCompositeFieldContainer[StatisticsFile]
+    def __init__(self, format_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., data_fingerprint: _Optional[str] = ..., spec: _Optional[_Union[_dataset_pb2.DatasetSpec, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[InputFile, _Mapping]]] = ..., counts: _Optional[_Union[Counts, _Mapping]] = ..., features: _Optional[_Iterable[_Union[StoredFeature, _Mapping]]] = ..., vocabularies: _Optional[_Mapping[str, Vocabulary]] = ..., classes: _Optional[_Union[Vocabulary, _Mapping]] = ..., statistics: _Optional[_Mapping[str, SplitStatistics]] = ..., moments: _Optional[_Mapping[str, Moments]] = ..., buckets: _Optional[_Iterable[_Union[Bucket, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., rejected_files: _Optional[_Iterable[_Union[RejectedFile, _Mapping]]] = ..., tokenizers: _Optional[_Mapping[str, TokenizerFile]] = ..., statistics_files: _Optional[_Iterable[_Union[StatisticsFile, _Mapping]]] = ...) -> None: ...
+
+class StatisticsFile(_message.Message):
+    __slots__ = ("path", "sha256")
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    SHA256_FIELD_NUMBER: _ClassVar[int]
+    path: str
+    sha256: str
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ...) -> None: ...
 
 class TokenizerFile(_message.Message):
     __slots__ = ("path", "sha256")
@@ -164,7 +174,7 @@ class StoredFeature(_message.Message):
     def __init__(self, name: _Optional[str] = ..., dtype: _Optional[str] = ..., variable: _Optional[bool] = ..., dims: _Optional[int] = ...) -> None: ...
 
 class Vocabulary(_message.Message):
-    __slots__ = ("path", "sha256", "size", "oov_buckets", "tokens", "distinct", "covered")
+    __slots__ = ("path", "sha256", "size", "oov_buckets", "tokens", "distinct", "covered", "count_error")
     PATH_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
@@ -172,6 +182,7 @@ class Vocabulary(_message.Message):
     TOKENS_FIELD_NUMBER: _ClassVar[int]
     DISTINCT_FIELD_NUMBER: _ClassVar[int]
     COVERED_FIELD_NUMBER: _ClassVar[int]
+    COUNT_ERROR_FIELD_NUMBER: _ClassVar[int]
     path: str
     sha256: str
     size: int
@@ -179,7 +190,8 @@ class Vocabulary(_message.Message):
     tokens: int
     distinct: int
     covered: int
-    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., oov_buckets: _Optional[int] = ..., tokens: _Optional[int] = ..., distinct: _Optional[int] = ..., covered: _Optional[int] = ...) -> None: ...
+    count_error: int
+    def __init__(self, path: _Optional[str] = ..., sha256: _Optional[str] = ..., size: _Optional[int] = ..., oov_buckets: _Optional[int] = ..., tokens: _Optional[int] = ..., distinct: _Optional[int] = ..., covered: _Optional[int] = ..., count_error: _Optional[int] = ...) -> None: ...
 
 class SplitStatistics(_message.Message):
     __slots__ = ("records", "lengths", "bucket_length", "classes", "records_digest", "unknown_labels")
