@@ -16,7 +16,7 @@ from rich.console import Console
 
 from schemas.errors import LengthwiseError, UsageError
 
-_INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
+INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         console.print("error: interrupted", highlight=False)
-        return _INTERRUPTED
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
