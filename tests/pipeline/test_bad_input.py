@@ -248,7 +248,7 @@ def test_a_record_in_quotes_that_is_far_too_large_in_the_first_block(block_bytes
 
 
 def test_a_sample_that_ends_within_quotes(tmp_path: Path) -> None:
-    cell = "a word\n" * 100
-    source = written(tmp_path, "in.csv", b"id,text\n" + b"".join(b'%d,"%s"\n' % (i, cell.encode()) for i in range(1_600)))
+    rows = b"".join(b'%d,"%s"\n' % (i, b"a word\n" * 100) for i in range(1_600))
+    source = written(tmp_path, "in.csv", b"id,text\n" + rows)
     spec = "id: id\ninput: {max_record_bytes: 1000}\n" + TEXT_SPEC
     assert published(tmp_path, spec, source, 0, block_bytes=8 << 20).counts.kept == 1_600
