@@ -252,3 +252,15 @@ def test_a_sample_that_ends_within_quotes(tmp_path: Path) -> None:
     source = written(tmp_path, "in.csv", b"id,text\n" + rows)
     spec = "id: id\ninput: {max_record_bytes: 1000}\n" + TEXT_SPEC
     assert published(tmp_path, spec, source, 0, block_bytes=8 << 20).counts.kept == 1_600
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("block_bytes", [20, 100_000])
+def test_a_first_line_behind_a_byte_order_mark_that_is_too_large(block_bytes: int, suffix: str, tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + b"x " * 300 + b"\r\na b\r\n"
+    source = written(tmp_path, f"in.txt{suffix}", COMPRESSORS[suffix](content))
+    spec = "input: {max_record_bytes: 100}\n" + TEXT_SPEC
+    published(tmp_path, spec, source, 1, block_bytes=block_bytes)
+    [row] = rejected_rows(tmp_path)
+    assert (row["line"], row["offset"], row["reason"]) == (1, 3, "too_large")
+    assert len(read_dataset(tmp_path / "out")) == 1
