@@ -12,7 +12,6 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 import fastavro
-import pyarrow as pa
 import pyarrow.parquet as pq
 from google.protobuf.message import DecodeError
 
@@ -65,8 +64,9 @@ def objects_of(stream: BinaryIO, path: str, reading: Reading, delimiter: str = "
         if reading.format in {TFRECORD, TFRECORD_SEQUENCE}:
             return _examples(content, reading.format == TFRECORD_SEQUENCE)
         return objects_of_text(_whole_lines(read_fully(content, SAMPLE_BYTES)), path, reading, delimiter)
-    except (pa.ArrowException, EOFError, ValueError, TypeError, LookupError, OSError) as error:
-        # What the libraries of these formats raise where they do not find what they look for.
+    except DataError:
+        raise
+    except Exception as error:  # the libraries of these formats raise many kinds where one is damaged
         raise DataError(f"{path}: cannot be read as {reading.format}: {_line(error)}; check the file") from error
 
 
@@ -89,6 +89,7 @@ def objects_of_text(data: bytes, path: str, reading: Reading, delimiter: str = "
         place = PurePosixPath(path)
         record = {"text": text, "label": place.parent.name, "file": place.name}
         return ([], 1) if bad else ([record], 0)
+    csv.field_size_limit(len(text) + 1)  # of any cell, which may be long
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if reading.format == TSV else delimiter)
     return _typed(list(islice((row for row in rows if None not in row), _MOST_RECORDS))), bad
 

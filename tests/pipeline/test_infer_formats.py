@@ -160,3 +160,23 @@ def test_files_that_are_something_else_are_refused(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes("id,text\n1,a".encode("utf-16"))
     with pytest.raises(DataError, match="begins as text in UTF-16 does"):
         propose([str(tmp_path / "in.csv")])
+
+
+@pytest.mark.parametrize("damage", ["data", "schema"])
+def test_a_damaged_avro_file(damage: str, tmp_path: Path) -> None:
+    source = Path(write(tmp_path, "avro", "", records()))
+    content = source.read_bytes()
+    if damage == "data":
+        begin = content.index(b"sixteen bytes ok") + len(b"sixteen bytes ok") + 8
+        content = content[:begin] + b"\xff" * 40 + content[begin + 40 :]
+    else:
+        content = content.replace(b'"type": "long"', b'"tipe": "long"')
+    source.write_bytes(content)
+    with pytest.raises(DataError) as raised:
+        propose([str(source)])
+    assert str(raised.value).startswith(f"{source}: cannot be read as avro: ")
+
+
+def test_a_cell_of_a_long_text(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,text\n1," + "word " * 50_000 + "\n2,some words\n")
+    assert yaml.safe_load(propose([str(tmp_path / "in.csv")]).text)["sequences"]["text"]["tokenizer"] == "words"
