@@ -94,10 +94,7 @@ def _events(name: str, facts: dict[str, FieldFacts], grouping: Grouping) -> _Dra
     names = _feature_names(steps)
     sequences: dict[str, Any] = {}
     for path, fact in sorted(steps.items()):
-        number = fact.kind == "number"
-        values = (
-            {"type": "series", "dims": 1, "layout": "flat", "normalize": "zscore"} if number else {"type": "tokens"}
-        )
+        values = _NUMBERS if fact.kind == "number" else {"type": "tokens"}
         aligned = {"aligned_with": next(iter(sequences))} if sequences else {}
         sequences[names[path]] = {**values, **({"from": path} if path != names[path] else {}), **aligned}
     if not sequences:
