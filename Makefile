@@ -19,7 +19,7 @@ demo: $(READY)
 	@$(BIN)/python examples/python_functions/demo.py
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check .

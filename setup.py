@@ -20,7 +20,7 @@ CORE = [
 ]
 TRAINER = ["tensorflow>=2.21", "keras>=3.13"]
 SUBWORDS = ["tokenizers>=0.21"]
-TEST = ["pytest>=8.2", "hypothesis>=6.100"]
+TEST = ["pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100"]
 DEV = [
     "grpcio-tools>=1.71",  # the protobuf compiler
     "matplotlib>=3.9",  # the chart of the benchmarks

@@ -1,7 +1,9 @@
 """`python -m pipeline`."""
 
 import gc
+import os
 import sys
+from typing import NoReturn
 
 from pipeline import cli
 
@@ -13,10 +15,21 @@ _NEW_OBJECTS_BEFORE_COLLECTION = 100_000
 def main() -> int:
     """Runs a command in a process of its own; returns the exit code."""
     gc.set_threshold(_NEW_OBJECTS_BEFORE_COLLECTION)
-    try:
-        return cli.main()
-    finally:
-        gc.freeze()  # the memory of a process that ends needs no last look through it either
+    code = cli.main()
+    if code == cli.INTERRUPTED:
+        _end_at_once(code)
+    gc.freeze()  # the memory of a process that ends needs no last look through it either
+    return code
+
+
+def _end_at_once(code: int) -> NoReturn:
+    """Ends the process without waiting for threads: an interrupt in the middle of Beam may leave some that wait.
+
+    Ours are stopped by then, and what they wrote is deleted.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from schemas.errors import LengthwiseError, UsageError
 
-_INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
+INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 
 
 class _Parser(argparse.ArgumentParser):
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.exit_code
     except KeyboardInterrupt:
         console.print("error: interrupted", highlight=False)
-        return _INTERRUPTED
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -56,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     infer = commands.add_parser("infer", help="propose a spec from data", allow_abbrev=False)
     infer.add_argument("inputs", nargs="+", metavar="INPUT", help="[SPLIT=]PATTERN of files, or folders")
     infer.add_argument("--format", default="", help="of all files, where their suffixes do not say it: text_files, …")
+    infer.add_argument("--encoding", default="", help="of all files, where it is not UTF-8: latin-1, utf-16, …")
     verify = commands.add_parser("verify", help="check a data set against its manifest", allow_abbrev=False)
     verify.add_argument("folder", metavar="DIR", help="folder of the data set")
     return parser
@@ -114,7 +115,7 @@ def _run(options: argparse.Namespace, rest: list[str], console: Console) -> int:
 def _infer(options: argparse.Namespace, _: list[str], console: Console) -> int:
     from pipeline.infer import propose
 
-    proposal = propose(options.inputs, options.format)
+    proposal = propose(options.inputs, options.format, options.encoding)
     for note in proposal.notes:
         console.print(note, highlight=False)
     sys.stdout.write(proposal.text)

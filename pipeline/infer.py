@@ -10,25 +10,16 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO
+from typing import Any
 
 import yaml
 
-from pipeline import files
-from pipeline.blocks import InputFile, Piece, plan_blocks
-from pipeline.failure import told_of
 from pipeline.field_facts import FieldFacts, collect_facts
 from pipeline.infer_events import Grouping, find_grouping
-from pipeline.inputs import match_inputs
-from pipeline.sample_objects import Objects, objects_of, objects_of_text
-from schemas.dataset_pb2 import Format, Input
-from schemas.errors import DataError, UsageError
-from schemas.formats.blocks import BLOCK_BYTES, read_whole_lines
-from schemas.formats.readers import PARSERS
-from schemas.formats.reading import COMPRESSION_SUFFIXES, JSONL, Reading
-from schemas.messages import nearest
+from pipeline.infer_sample import take_sample
+from schemas.errors import DataError
+from schemas.formats.reading import COMPRESSION_SUFFIXES
 
-_SAMPLE_BLOCKS = 16  # of 8 MiB, spread over the input
 _MOST_CLASSES = 1_000
 _LABEL_NAMES = ("label", "labels", "class", "category", "target", "y", "tag", "tags", "sentiment")
 _ID_NAMES = ("id", "uid", "uuid", "guid", "key", "record_id")
@@ -59,68 +50,34 @@ class _Draft:
     notes: list[str] = field(default_factory=list)
 
 
-def propose(inputs: Sequence[str], named_format: str = "") -> Proposal:
+def propose(inputs: Sequence[str], named_format: str = "", encoding: str = "") -> Proposal:
     """Looks at records and proposes a spec.
 
     Args:
       inputs: Patterns, each `PATTERN` or `SPLIT=PATTERN`.
       named_format: Of all files; empty: by their suffixes.
+      encoding: Of all files; empty: UTF-8.
 
     Raises:
       UsageError: A pattern that matches nothing.
-      DataError: No field of the records holds a sequence.
+      DataError: There is no record, or no field of the records holds a sequence.
     """
-    given = _given(named_format)
-    found = match_inputs(inputs, given)
-    records, bad = _sample(found)
-    if not records:
-        lines = found[0].reading.format == JSONL
-        holds = "no JSON object; a JSONL file has one on every line" if lines else "no record"
-        raise DataError(f"{found[0].path}: holds {holds}")
+    sample = take_sample(inputs, named_format, encoding)
+    found, records = sample.inputs, sample.records
     facts = collect_facts(records)
     grouping = find_grouping(records, facts)
     name, named = _name_of(found[0].path), any(file.split for file in found)
     draft = _events(name, facts, grouping) if grouping else _draft(name, facts, len(records), named)
-    if named_format:
-        draft.values["input"] = {"format": named_format}
-    seen = f"looked at {len(records):,} records of {len(found):,} file(s)"
-    draft.notes.insert(0, f"{seen}, {bad:,} lines hold no JSON object" if bad else seen)
+    if sample.settings:
+        draft.values["input"] = sample.settings
+    draft.notes.insert(0, sample.note)
     return Proposal(_render(draft), draft.notes)
-
-
-def _given(named_format: str) -> Input | None:
-    valid = [name for name in Format.Value.keys() if name != "unspecified"]  # noqa: SIM118
-    if named_format and named_format not in valid:
-        raise UsageError(f"--format {named_format}: is no format; {nearest(named_format, valid)}")
-    return Input(format=Format.Value.Value(named_format)) if named_format else None  # type: ignore[arg-type]
 
 
 def _name_of(path: str) -> str:
     """Returns the name of a file without the suffixes of its compression and format."""
     name = PurePosixPath(path)
     return PurePosixPath(name.stem).stem if name.suffix.lower() in COMPRESSION_SUFFIXES else name.stem
-
-
-def _sample(inputs: list[InputFile]) -> tuple[list[dict[str, Any]], int]:
-    """Returns the records of blocks spread evenly over the input, and how many lines are bad."""
-    blocks = plan_blocks(inputs, BLOCK_BYTES)
-    step = max(1, -(-len(blocks) // _SAMPLE_BLOCKS))
-    records: list[dict[str, Any]] = []
-    bad = 0
-    for block in blocks[::step]:
-        for piece in block.pieces:
-            with files.reading(piece.path) as stream, told_of(piece.path):
-                some, bad_ones = _objects(stream, piece, block.reading)
-            records += some
-            bad += bad_ones
-    return records, bad
-
-
-def _objects(stream: BinaryIO, piece: Piece, reading: Reading) -> Objects:
-    """Returns the records of a piece where it is one of lines, and else those with which its file begins."""
-    if reading.from_the_start or reading.format not in PARSERS:
-        return objects_of(stream, piece.path, reading) if piece.start == 0 else ([], 0)
-    return objects_of_text(read_whole_lines(stream, piece.start, piece.end).data, piece.path, reading)
 
 
 def _events(name: str, facts: dict[str, FieldFacts], grouping: Grouping) -> _Draft:
@@ -137,10 +94,7 @@ def _events(name: str, facts: dict[str, FieldFacts], grouping: Grouping) -> _Dra
     names = _feature_names(steps)
     sequences: dict[str, Any] = {}
     for path, fact in sorted(steps.items()):
-        number = fact.kind == "number"
-        values = (
-            {"type": "series", "dims": 1, "layout": "flat", "normalize": "zscore"} if number else {"type": "tokens"}
-        )
+        values = _NUMBERS if fact.kind == "number" else {"type": "tokens"}
         aligned = {"aligned_with": next(iter(sequences))} if sequences else {}
         sequences[names[path]] = {**values, **({"from": path} if path != names[path] else {}), **aligned}
     if not sequences:

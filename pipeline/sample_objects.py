@@ -12,13 +12,13 @@ from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
 import fastavro
-import pyarrow as pa
 import pyarrow.parquet as pq
 from google.protobuf.message import DecodeError
 
 from schemas.errors import DataError
 from schemas.example_pb2 import Example, SequenceExample
 from schemas.formats.content import open_content
+from schemas.formats.csv_files import OTHER_DELIMITERS
 from schemas.formats.explain import parse_object
 from schemas.formats.lines import BYTE_ORDER_MARK
 from schemas.formats.reading import (
@@ -38,16 +38,18 @@ from schemas.formats.tfrecord_frames import read_frames
 Objects = tuple[list[dict[str, Any]], int]
 
 SAMPLE_BYTES = 8 << 20  # of one place of a file
+_HEADER_BYTES = 1 << 16
 _MOST_RECORDS = 20_000  # of formats that are read record by record
 
 
-def objects_of(stream: BinaryIO, path: str, reading: Reading) -> Objects:
+def objects_of(stream: BinaryIO, path: str, reading: Reading, delimiter: str = ",") -> Objects:
     """Returns the first records of a file, and how many are none.
 
     Args:
       stream: The file, at its beginning; seekable.
       path: Of the file.
       reading: How it is read.
+      delimiter: Between two cells of CSV.
 
     Raises:
       DataError: The file is damaged at its beginning.
@@ -61,31 +63,63 @@ def objects_of(stream: BinaryIO, path: str, reading: Reading) -> Objects:
         content = open_content(stream, reading.compression, reading.encoding or "utf-8")
         if reading.format in {TFRECORD, TFRECORD_SEQUENCE}:
             return _examples(content, reading.format == TFRECORD_SEQUENCE)
-        return objects_of_text(read_fully(content, SAMPLE_BYTES), path, reading)
-    except (pa.ArrowException, EOFError, ValueError, TypeError, LookupError, OSError) as error:
-        # What the libraries of these formats raise where they do not find what they look for.
+        return objects_of_text(_whole_lines(read_fully(content, SAMPLE_BYTES)), path, reading, delimiter)
+    except DataError:
+        raise
+    except Exception as error:  # the libraries of these formats raise many kinds where one is damaged
         raise DataError(f"{path}: cannot be read as {reading.format}: {_line(error)}; check the file") from error
 
 
-def objects_of_text(data: bytes, path: str, reading: Reading) -> Objects:
-    """Returns the records that some bytes of text hold, and how many lines of JSON hold none.
+def objects_of_text(data: bytes, path: str, reading: Reading, delimiter: str = ",") -> Objects:
+    """Returns the records that some bytes of text hold, and how many lines hold none.
 
     Args:
       data: In UTF-8; the last record may be cut off.
       path: Of the file.
       reading: How it is read.
+      delimiter: Between two cells of CSV.
     """
     data = data.removeprefix(BYTE_ORDER_MARK)
     if reading.format == JSONL:
         return _lines_of_json(data)
-    text = data.decode("utf-8", errors="replace")
+    text, bad = _utf8(data)
     if reading.format == LINES:
-        return [{"text": line} for line in text.splitlines()[:_MOST_RECORDS]], 0
+        return [{"text": line} for line in text.splitlines()[:_MOST_RECORDS]], bad
     if reading.format == TEXT_FILES:
         place = PurePosixPath(path)
-        return [{"text": text, "label": place.parent.name, "file": place.name}], 0
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if reading.format == TSV else ",")
-    return _typed(list(islice((row for row in rows if None not in row), _MOST_RECORDS))), 0
+        record = {"text": text, "label": place.parent.name, "file": place.name}
+        return ([], 1) if bad else ([record], 0)
+    csv.field_size_limit(len(text) + 1)  # of any cell, which may be long
+    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if reading.format == TSV else delimiter)
+    return _typed(list(islice((row for row in rows if None not in row), _MOST_RECORDS))), bad
+
+
+def likely_delimiter(stream: BinaryIO, reading: Reading) -> str:
+    """Returns the delimiter at which the header of a CSV file comes apart into most cells; a comma where none does.
+
+    Args:
+      stream: The file, at its beginning.
+      reading: How it is read.
+    """
+    content = open_content(stream, reading.compression, reading.encoding or "utf-8")
+    head = read_fully(content, _HEADER_BYTES).removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n").split(b"\n")[0]
+    counts = {character: head.count(character.encode()) for character in OTHER_DELIMITERS}
+    return max(counts, key=lambda character: (counts[character], character == ","))
+
+
+def _whole_lines(data: bytes) -> bytes:
+    """Returns a sample without its last line where that is cut off."""
+    return data[: data.rfind(b"\n") + 1] if len(data) == SAMPLE_BYTES else data
+
+
+def _utf8(data: bytes) -> tuple[str, int]:
+    """Returns a text without the lines that are not UTF-8, and how many these are."""
+    try:
+        return data.decode("utf-8"), 0
+    except UnicodeDecodeError:
+        lines = [line.decode("utf-8", errors="replace") for line in data.splitlines(keepends=True)]
+        good = [line for line in lines if "\ufffd" not in line]
+        return "".join(good), len(lines) - len(good)
 
 
 def _lines_of_json(data: bytes) -> Objects:

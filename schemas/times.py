@@ -112,8 +112,14 @@ def check_pattern(pattern: str, path: str) -> None:
     """Checks a pattern of strptime, which must be able to read what it writes.
 
     Raises:
-      DataError: It holds an unknown directive; `path` says where it stands.
+      DataError: It holds an unknown directive, or %Z; `path` says where it stands.
     """
+    # strptime passes over the name of a zone, and which names it knows depends on the machine.
+    if "%Z" in pattern.replace("%%", ""):
+        raise DataError(
+            f"{path}: '{pattern}' holds %Z, but the name of a zone says no offset for sure; where all times have the "
+            "same one, write it in place of %Z, as in '%H:%M GMT', and name it as the zone; offsets are read by %z"
+        )
     try:
         datetime.strptime(datetime(2001, 12, 31, 23, 59, 58, tzinfo=UTC).strftime(pattern), pattern)
     except (ValueError, re.error):

@@ -50,11 +50,6 @@ class Vocabulary:
     tokens: pa.StringArray
     first_id: int
 
-    @property
-    def id_count(self) -> int:
-        """Ids in use, padding and OOV included: the rows that an embedding needs."""
-        return len(self.tokens) + self.first_id
-
     def encode(self, tokens: pa.Array) -> npt.NDArray[np.int64]:
         """Returns the id of each token, int64, (n,); a token out of vocabulary has OOV_ID.
 

@@ -10,7 +10,8 @@ from typing import BinaryIO, NamedTuple
 
 BLOCK_BYTES = 8 << 20  # 8 MiB: large enough for columns, small enough to hold several in memory
 MAX_RECORD_BYTES = 64 << 20  # 64 MiB: a longer record is rejected, so that the memory of a run is bounded
-CUT_BEHIND = 2  # bytes kept of a longer record beyond the limit: it stays too long without a carriage return
+# Bytes kept of a longer record beyond the limit: it stays too long without a byte order mark and a carriage return.
+CUT_BEHIND = 5
 _TAIL_BYTES = 1 << 16  # how much is read at a time beyond a range to find the end of its last line
 
 

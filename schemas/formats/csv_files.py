@@ -16,7 +16,8 @@ from schemas.formats.rejected import excerpt
 from schemas.formats.streams import CHUNK_BYTES, read_fully
 from schemas.messages import printable
 
-_OTHER_DELIMITERS = {
+# What to say of the input where a header comes apart at one of them.
+OTHER_DELIMITERS = {
     ";": "{delimiter: ';'}",
     "|": "{delimiter: '|'}",
     "\t": "{format: tsv}",
@@ -102,7 +103,7 @@ def check_delimiter(names: Sequence[str], fields: Sequence[Field]) -> None:
     wanted = {column_name(field) for field in fields}
     if len(names) != 1 or names[0] in wanted:
         return
-    for delimiter, shown in _OTHER_DELIMITERS.items():
+    for delimiter, shown in OTHER_DELIMITERS.items():
         columns = [name.strip('"') for name in names[0].split(delimiter)]
         if wanted.intersection(columns):
             raise DataError(

@@ -234,3 +234,33 @@ def test_a_line_of_100_megabytes(tmp_path: Path) -> None:
     assert row["rule"].startswith("a record must have at most 67108864 bytes (max_record_bytes); this one has more")
     assert row["excerpt"] == '{"id": "huge", "words": ["' + "x" * 171 + "..."
     assert sorted(stored.id for stored in read_dataset(tmp_path / "out")) == ["r1", "r3"]
+
+
+@pytest.mark.parametrize("block_bytes", [300, 1_000, 100_000])
+def test_a_record_in_quotes_that_is_far_too_large_in_the_first_block(block_bytes: int, tmp_path: Path) -> None:
+    rows = ["id,text", '1,"a\nb"', '2,"' + "x y\n" * 2_000 + '"', '3,"c"']
+    source = written(tmp_path, "in.csv", "\n".join(rows).encode() + b"\n")
+    spec = "id: id\ninput: {max_record_bytes: 100}\n" + TEXT_SPEC
+    published(tmp_path, spec, source, 1, block_bytes=block_bytes)
+    [row] = rejected_rows(tmp_path)
+    assert (row["line"], row["offset"], row["reason"]) == (4, 16, "too_large")
+    assert sorted(stored.id for stored in read_dataset(tmp_path / "out")) == ["1", "3"]
+
+
+def test_a_sample_that_ends_within_quotes(tmp_path: Path) -> None:
+    rows = b"".join(b'%d,"%s"\n' % (i, b"a word\n" * 100) for i in range(1_600))
+    source = written(tmp_path, "in.csv", b"id,text\n" + rows)
+    spec = "id: id\ninput: {max_record_bytes: 1000}\n" + TEXT_SPEC
+    assert published(tmp_path, spec, source, 0, block_bytes=8 << 20).counts.kept == 1_600
+
+
+@pytest.mark.parametrize("suffix", ["", ".gz"])
+@pytest.mark.parametrize("block_bytes", [20, 100_000])
+def test_a_first_line_behind_a_byte_order_mark_that_is_too_large(block_bytes: int, suffix: str, tmp_path: Path) -> None:
+    content = b"\xef\xbb\xbf" + b"x " * 300 + b"\r\na b\r\n"
+    source = written(tmp_path, f"in.txt{suffix}", COMPRESSORS[suffix](content))
+    spec = "input: {max_record_bytes: 100}\n" + TEXT_SPEC
+    published(tmp_path, spec, source, 1, block_bytes=block_bytes)
+    [row] = rejected_rows(tmp_path)
+    assert (row["line"], row["offset"], row["reason"]) == (1, 3, "too_large")
+    assert len(read_dataset(tmp_path / "out")) == 1

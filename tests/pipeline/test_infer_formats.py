@@ -122,3 +122,61 @@ def test_a_truncated_file(suffix: str, tmp_path: Path) -> None:
     with pytest.raises(DataError) as raised:
         propose([str(source)])
     assert "the compressed content ends too early or is damaged" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("delimiter", "suffix", "said"),
+    [(";", "csv", {"delimiter": ";"}), ("|", "csv", {"delimiter": "|"}), ("\t", "csv", {"format": "tsv"})],
+)
+def test_another_delimiter_is_found_and_said(delimiter: str, suffix: str, said: dict[str, str], tmp_path: Path) -> None:
+    rows = [["id", "text", "stars"], *([str(i), f"some, words {i}", str(i % 3)] for i in range(60))]
+    (tmp_path / f"in.{suffix}").write_text("\n".join(delimiter.join(row) for row in rows))
+    source = str(tmp_path / f"in.{suffix}")
+    text = propose([source]).text
+    assert yaml.safe_load(text)["input"] == said
+    assert prepare(text, source, tmp_path / "out").counts.kept == 60
+
+
+def test_another_encoding(tmp_path: Path) -> None:
+    rows = ["id,text", *(f"{i},dix-neuvième été {i}" for i in range(60))]
+    (tmp_path / "in.csv").write_bytes("\n".join(rows).encode("latin-1"))
+    source = str(tmp_path / "in.csv")
+    with pytest.raises(DataError) as caught:
+        propose([source])
+    assert (
+        str(caught.value) == f"{source}: holds no record that is UTF-8 (60 lines are not); say --encoding, as latin-1"
+    )
+    text = propose([source], encoding="latin-1").text
+    assert yaml.safe_load(text)["input"] == {"encoding": "latin-1"}
+    assert prepare(text, source, tmp_path / "out").counts.kept == 60
+    (tmp_path / "in.csv").write_bytes("\n".join(rows).encode("latin-1") + b"\n60,plain\n")
+    assert propose([source]).notes[0] == (
+        "looked at 1 records of 1 file(s), 60 lines are not UTF-8: where the files are in another encoding, say "
+        "--encoding latin-1 …"
+    )
+
+
+def test_files_that_are_something_else_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_bytes("id,text\n1,a".encode("utf-16"))
+    with pytest.raises(DataError, match="begins as text in UTF-16 does"):
+        propose([str(tmp_path / "in.csv")])
+
+
+@pytest.mark.parametrize("damage", ["data", "schema"])
+def test_a_damaged_avro_file(damage: str, tmp_path: Path) -> None:
+    source = Path(write(tmp_path, "avro", "", records()))
+    content = source.read_bytes()
+    if damage == "data":
+        begin = content.index(b"sixteen bytes ok") + len(b"sixteen bytes ok") + 8
+        content = content[:begin] + b"\xff" * 40 + content[begin + 40 :]
+    else:
+        content = content.replace(b'"type": "long"', b'"tipe": "long"')
+    source.write_bytes(content)
+    with pytest.raises(DataError) as raised:
+        propose([str(source)])
+    assert str(raised.value).startswith(f"{source}: cannot be read as avro: ")
+
+
+def test_a_cell_of_a_long_text(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("id,text\n1," + "word " * 50_000 + "\n2,some words\n")
+    assert yaml.safe_load(propose([str(tmp_path / "in.csv")]).text)["sequences"]["text"]["tokenizer"] == "words"

@@ -91,3 +91,17 @@ def test_a_run_that_is_ended_leaves_no_trace(tmp_path: Path) -> None:
     assert (running.returncode, out) == (130, "")
     assert err.splitlines()[-1] == "error: interrupted"
     assert not output.exists()
+
+
+def test_a_thread_that_waits_for_ever_does_not_keep_an_interrupted_process() -> None:
+    code = (
+        "import threading, pipeline.__main__ as m\n"
+        "def main():\n"
+        "    threading.Thread(target=threading.Event().wait).start()\n"
+        "    print('said')\n"
+        "    return m.cli.INTERRUPTED\n"
+        "m.cli.main = main\n"
+        "m.main()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, ended.stdout) == (130, "said\n")

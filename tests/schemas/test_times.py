@@ -220,6 +220,21 @@ def test_a_pattern_that_strptime_does_not_know_is_refused(pattern: str) -> None:
     )
 
 
-@pytest.mark.parametrize("pattern", ["%d.%m.%Y", "%c", "%Y-%m-%d %H:%M:%S %z", "%d/%b/%y %I %p", "%j %Y 100%%"])
+def test_a_pattern_with_the_name_of_a_zone_is_refused() -> None:
+    with pytest.raises(DataError) as raised:
+        check_pattern("%d.%m.%Y %Z", "group.time_format")
+    assert str(raised.value) == (
+        "group.time_format: '%d.%m.%Y %Z' holds %Z, but the name of a zone says no offset for sure; where all times "
+        "have the same one, write it in place of %Z, as in '%H:%M GMT', and name it as the zone; offsets are read by %z"
+    )
+    assert parsed(["01.05.2024 GMT", "01.05.2024 EST"], "%d.%m.%Y GMT", "UTC") == [
+        micros("2024-05-01T00:00:00+00:00"),
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    "pattern", ["%d.%m.%Y", "%d.%m.%Y %%Z", "%c", "%Y-%m-%d %H:%M:%S %z", "%d/%b/%y %I %p", "%j %Y 100%%"]
+)
 def test_a_pattern_that_strptime_knows_is_accepted(pattern: str) -> None:
     check_pattern(pattern, "split.time_format")

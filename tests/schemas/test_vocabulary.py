@@ -30,7 +30,6 @@ def test_the_order_and_ids_of_the_documentation() -> None:
     assert tokens == ["c", "a", "b"]
     vocabulary = Vocabulary(strings(tokens), first_id=2)
     assert vocabulary.encode(strings(["c", "a", "b", "z", "", "c"])).tolist() == [2, 3, 4, 1, 1, 2]
-    assert vocabulary.id_count == 5
 
 
 @given(
@@ -62,7 +61,6 @@ def test_min_frequency_is_included() -> None:
 def test_classes_have_no_padding_and_know_the_unknown() -> None:
     classes = Vocabulary(strings(["spam", "ham"]), first_id=0)
     assert classes.encode(strings(["ham", "eggs", "spam"])).tolist() == [1, -1, 0]
-    assert classes.id_count == 2
 
 
 @given(st.lists(st.sampled_from(["a", "b", "", "\0", "new"]), max_size=9), st.integers(0, 4))
@@ -93,7 +91,6 @@ def test_an_empty_vocabulary_knows_nothing() -> None:
     nothing = Vocabulary(strings([]), first_id=2)
     assert nothing.encode(strings(["a", ""])).tolist() == [1, 1]
     assert nothing.encode(strings([])).tolist() == []
-    assert nothing.id_count == 2
 
 
 def test_the_empty_token_is_a_token() -> None:

@@ -51,12 +51,12 @@ def rename(setting: str, value: str) -> str:
             f"begins as avro does, and is read as parquet; {rename('format', 'avro')}",
         ),
         (
-            gzip.compress(b"a"),
+            gzip.compress(b"a", mtime=0),
             Reading("lines"),
             f"begins as gzip does, and is read as lines; {rename('compression', 'gzip')}",
         ),
         (
-            gzip.compress(b"a"),
+            gzip.compress(b"a", mtime=0),
             Reading("tfrecord"),
             f"begins as gzip does, and is read as tfrecord; {rename('compression', 'gzip')}",
         ),

@@ -17,6 +17,7 @@ from schemas.formats.csv_files import csv_starts
 from schemas.formats.csv_scan import CsvFinder, Dialect
 from schemas.formats.fields import Field
 from schemas.formats.jsonl import parse_jsonl
+from schemas.formats.lines import BYTE_ORDER_MARK
 from schemas.formats.streams import LineFinder, read_range, whole_records
 
 
@@ -88,18 +89,19 @@ class Endless(io.RawIOBase):
 def test_a_line_that_is_too_large_is_passed_over() -> None:
     stream = Endless(20_000_000, b'\n{"x": "next"}\n')
     first, second = whole_records(cast(BinaryIO, stream), LineFinder(), block_bytes=1000, max_record_bytes=5000)
-    assert (first.data, first.range_bytes) == (b"0" * 5002, 20_000_001)
+    assert (first.data, first.range_bytes) == (b"0" * 5005, 20_000_001)
     assert (second.offset, second.data) == (20_000_001, b'{"x": "next"}\n')
     assert parse_jsonl(first.data, [], 0, 5000).rejected[0].reason == "too_large"
 
 
+@pytest.mark.parametrize("mark", [b"", BYTE_ORDER_MARK])
 @pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
 @pytest.mark.parametrize("block_bytes", [1, 5, 9, 100])
-def test_the_largest_line_is_read_and_a_larger_one_is_not(end: bytes, block_bytes: int) -> None:
+def test_the_largest_line_is_read_and_a_larger_one_is_not(mark: bytes, end: bytes, block_bytes: int) -> None:
     fields = [Field("x", ("x",), (pa.string(),))]
     for extra in (0, 1, 2):
         line = b'{"x":"aa"' + b" " * extra + b"}"
-        data = line + end + (line[: 8 + 1] + b"}\n" if end else b"")
+        data = mark + line + end + (line[: 8 + 1] + b"}\n" if end else b"")
         streamed = list(whole_records(io.BytesIO(data), LineFinder(), block_bytes, 10))
         ranged = [
             read_whole_lines(io.BytesIO(data), start, min(start + block_bytes, len(data)), 10)
@@ -110,4 +112,4 @@ def test_the_largest_line_is_read_and_a_larger_one_is_not(end: bytes, block_byte
             kept = sum(len(block.lines) for block in parsed)
             rejected = [(item.reason, item.offset) for block in parsed for item in block.rejected]
             assert kept == (extra == 0) + (end != b"")
-            assert rejected == ([("too_large", 0)] if extra else [])
+            assert rejected == ([("too_large", len(mark))] if extra else [])

@@ -102,6 +102,7 @@ def test_the_same_records_are_the_same_columns(read: Reader, data: bytes, fields
         (of_examples, tfrecord(map(example, NULLS))),
         (of_sequence_examples, tfrecord([sequence_example(NULLS[0]), sequence_example(NULLS[0], ())])),
     ],
+    ids=["parquet", "avro", "examples", "sequence examples"],  # not the bytes, whose order of features differs
 )
 def test_a_value_that_is_not_there_is_null(read: Reader, data: bytes) -> None:
     for block in read(data, FIELDS):
