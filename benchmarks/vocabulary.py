@@ -7,8 +7,10 @@ frequent tokens are known beforehand. Exit code 1 where a run fails or finds oth
 """
 
 import hashlib
+import multiprocessing
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,17 +92,26 @@ def blocks(tokens: int) -> Iterator[pa.Buffer]:
         yield corpus.json_lines(start // TOKENS_PER_RECORD, offsets, np.arange(len(part)), words(part))
 
 
-def prepare_input(tokens: int, cache: Path) -> Path:
-    """Returns the input, made if the cache has none."""
-    path = cache / f"vocabulary-{tokens}.jsonl"
-    if not path.exists():
+def prepare_input(tokens: int, cache: Path) -> tuple[Path, str]:
+    """Returns the input, made if the cache has none, and the SHA-256 of the right vocabulary file of TOP_K tokens.
+
+    Both are made by a process of their own: what a process has held when it starts another one counts as that
+    one's memory, too.
+    """
+    path, digest = cache / f"vocabulary-{tokens}.jsonl", cache / f"vocabulary-{tokens}.sha256"
+    if not digest.exists():
         progress(f"input with {tokens:,} different tokens …")
         cache.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(".unfinished")
-        with unfinished.open("wb") as file:
-            file.writelines(blocks(tokens))
-        unfinished.replace(path)
-    return path
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
+            apart.submit(write_input, tokens, path, digest).result()
+    return path, digest.read_text(encoding="utf-8")
+
+
+def write_input(tokens: int, path: Path, digest: Path) -> None:
+    """Writes the input and, when it is whole, the SHA-256 of the right vocabulary file."""
+    with path.open("wb") as file:
+        file.writelines(blocks(tokens))
+    digest.write_text(hashlib.sha256(right_entries(tokens, TOP_K)).hexdigest(), encoding="utf-8")
 
 
 def right_entries(tokens: int, top_k: int) -> bytes:
@@ -136,8 +147,7 @@ def judge(way: str, outcome: Outcome, tokens: int, sha256: str) -> tuple[str, bo
 
 def try_ways(tokens: int, ways: Sequence[str], cache: Path) -> list[Result]:
     """Returns what came of each way; a failure is noted, not raised."""
-    source = prepare_input(tokens, cache)
-    sha256 = hashlib.sha256(right_entries(tokens, TOP_K)).hexdigest()
+    source, sha256 = prepare_input(tokens, cache)
     scratch = cache / "scratch"
     scratch.mkdir(parents=True, exist_ok=True)
     results = []

@@ -23,6 +23,7 @@ _K2 = np.uint64(0x9AE16A3B2F90404F)
 _SEED = 81
 _MASK = (1 << 64) - 1
 _CHUNK = 64  # bytes that the loop over a long string takes at a time
+_CHUNK_PLACES = np.arange(_CHUNK)
 _GROUP = 1 << 14  # strings hashed at once, whose columns stay in the processor's cache
 
 
@@ -60,6 +61,11 @@ class _Text:
         words = np.zeros((len(self._starts), 8), np.uint8)
         words[:, :width] = self._data[places]
         return words.view("<u8")[:, 0].astype(np.uint64, copy=False)
+
+    def chunk(self, distance: _Places | int) -> Hashes:
+        """Returns the eight numbers of the 64 bytes there, uint64, (8, n)."""
+        found: Hashes = self._data[(self._starts + distance)[:, None] + _CHUNK_PLACES].view("<u8").T
+        return found
 
     def take(self, rows: npt.NDArray[np.bool_]) -> "_Text":
         """Returns some of the strings."""
@@ -146,14 +152,14 @@ class _State:
 
     def advanced(self, text: _Text, at: _Places | int, mul: Hashes | np.uint64, nine: int = 1) -> "_State":
         """Returns the state after 64 more bytes; `nine` is 9 for the last ones."""
-        v, w, scale = self.v, self.w, np.uint64(nine)
-        x = _rotate(self.x + self.y + v[0] + text.fetch(at + 8), 37) * mul
-        y = _rotate(self.y + v[1] + text.fetch(at + 48), 42) * mul
+        v, w, scale, words = self.v, self.w, np.uint64(nine), text.chunk(at)
+        x = _rotate(self.x + self.y + v[0] + words[1], 37) * mul
+        y = _rotate(self.y + v[1] + words[6], 42) * mul
         x ^= w[1] * scale
-        y += v[0] * scale + text.fetch(at + 40)
+        y += v[0] * scale + words[5]
         z = _rotate(self.z + w[0], 33) * mul
-        first = _weak(text, at, v[1] * mul, x + w[0])
-        second = _weak(text, at + 32, z + w[1], y + text.fetch(at + 16))
+        first = _weak(words[:4], v[1] * mul, x + w[0])
+        second = _weak(words[4:], z + w[1], y + words[2])
         return _State(z, y, x, first, second)
 
     def finished(self, text: _Text, at: _Places, tail: Hashes) -> Hashes:
@@ -180,9 +186,9 @@ class _State:
         return self.x, self.y, self.z, *self.v, *self.w
 
 
-def _weak(text: _Text, at: _Places | int, a: Hashes, b: Hashes) -> _Pair:
-    """Mixes 32 bytes into two numbers (WeakHashLen32WithSeeds)."""
-    w, x, y, z = (text.fetch(at + 8 * i) for i in range(4))
+def _weak(words: Hashes, a: Hashes, b: Hashes) -> _Pair:
+    """Mixes 32 bytes, uint64, (4, n), into two numbers (WeakHashLen32WithSeeds)."""
+    w, x, y, z = words
     a = a + w
     b = _rotate(b + a + z, 21)
     c = a

@@ -1,13 +1,14 @@
 """The input has the tokens that it should have, and a vocabulary that is not theirs is told."""
 
 import collections
+import hashlib
 import json
 from pathlib import Path
 
 import pytest
 from measure import Cost
 from project import Outcome
-from vocabulary import Result, further_occurrences, judge, main, prepare_input, result_text, right_entries
+from vocabulary import TOP_K, Result, further_occurrences, judge, main, prepare_input, result_text, right_entries
 
 TOKENS = 1_000
 
@@ -18,14 +19,15 @@ def outcome(**entry: object) -> Outcome:
 
 
 def test_every_token_once_and_common_ones_more_often(tmp_path: Path) -> None:
-    path = prepare_input(TOKENS, tmp_path)
+    path, sha256 = prepare_input(TOKENS, tmp_path)
     records = [json.loads(line) for line in path.read_text().splitlines()]
     counts = collections.Counter(word for record in records for word in record["text"].split(" "))
     assert counts == collections.Counter(f"w{i}" for i in [*range(TOKENS), *further_occurrences(TOKENS).tolist()])
     assert [len(record["text"].split(" ")) for record in records] == [50] * 24
     best = sorted(counts, key=lambda word: (-counts[word], word))[:20]
     assert right_entries(TOKENS, 20).decode().splitlines() == best
-    assert prepare_input(TOKENS, tmp_path) == path
+    assert sha256 == hashlib.sha256(right_entries(TOKENS, TOP_K)).hexdigest()
+    assert prepare_input(TOKENS, tmp_path) == (path, sha256)
 
 
 @pytest.mark.parametrize(
