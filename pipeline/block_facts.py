@@ -11,7 +11,8 @@ import pyarrow as pa
 from pipeline.analysis import Analysis
 from pipeline.moments import moments_of
 from pipeline.split_facts import length_counts
-from pipeline.token_files import occurring, token_columns
+from pipeline.token_files import Tokens, joined, occurring, once_each
+from pipeline.vocabulary_rules import vocabulary_rules
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.formats.fields import LABEL
@@ -84,13 +85,34 @@ class BlockFacts:
                 analysis.moments[name] = moments_of(numbers.reshape(-1, dims), self._missing(name, inside))
         return analysis
 
-    def count_tokens(self) -> dict[str, pa.Table]:
-        """Returns the counts of each token column, as `occurring` does."""
+    def count_tokens(self, first: Mask) -> dict[str, pa.Table]:
+        """Returns the counts of each token column, as `occurring` does.
+
+        Args:
+          first: Which examples are the first of their record, (examples,).
+        """
         columns, counts = self._columns_by_name(), {}
-        for name in token_columns(self.spec):
-            values, inside = self._values(columns[name])
-            counts[name] = occurring(values.dictionary, _within(values.indices.to_numpy(), inside))
+        for name, rule in vocabulary_rules(self.spec).items():
+            tokens = [self._tokens(columns[feature]) for feature in rule.features]
+            if rule.by_documents:
+                record = np.cumsum(first) - 1
+                records = [record[self._rows(columns[feature])] for feature in rule.features]
+                counts[name] = occurring(*once_each(*joined(tokens), np.concatenate(records)))
+            else:
+                counts[name] = occurring(*joined(tokens))
         return counts
+
+    def _tokens(self, column: pa.Array) -> Tokens:
+        """Returns the tokens of the training split."""
+        values, inside = self._values(column)
+        return values.dictionary, _within(values.indices.to_numpy(), inside)
+
+    def _rows(self, column: pa.Array) -> Int64s:
+        """Returns the example of each token of the training split, int64, (tokens,)."""
+        rows = np.arange(len(column))
+        if pa.types.is_list(column.type):
+            rows = np.repeat(rows, np.diff(column.offsets.to_numpy()))
+        return _within(rows, self._values(column)[1])
 
     def _missing(self, name: str, inside: Mask) -> Mask | None:
         """Returns which numbers of a series were missing, (steps, dims), of the records of the training split."""

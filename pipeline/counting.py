@@ -4,23 +4,26 @@ What a task holds at a time is the different tokens of its part, never all of th
 objects of Python; what it leaves is what may come into the vocabulary, in the vocabulary's order.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.analysis import Analysis
 from pipeline.arrow_files import read_table, write_batches
 from pipeline.failure import reporting
+from pipeline.frequent_tokens import FrequentTokens
+from pipeline.given_vocabularies import load_given
 from pipeline.job import Job
 from pipeline.plan import CountingTask, StagedParts, TokenCandidates, plan_counting
 from pipeline.spread import Spread
 from pipeline.threads import ThreadedDoFn
 from pipeline.token_counts import COUNTS, TokenCounts
-from pipeline.token_files import read_token_counts, token_columns, vocabulary_limits
+from pipeline.token_files import read_token_counts
+from pipeline.vocabulary_rules import vocabulary_rules
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.vocabulary import ranked
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,14 @@ class CountedTokens:
       path: Of an Arrow file of the tokens that may come into the vocabulary, ranked, with their counts.
       tokens: Occurrences of all tokens.
       distinct: Different tokens.
+      error: What counts may be too small by.
     """
 
     name: str
     path: str
     tokens: int
     distinct: int
+    error: int = 0
 
 
 class CountTokens(beam.PTransform):  # type: ignore[misc]  # Beam has no types
@@ -49,13 +54,13 @@ class CountTokens(beam.PTransform):  # type: ignore[misc]  # Beam has no types
 
     def expand(self, analysis: beam.PCollection) -> beam.PCollection:
         """Counts once all blocks are staged."""
-        tasks = analysis | "Plan counting" >> beam.FlatMap(_numbered_tasks, self._job.threads)
+        tasks = analysis | "Plan counting" >> beam.FlatMap(_numbered_tasks, self._job)
         return tasks | "Spread counting" >> Spread() | "Count" >> beam.ParDo(_Count(self._job))
 
 
-def _numbered_tasks(analysis: Analysis, threads: int) -> list[tuple[int, CountingTask]]:
+def _numbered_tasks(analysis: Analysis, job: Job) -> list[tuple[int, CountingTask]]:
     staged = StagedParts.of(analysis.parts, max(analysis.parts, default=-1) + 1)
-    return [(task.number, task) for task in plan_counting(analysis.distinct, staged, threads)]
+    return [(task.number, task) for task in plan_counting(analysis.distinct, staged, job.threads, summarised(job.spec))]
 
 
 class _Count(ThreadedDoFn):
@@ -66,33 +71,54 @@ class _Count(ThreadedDoFn):
     @reporting
     def work(self, task: CountingTask) -> Iterator[CountedTokens]:
         job = self._job
-        candidates = count(task, job.spec, (job.tokens_path(*part) for part in task.staged))
+        candidates = count(task, job.spec, (job.tokens_path(*part) for part in task.staged), load_given(job))
         path = job.counted_path(task.number)
         write_batches(path, COUNTS, candidates.ranked.to_batches())
-        yield CountedTokens(task.name, path, candidates.tokens, candidates.distinct)
+        yield CountedTokens(task.name, path, candidates.tokens, candidates.distinct, candidates.error)
 
 
-def count(task: CountingTask, spec: DatasetSpec, paths: Iterable[str]) -> TokenCandidates:
+def summarised(spec: DatasetSpec) -> frozenset[str]:
+    """Returns the vocabularies whose counts are approximate; one task counts each of these, in the order of blocks."""
+    return frozenset(name for name, rule in vocabulary_rules(spec).items() if rule.counters)
+
+
+def count(
+    task: CountingTask, spec: DatasetSpec, paths: Iterable[str], given: Mapping[str, pa.StringArray] | None = None
+) -> TokenCandidates:
     """Adds up a part of the token counts of blocks.
 
     Args:
       task: The part.
       spec: A resolved spec.
-      paths: Of the token counts of each block.
+      paths: Of the token counts of each block, in order.
+      given: Entries of the vocabularies that files state, by name.
     """
-    column = token_columns(spec).index(task.name)
+    rules = vocabulary_rules(spec)
+    rule, column = rules[task.name], list(rules).index(task.name)
+    tables = (read_token_counts(path, column, task.partitions) for path in paths)
+    counted = _approximately(tables, rule.counters) if rule.counters else _exactly(tables)
+    return replace(counted, ranked=rule.candidates(counted.ranked, (given or {}).get(task.name)))
+
+
+def _exactly(tables: Iterable[pa.Table]) -> TokenCandidates:
     counts = TokenCounts()
-    for path in paths:
-        counts.add(read_token_counts(path, column, task.partitions))
+    for table in tables:
+        counts.add(table)
     whole = counts.compact().merged
-    best = ranked(whole, *vocabulary_limits(spec, task.name))
-    return TokenCandidates(best, pc.sum(whole["count"]).as_py() or 0, whole.num_rows)
+    return TokenCandidates(whole, pc.sum(whole["count"]).as_py() or 0, whole.num_rows)
+
+
+def _approximately(tables: Iterable[pa.Table], counters: int) -> TokenCandidates:
+    counts = FrequentTokens(counters)
+    for table in tables:
+        counts.add(table)
+    return TokenCandidates(counts.counts, counts.total, counts.counts.num_rows, counts.error)
 
 
 def load_candidates(counted: Iterable[CountedTokens]) -> dict[str, TokenCandidates]:
     """Reads what the tasks have left, by name of the column."""
     found: dict[str, TokenCandidates] = {}
     for part in counted:
-        candidates = TokenCandidates(read_table(part.path), part.tokens, part.distinct)
+        candidates = TokenCandidates(read_table(part.path), part.tokens, part.distinct, part.error)
         found[part.name] = found[part.name].joined(candidates) if part.name in found else candidates
     return found

@@ -57,15 +57,15 @@ from schemas.manifest import (
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.messages import canonical_json
 from schemas.ragged import Ragged, count_in_rows, from_lists
+from schemas.records.labels import UNKNOWN_LABEL
 from schemas.records.missing import fill_means
 from schemas.sequence_example import encode_sequence_examples, of_equal_steps, of_unequal_steps
 from schemas.spec import series_sequences, steps_of
-from schemas.vocabulary import OOV_ID, Vocabulary
+from schemas.vocabulary import Vocabulary
 
 Mask = npt.NDArray[np.bool_]
 
 FACTS = "facts"
-UNKNOWN_LABEL = "unknown_label"
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class _EncodedColumns:
             sequences[name] = fill_means(sequences[name], spec.sequences[name], moments[name].mean)
         self.sequences = {name: _column(sequence, vocabularies.get(name)) for name, sequence in sequences.items()}
         self.lengths = {name: _lengths(batch, name, sequence) for name, sequence in sequences.items()}
-        self.unknown = {name: _unknown_steps(column) for name, column in self.sequences.items()}
+        self.unknown = {name: _unknown_steps(column, vocabularies.get(name)) for name, column in self.sequences.items()}
         self.bucket_length = bucket_lengths(self.lengths, spec)
         self.cut = {name: batch[cut_column(name)].to_numpy() for name in self.sequences}
         self.beside = {
@@ -316,9 +316,9 @@ def _parents(batch: pa.RecordBatch) -> dict[str, Column]:
     return {PARENT_FEATURE: BytesColumn(batch[PARENT]), START_FEATURE: Int64Column(starts, one_each(len(starts)))}
 
 
-def _unknown_steps(column: Column) -> Int64s | None:
+def _unknown_steps(column: Column, vocabulary: Vocabulary | None) -> Int64s | None:
     """Returns how many tokens of each record are out of vocabulary, int64, (records,); None of a series."""
-    if not isinstance(column, CodedColumn):
+    if vocabulary is None or not isinstance(column, CodedColumn):
         return None
-    unknown = (column.distinct == OOV_ID).take(column.codes.to_numpy())
+    unknown = vocabulary.is_unknown(column.distinct).take(column.codes.to_numpy())
     return count_in_rows(unknown, column.offsets)

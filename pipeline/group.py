@@ -19,6 +19,7 @@ from pipeline.analysis import Analysis, EventCounts
 from pipeline.blocks import Block
 from pipeline.event_files import LINE, OFFSET, PIECE, EventFile, file_schema, read_events_of, write_events
 from pipeline.failure import reporting
+from pipeline.given_vocabularies import known_classes
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
 from pipeline.spread import Spread
@@ -197,7 +198,7 @@ def _read_partition(
 
 def _locate(job: Job, partition: int, grouped: Grouped, places: _Places, sources: Sources) -> Located:
     """Returns the examples of grouped events, each where the first event of its record stands."""
-    examples = validate(grouped.raw, job.spec)
+    examples = validate(grouped.raw, job.spec, classes=known_classes(job))
     rows = grouped.first[examples.lines]
     used, source = np.unique(places.source[rows], return_inverse=True)
     return Located(

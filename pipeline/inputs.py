@@ -9,6 +9,7 @@ from typing import Any
 from pipeline import files
 from pipeline.blocks import InputFile
 from pipeline.failure import told_of
+from pipeline.given_vocabularies import find_given
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
 from pipeline.subwords import find_tokenizers
 from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
@@ -48,7 +49,9 @@ def plan_job(
     block_bytes: int = BLOCK_BYTES,
     shard_bytes: int = SHARD_BYTES,
 ) -> Job:
-    """Returns the run that these settings mean; reads the list of files, CSV files of more than a block, tokenizers.
+    """Returns the run that these settings mean.
+
+    Reads the list of files, CSV files of more than a block, and the files that the spec names.
 
     Args:
       spec: A spec; what it does not say is filled in.
@@ -63,7 +66,8 @@ def plan_job(
 
     Raises:
       UsageError: A setting that cannot mean anything.
-      DataError: The input is empty, cannot be read, or is CSV with a quote that is never closed.
+      DataError: The input is empty, cannot be read, or is CSV with a quote that is never closed; a file that the
+        spec names cannot be used.
     """
     spec = resolve(spec)
     raw_fields_of(spec)
@@ -86,6 +90,7 @@ def plan_job(
         named_splits=frozenset(named - {""}),
         id_shares=min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES),
         tokenizers=find_tokenizers(spec),
+        given=find_given(spec),
         partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
     )
 

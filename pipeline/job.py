@@ -28,6 +28,20 @@ class TokenizerFile(NamedTuple):
     sha256: str
 
 
+class GivenFile(NamedTuple):
+    """A file that states the entries of a vocabulary, or the classes.
+
+    Attributes:
+      name: Of the vocabulary; "label" for classes.
+      path: As the spec says.
+      sha256: Of its content.
+    """
+
+    name: str
+    path: str
+    sha256: str
+
+
 @dataclass(frozen=True)
 class Job:
     """One run.
@@ -47,6 +61,7 @@ class Job:
       named_splits: Splits that inputs name.
       id_shares: Shares into which record ids are divided to look for those that occur again.
       tokenizers: Files that cut texts into subwords.
+      given: Files that state vocabularies and classes.
       partitions: Of the keys of events, where the spec groups them; else 0.
     """
 
@@ -64,6 +79,7 @@ class Job:
     named_splits: frozenset[str] = frozenset()
     id_shares: int = 1
     tokenizers: tuple[TokenizerFile, ...] = ()
+    given: tuple[GivenFile, ...] = ()
     partitions: int = 0
 
     @property

@@ -1,6 +1,6 @@
 """Everything that is decided once the records have been looked at: pure functions of an analysis."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -8,14 +8,13 @@ import pyarrow as pa
 
 from pipeline.analysis import Analysis
 from pipeline.moments import to_message
-from pipeline.token_files import PARTITIONS, token_columns, vocabulary_limits
+from pipeline.token_files import PARTITIONS
+from pipeline.vocabulary_rules import VocabularyRule, vocabulary_rules
 from schemas.buckets import plan_buckets
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
-from schemas.formats.fields import LABEL
 from schemas.manifest_pb2 import Bucket, Moments
-from schemas.spec import vocabulary_options
-from schemas.vocabulary import Vocabulary, as_tokens, first_token_id, ranked
+from schemas.vocabulary import Vocabulary, as_tokens
 
 _MOST_ROWS = 1_000_000  # of one counting task, some 100 MB with common tokens, until each partition is a task
 _WORTH_A_THREAD = 250_000
@@ -30,12 +29,14 @@ class TokenPlan:
       tokens: Tokens counted, all occurrences.
       distinct: Different tokens counted.
       covered: Occurrences of tokens that are in the vocabulary.
+      error: What counts may be too small by.
     """
 
     vocabulary: Vocabulary
     tokens: int
     distinct: int
     covered: int
+    error: int = 0
 
 
 @dataclass(frozen=True)
@@ -87,17 +88,21 @@ class TokenCandidates:
     Attributes:
       ranked: Tokens (large_string) and counts (int64), each token once; the vocabulary is among them.
       tokens: Occurrences of all tokens, these and others.
-      distinct: All different tokens, these and others.
+      distinct: All different tokens, these and others; of approximate counts those that have one.
+      error: What counts may be too small by.
     """
 
     ranked: pa.Table
     tokens: int
     distinct: int
+    error: int = 0
 
     def joined(self, other: "TokenCandidates") -> "TokenCandidates":
         """Returns these and those of other tokens."""
         both = pa.concat_tables([self.ranked, other.ranked])
-        return TokenCandidates(both, self.tokens + other.tokens, self.distinct + other.distinct)
+        return TokenCandidates(
+            both, self.tokens + other.tokens, self.distinct + other.distinct, max(self.error, other.error)
+        )
 
 
 @dataclass(frozen=True)
@@ -106,38 +111,49 @@ class DatasetPlan:
 
     Attributes:
       buckets: In rising order of length.
-      tokens: By name of the token sequence, and "label" for classes.
+      tokens: By name of the vocabulary, and "label" for classes.
       moments: By name of the series, and "label" for a number.
+      shared: Name of the vocabulary of each feature that has none of its own.
     """
 
     buckets: list[Bucket]
     tokens: dict[str, TokenPlan]
     moments: dict[str, Moments] = field(default_factory=dict)
+    shared: dict[str, str] = field(default_factory=dict)
 
 
-def plan_counting(distinct: Mapping[str, int], staged: StagedParts, threads: int) -> list[CountingTask]:
+def plan_counting(
+    distinct: Mapping[str, int], staged: StagedParts, threads: int, whole: Collection[str] = ()
+) -> list[CountingTask]:
     """Returns the tasks that count the tokens of all blocks: each partition of each column in exactly one.
 
     Args:
       distinct: By name of the token column: different tokens of each block, added up.
       staged: What has counts.
       threads: Of a worker; a count that takes a while is shared out among them.
+      whole: Columns that one task must count.
     """
     tasks: list[CountingTask] = []
     for name, rows in distinct.items():
-        parts = max(-(-rows // _MOST_ROWS), min(threads, -(-rows // _WORTH_A_THREAD)))
+        parts = 1 if name in whole else max(-(-rows // _MOST_ROWS), min(threads, -(-rows // _WORTH_A_THREAD)))
         ends = np.linspace(0, PARTITIONS, min(PARTITIONS, max(1, parts)) + 1).astype(int).tolist()
         tasks += [CountingTask(len(tasks) + i, name, range(*ends[i : i + 2]), staged) for i in range(len(ends) - 1)]
     return tasks
 
 
-def plan_dataset(analysis: Analysis, candidates: Mapping[str, TokenCandidates], spec: DatasetSpec) -> DatasetPlan:
+def plan_dataset(
+    analysis: Analysis,
+    candidates: Mapping[str, TokenCandidates],
+    spec: DatasetSpec,
+    given: Mapping[str, pa.StringArray] | None = None,
+) -> DatasetPlan:
     """Plans vocabularies, classes, normalisation and buckets from the training split.
 
     Args:
       analysis: Of all blocks.
       candidates: By name of the token column.
       spec: A resolved spec.
+      given: Entries of the vocabularies that files state, by name.
 
     Raises:
       DataError: There is nothing to plan from.
@@ -146,14 +162,12 @@ def plan_dataset(analysis: Analysis, candidates: Mapping[str, TokenCandidates], 
         raise DataError(_nothing_to_train_on(analysis))
     lengths = np.array(sorted(analysis.bucket_lengths), np.int64)
     counts = np.array([analysis.bucket_lengths[int(length)] for length in lengths], np.int64)
-    tokens = {}
-    for name in token_columns(spec):
-        first_id = 0 if name == LABEL else first_token_id(vocabulary_options(spec, name).oov_buckets)
-        tokens[name] = _plan_tokens(name, candidates[name], first_id, *vocabulary_limits(spec, name))
+    rules, stated = vocabulary_rules(spec), given or {}
     return DatasetPlan(
         buckets=plan_buckets(lengths, counts, spec.buckets.count),
-        tokens=tokens,
+        tokens={name: _plan_tokens(name, candidates[name], rule, stated.get(name)) for name, rule in rules.items()},
         moments={name: to_message(moments) for name, moments in sorted(analysis.moments.items())},
+        shared={feature: name for name, rule in rules.items() for feature in rule.features[1:]},
     )
 
 
@@ -200,12 +214,12 @@ def shard_starts(count: int) -> list[int]:
     return [-(-(i << 64) // count) for i in range(count)]
 
 
-def _plan_tokens(name: str, candidates: TokenCandidates, first_id: int, top_k: int, min_frequency: int) -> TokenPlan:
-    best = ranked(candidates.ranked, top_k, min_frequency)
-    covered = int(best["count"].to_numpy().sum())
-    return TokenPlan(
-        Vocabulary(as_tokens(best["token"], name), first_id), candidates.tokens, candidates.distinct, covered
-    )
+def _plan_tokens(
+    name: str, candidates: TokenCandidates, rule: VocabularyRule, stated: pa.StringArray | None
+) -> TokenPlan:
+    entries, covered = rule.entries(candidates.ranked, stated)
+    vocabulary = Vocabulary(as_tokens(entries, name), rule.first_id)
+    return TokenPlan(vocabulary, candidates.tokens, candidates.distinct, covered, candidates.error)
 
 
 def _nothing_to_train_on(analysis: Analysis) -> str:

@@ -8,6 +8,7 @@ import apache_beam as beam
 from pipeline.analysis import Analysis
 from pipeline.counting import CountedTokens, load_candidates
 from pipeline.failure import reporting
+from pipeline.given_vocabularies import load_given
 from pipeline.job import Job
 from pipeline.plan import plan_dataset
 from pipeline.publish import judge_rejected
@@ -35,5 +36,5 @@ class _Plan(beam.DoFn):  # type: ignore[misc]
     def process(self, analysis: Analysis, counted: list[CountedTokens]) -> Iterator[PlanFiles]:
         # Before anything is encoded, so that bad input costs half a run.
         judge_rejected(self._job, analysis)
-        plan = plan_dataset(analysis, load_candidates(counted), self._job.spec)
+        plan = plan_dataset(analysis, load_candidates(counted), self._job.spec, load_given(self._job))
         yield write_plan(plan, self._job.output)

@@ -246,6 +246,6 @@ def _write_copies(job: Job, manifest: Manifest) -> None:
 
 
 def _copies(manifest: Manifest) -> dict[str, str]:
-    """Returns the copy of each vocabulary under its plain name, and what it is a copy of."""
-    entries = {**manifest.vocabularies, **({LABEL: manifest.classes} if manifest.HasField("classes") else {})}
-    return {f"vocabulary/{name}.txt": entry.path for name, entry in entries.items()}
+    """Returns the copy of each vocabulary file under its plain name, and what it is a copy of."""
+    entries = [*manifest.vocabularies.values(), *([manifest.classes] if manifest.HasField("classes") else [])]
+    return {_HAS_DIGEST.sub(".txt", entry.path): entry.path for entry in entries}

@@ -21,6 +21,7 @@ from pipeline.arrow_files import write_batches
 from pipeline.block_facts import BlockFacts, beside_column, context_column, sequence_column
 from pipeline.blocks import Block
 from pipeline.failure import reporting
+from pipeline.given_vocabularies import known_classes
 from pipeline.id_files import write_ids
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
@@ -33,6 +34,7 @@ from schemas.formats.fields import LABEL, fields_of
 from schemas.formats.rejected import Rejected, dump_rejected
 from schemas.ragged import Ragged
 from schemas.records.examples import ExampleBlock
+from schemas.records.labels import KnownClasses
 from schemas.records.splits import place_examples
 from schemas.records.subwords import Subwords
 from schemas.records.validate import validate
@@ -170,7 +172,7 @@ def stage(job: Job, number: tuple[int, int], consumed: int, located: Located, an
 
 def locate_part(job: Job, block: Block, part: Part) -> Located:
     """Returns the examples of a part of a block, with their places."""
-    examples, source = validate_part(part, job.spec, load_tokenizers(job))
+    examples, source = validate_part(part, job.spec, load_tokenizers(job), known_classes(job))
     paths = [piece.path for piece in block.pieces]
     rejected = [(block.index, item) for item in part.places.place(examples.rejected, paths)]
     return Located(examples, source, paths, [piece.split for piece in block.pieces], rejected)
@@ -186,7 +188,7 @@ def analyse_part(job: Job, staged: StagedBlock, batch: pa.RecordBatch) -> Analys
     """
     columns = dict(zip(batch.schema.names, batch.columns, strict=True))
     facts = BlockFacts(columns, batch["split"].to_numpy() == job.splits.index(TRAIN), job.spec)
-    counted = facts.count_tokens()
+    counted = facts.count_tokens(first_of_record(batch))
     write_token_counts(job.tokens_path(staged.index, staged.part), list(counted.values()))
     found = facts.analyse()
     found.distinct = Counter({name: table.num_rows for name, table in counted.items()})
@@ -201,12 +203,14 @@ def first_of_record(batch: pa.RecordBatch) -> Mask:
     return first
 
 
-def validate_part(part: Part, spec: DatasetSpec, subwords: Mapping[str, Subwords]) -> tuple[ExampleBlock, Int64s]:
+def validate_part(
+    part: Part, spec: DatasetSpec, subwords: Mapping[str, Subwords], classes: KnownClasses | None = None
+) -> tuple[ExampleBlock, Int64s]:
     """Returns the examples of a part with their positions and lines in the files, and the piece of each.
 
     What was rejected keeps the lines of the raw block.
     """
-    examples = validate(part.raw, spec, subwords)
+    examples = validate(part.raw, spec, subwords, classes)
     source = part.places.piece_of(examples.lines)
     offsets, lines = part.places.positions(examples.offsets, examples.lines)
     return replace(examples, offsets=offsets, lines=lines), source

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.vocabulary_summary import describe_vocabularies, vocabulary_line
 from schemas.buckets import Int64s, bucketed_efficiency, longest_efficiency, random_batch_efficiency
 from schemas.manifest_pb2 import Counts, EventCounts, LengthStatistics, Manifest
-from schemas.spec import PER_STEP_CLASS, TRAIN
+from schemas.spec import PER_STEP_CLASS, TRAIN, category_features
 
 _MOST_UNREAD = 10  # names shown
 RANDOM_BATCH = 64  # records of the random batches that bucketing is compared with
@@ -26,6 +27,7 @@ def summarise(manifest: Manifest, output: str, seconds: float, unread: Sequence[
     lines = [*_events_line(manifest), _counts_line(manifest), _length_line(manifest.statistics[TRAIN].bucket_length)]
     for name, statistics in sorted(manifest.statistics[TRAIN].lengths.items()):
         lines += _sequence_lines(manifest, name, statistics)
+    lines += [vocabulary_line(manifest, name) for name in category_features(manifest.spec)]
     lines.append(
         f"padding efficiency (train): {efficiency['bucketed']:.3f} in {len(manifest.buckets)} buckets; "
         f"{efficiency['random_batches']:.3f} in random batches of {RANDOM_BATCH}; "
@@ -62,6 +64,7 @@ def describe(manifest: Manifest, output: str) -> dict[str, Any]:
         "buckets": len(manifest.buckets),
         "shards": len(manifest.shards),
         "padding_efficiency": padding(manifest),
+        "vocabularies": describe_vocabularies(manifest),
     }
 
 
@@ -138,17 +141,14 @@ def _unknown_label_lines(manifest: Manifest) -> list[str]:
         return []
     what = "steps" if manifest.spec.label.type == PER_STEP_CLASS else "records"
     shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    return [f"label: {sum(counts.values()):,} {what} of classes that train does not have, stored as -1 ({shown})"]
+    known = manifest.spec.label.classes_file or "train"
+    return [f"label: {sum(counts.values()):,} {what} of classes that {known} does not have, stored as -1 ({shown})"]
 
 
 def _sequence_lines(manifest: Manifest, name: str, statistics: LengthStatistics) -> list[str]:
     lines = []
     if name in manifest.vocabularies:
-        entry = manifest.vocabularies[name]
-        lines.append(
-            f"{name}: vocabulary of {entry.size:,} of {entry.distinct:,} different tokens, "
-            f"{statistics.oov_steps / max(1, statistics.steps):.2%} of the steps out of vocabulary"
-        )
+        lines.append(vocabulary_line(manifest, name))
     if statistics.truncated_records:
         whole = statistics.steps + statistics.truncated_steps
         most = manifest.spec.sequences[name].max_length

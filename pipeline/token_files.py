@@ -15,27 +15,20 @@ import pyarrow as pa
 from pipeline import files
 from pipeline.arrow_files import write_batches
 from pipeline.token_counts import COUNTS
+from pipeline.vocabulary_rules import vocabulary_rules
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.formats.fields import LABEL
 from schemas.hashing import hash_strings
-from schemas.spec import NUMBER, category_features, token_sequences, vocabulary_options
+
+# A dictionary of strings, (n,), and indices into it, (tokens,).
+Tokens = tuple[pa.Array, npt.NDArray[np.integer]]
 
 PARTITIONS = 32
 _SHIFT = np.uint64(64 - (PARTITIONS - 1).bit_length())
 
 
 def token_columns(spec: DatasetSpec) -> list[str]:
-    """Returns what a vocabulary is counted of: token sequences, categories, and "label" for classes."""
-    classes = spec.HasField("label") and spec.label.type != NUMBER
-    return [*token_sequences(spec), *category_features(spec), *([LABEL] if classes else [])]
-
-
-def vocabulary_limits(spec: DatasetSpec, column: str) -> tuple[int, int]:
-    """Returns `top_k` and `min_frequency` of a token column; classes are all kept."""
-    if column == LABEL:
-        return 0, 1
-    options = vocabulary_options(spec, column)
-    return options.top_k, options.min_frequency
+    """Returns the vocabularies that are counted, by name: token sequences, categories, and "label" for classes."""
+    return list(vocabulary_rules(spec))
 
 
 def partition_of(tokens: pa.Array) -> npt.NDArray[np.int64]:
@@ -57,6 +50,30 @@ def occurring(dictionary: pa.Array, indices: npt.NDArray[np.integer]) -> pa.Tabl
     tokens = dictionary.take(pa.array(order[: ends[-1]])).cast(pa.large_string())
     whole = pa.table({"token": tokens, "count": counts[order[: ends[-1]]]}, schema=COUNTS)
     return pa.concat_tables(whole.slice(start, end - start) for start, end in pairwise(ends))
+
+
+def joined(parts: Sequence[Tokens]) -> Tokens:
+    """Returns the tokens of several features one after another, in one dictionary."""
+    if len(parts) == 1:
+        return parts[0]
+    dictionaries = [dictionary.cast(pa.string()) for dictionary, _ in parts]
+    whole = pa.concat_arrays(dictionaries).dictionary_encode()
+    codes = whole.indices.to_numpy()
+    ends = np.cumsum([0, *map(len, dictionaries)])
+    indices = [codes[start + part.astype(np.int64)] for start, (_, part) in zip(ends, parts, strict=False)]
+    return whole.dictionary, np.concatenate(indices)
+
+
+def once_each(dictionary: pa.Array, indices: npt.NDArray[np.integer], records: npt.NDArray[np.integer]) -> Tokens:
+    """Returns tokens without those that their record has twice.
+
+    Args:
+      dictionary: string, (n,), all different.
+      indices: Of the tokens, (tokens,).
+      records: Number of the record of each token, (tokens,).
+    """
+    size = max(1, len(dictionary))
+    return dictionary, np.unique(records.astype(np.int64) * size + indices) % size
 
 
 def write_token_counts(path: str, counted: Sequence[pa.Table]) -> None:

@@ -22,7 +22,7 @@ class PlanFiles:
 
     Attributes:
       buckets: In rising order of length.
-      tokens: By name of the token sequence, and "label" for classes.
+      tokens: By name of the token sequence or category, and "label" for classes.
       moments: By name of the series, and "label" for a number.
     """
 
@@ -41,6 +41,7 @@ class PlanFiles:
 def write_plan(plan: DatasetPlan, output: str) -> PlanFiles:
     """Writes the vocabularies of a plan into a data set's folder."""
     tokens = {name: _write_vocabulary(output, name, token_plan) for name, token_plan in plan.tokens.items()}
+    tokens |= {feature: tokens[name] for feature, name in plan.shared.items()}
     return PlanFiles(plan.buckets, tokens, plan.moments)
 
 
@@ -64,8 +65,9 @@ def _write_vocabulary(output: str, name: str, plan: TokenPlan) -> VocabularyFile
         path=path,
         sha256=sha256,
         size=len(plan.vocabulary.tokens),
-        oov_buckets=max(0, plan.vocabulary.first_id - 1),
+        oov_buckets=plan.vocabulary.oov_buckets,
         tokens=plan.tokens,
         distinct=plan.distinct,
         covered=plan.covered,
+        count_error=plan.error,
     )

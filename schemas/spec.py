@@ -11,13 +11,19 @@ from schemas.dataset_pb2 import (
     SequenceFeature,
     SequenceType,
     TooLong,
-    VocabularyOptions,
 )
 from schemas.errors import DataError, UsageError
 from schemas.messages import fill, to_plain
 from schemas.spec_checks import check_name, check_split_name, source_path
 from schemas.spec_records import DEFAULT_BUCKETS, MAX_BUCKETS, TEST, TRAIN, VALIDATION, leaders, resolve_records
-from schemas.spec_sequences import DEFAULT_TOP_K, resolve_sequences
+from schemas.spec_sequences import resolve_sequences
+from schemas.spec_vocabulary import (
+    DEFAULT_TOP_K,
+    check_sharing,
+    vocabulary_features,
+    vocabulary_options,
+    vocabulary_owner,
+)
 from schemas.yaml_text import parse_yaml
 
 # "class" is a keyword in Python, so the generated code has no attribute of this name.
@@ -52,7 +58,9 @@ __all__ = [
     "source_path",
     "steps_of",
     "token_sequences",
+    "vocabulary_features",
     "vocabulary_options",
+    "vocabulary_owner",
 ]
 
 
@@ -105,6 +113,7 @@ def resolve(spec: DatasetSpec) -> DatasetSpec:
     check_name(resolved.name, "name")
     resolve_sequences(resolved)
     resolve_records(resolved)
+    check_sharing(resolved)
     return resolved
 
 
@@ -136,11 +145,6 @@ def category_features(spec: DatasetSpec) -> list[str]:
 def number_features(spec: DatasetSpec) -> list[str]:
     """Returns the names of the numbers of a spec's context, sorted."""
     return sorted(name for name, feature in spec.context.items() if feature.type == ContextType.number)
-
-
-def vocabulary_options(spec: DatasetSpec, name: str) -> VocabularyOptions:
-    """Returns the options of the vocabulary of a token sequence or a category."""
-    return spec.sequences[name].vocabulary if name in spec.sequences else spec.context[name].vocabulary
 
 
 def cuts_records(spec: DatasetSpec) -> bool:

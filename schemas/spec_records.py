@@ -30,7 +30,8 @@ from schemas.spec_checks import (
     set_source,
     source_path,
 )
-from schemas.spec_sequences import check_feature_name, resolve_vocabulary
+from schemas.spec_sequences import check_feature_name
+from schemas.spec_vocabulary import resolve_vocabulary
 from schemas.times import parse_time
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
@@ -103,9 +104,11 @@ def _resolve_label(spec: DatasetSpec) -> None:
     if not label.HasField("type"):
         raise DataError("label.type: is missing; say class, number or per_step_class")
     if label.type == LabelType.number:
-        refuse_fields(label, ("unknown",), "label", "for type number")
+        refuse_fields(label, ("unknown", "classes_file"), "label", "for type number")
     elif not label.HasField("unknown"):
         label.unknown = UnknownLabel.reject
+    if label.HasField("classes_file") and not label.classes_file:
+        raise DataError("label.classes_file: is empty; name a file with one class a line")
     if label.type != LabelType.per_step_class:
         refuse_fields(label, ("of",), "label", "but for type per_step_class")
         return

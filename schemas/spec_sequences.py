@@ -12,7 +12,6 @@ from schemas.dataset_pb2 import (
     Take,
     Tokenizer,
     TooLong,
-    VocabularyOptions,
 )
 from schemas.errors import DataError
 from schemas.spec_checks import (
@@ -25,8 +24,7 @@ from schemas.spec_checks import (
     set_source,
     source_path,
 )
-
-DEFAULT_TOP_K = 50_000
+from schemas.spec_vocabulary import resolve_vocabulary
 
 _RESERVED_NAMES = {"id", "label"}  # features of every stored record
 _TOKENS_ONLY = ("tokenizer", "lowercase", "vocabulary", "normalization", "tokenizer_file", "derive")
@@ -60,24 +58,6 @@ def check_feature_name(name: str, path: str) -> None:
         raise DataError(
             f"{path}: the name '{name}' is taken by every stored record; use another and say `from: {name}`"
         )
-
-
-def resolve_vocabulary(options: VocabularyOptions, path: str) -> None:
-    """Checks the options of a vocabulary and fills in their defaults.
-
-    Raises:
-      DataError: An option is out of range.
-    """
-    if not options.HasField("top_k"):
-        options.top_k = DEFAULT_TOP_K
-    if not options.HasField("min_frequency"):
-        options.min_frequency = 1
-    if not options.HasField("oov_buckets"):
-        options.oov_buckets = 1
-    check_at_least(options.top_k, 0, f"{path}.top_k")
-    check_at_least(options.min_frequency, 1, f"{path}.min_frequency")
-    if options.oov_buckets != 1:
-        raise DataError(f"{path}.oov_buckets: {options.oov_buckets} is not supported; it must be 1")
 
 
 def _resolve_sequence(name: str, feature: SequenceFeature) -> None:

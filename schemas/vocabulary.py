@@ -1,8 +1,10 @@
 r"""The vocabulary: which token has which id, in which order, and how it is kept in a file.
 
-Ids: 0 is padding and never a token; then the ids that tokens out of vocabulary share; then the
-tokens, the most frequent first, ties in the order of their UTF-8 bytes. With one OOV bucket and
-the counts {b: 2, a: 2, c: 5}: c = 2, a = 3, b = 4, anything else = 1.
+Ids: 0 is padding and never a token; then the ids that tokens out of vocabulary share; then special
+tokens, as the spec orders them; then the other tokens, the most frequent first, ties in the order of
+their UTF-8 bytes. With one OOV bucket, the special token c and the counts {b: 2, a: 2, d: 5, c: 1}:
+c = 2, d = 3, a = 4, b = 5, anything else = 1. With N OOV buckets anything else has one of the ids
+1 to N by its hash, 1 + Fingerprint64(token) mod N.
 
 The file holds one token a line. So that it survives any token, four bytes are written otherwise:
 backslash as `\\`, newline as `\n`, carriage return as `\r`, NUL as `\0`. An empty line is the
@@ -20,10 +22,11 @@ import pyarrow.compute as pc
 
 from schemas.binary import contents
 from schemas.errors import DataError
+from schemas.farmhash import hash_buckets
 from schemas.hashing import hash_strings
 
 PAD_ID = 0
-OOV_ID = 1
+OOV_ID = 1  # the first of those that tokens out of vocabulary share
 _ESCAPES = (("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0"))
 # How many times as many tokens make a vocabulary large beside those looked up: Arrow makes a table of all of it
 # for each call, so that a table of our own, made once, is faster.
@@ -50,10 +53,17 @@ class Vocabulary:
     tokens: pa.StringArray
     first_id: int
 
-    def encode(self, tokens: pa.Array) -> npt.NDArray[np.int64]:
-        """Returns the id of each token, int64, (n,); a token out of vocabulary has OOV_ID.
+    @property
+    def oov_buckets(self) -> int:
+        """Ids that tokens out of vocabulary share; 0 of classes."""
+        return max(0, self.first_id - OOV_ID)
 
-        For classes (`first_id` 0) an unknown one has -1, which the caller must reject.
+    def encode(self, tokens: pa.Array) -> npt.NDArray[np.int64]:
+        """Returns the id of each token, int64, (n,); a token out of vocabulary has an id from OOV_ID to `oov_buckets`.
+
+        Which of these it has is a function of its bytes alone: OOV_ID + the bucket that
+        `tf.strings.to_hash_bucket_fast` puts it into. For classes (`first_id` 0) an unknown one has -1,
+        which the caller must reject.
 
         Args:
           tokens: string, or dictionary of strings: then each different token is looked up once.
@@ -64,7 +74,15 @@ class Vocabulary:
         large = len(self.tokens) > _LARGE_RATIO * len(tokens)
         plain = tokens.type == self.tokens.type and not tokens.null_count
         found = self._lookup.find(tokens) if large and plain else _index_in(tokens, self.tokens)
-        return found + self.first_id  # -1, not found, becomes the id before that of the first token
+        ids = found + self.first_id  # -1, not found, becomes the id before that of the first token
+        if self.oov_buckets > 1:
+            unknown = np.flatnonzero(found < 0)
+            ids[unknown] = OOV_ID + hash_buckets(tokens.take(pa.array(unknown)).cast(pa.string()), self.oov_buckets)
+        return ids
+
+    def is_unknown(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Returns which ids, (n,), are those of tokens out of vocabulary."""
+        return ids < self.first_id
 
     @functools.cached_property
     def _lookup(self) -> "_Lookup":
@@ -103,6 +121,12 @@ class _Lookup:
 def _index_in(tokens: pa.Array, known: pa.Array) -> npt.NDArray[np.int64]:
     found = pc.fill_null(pc.index_in(tokens, value_set=known), -1)
     return cast("npt.NDArray[np.int64]", found.to_numpy(zero_copy_only=False).astype(np.int64))
+
+
+def is_among(tokens: pa.Array | pa.ChunkedArray, known: pa.Array) -> npt.NDArray[np.bool_]:
+    """Returns which tokens, (n,), are among those that are known, strings of any width."""
+    found = pc.is_in(tokens, value_set=known.cast(tokens.type))
+    return cast("npt.NDArray[np.bool_]", np.asarray(found, bool))
 
 
 def ranked(counts: pa.Table, top_k: int = 0, min_frequency: int = 1) -> pa.Table:

@@ -116,7 +116,7 @@ def _check_fit(trained: Manifest, given: Manifest, data: str) -> None:
     for part, ours, theirs in (
         ("form of sequences", _sequences(trained), _sequences(given)),
         ("context", _context(trained), _context(given)),
-        ("label", to_plain(trained.spec.label), to_plain(given.spec.label)),
+        ("label", _label(trained), _label(given)),
         ("set of vocabularies", _digests(trained), _digests(given)),
         ("set of classes", trained.classes.sha256, given.classes.sha256),
     ):
@@ -141,6 +141,12 @@ def _form(feature: SequenceFeature) -> tuple[Any, ...]:
 
 def _context(manifest: Manifest) -> dict[str, int]:
     return {name: feature.type for name, feature in manifest.spec.context.items()}
+
+
+def _label(manifest: Manifest) -> dict[str, Any]:
+    """Returns what the spec says of the label, but for where the file of the classes lies."""
+    said: dict[str, Any] = to_plain(manifest.spec.label)
+    return {name: value for name, value in said.items() if name != "classes_file"}
 
 
 def _digests(manifest: Manifest) -> dict[str, tuple[str, int]]:

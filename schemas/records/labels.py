@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -9,13 +10,27 @@ import pyarrow as pa
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.formats.explain import NOT_FINITE
 from schemas.formats.fields import LABEL
-from schemas.ragged import Ragged
+from schemas.ragged import Ragged, count_in_rows
 from schemas.records.nulls import float32
 from schemas.records.tokens import checked_lists
 from schemas.records.verdicts import Verdicts
 from schemas.spec import NUMBER, PER_STEP_CLASS, number_features
+from schemas.vocabulary import is_among
 
 LABEL_LENGTH = "label_length"
+UNKNOWN_LABEL = "unknown_label"
+
+
+class KnownClasses(NamedTuple):
+    """The only classes that there are.
+
+    Attributes:
+      names: string, (classes,).
+      path: Of the file that states them.
+    """
+
+    names: pa.StringArray
+    path: str
 
 
 def read_label(
@@ -40,6 +55,27 @@ def read_label(
     wrong = labels.lengths != sequences[spec.label.of].lengths
     verdicts.reject(wrong, LABEL_LENGTH, f"the label must have as many steps as '{spec.label.of}'")
     return replace(labels, values=labels.values.dictionary_encode())
+
+
+def reject_unknown(label: pa.Array | Ragged, classes: KnownClasses, verdicts: Verdicts) -> None:
+    """Rejects the records that have a label which is none of the known classes.
+
+    Args:
+      label: As `read_label` returns it, of classes.
+      classes: The known ones.
+      verdicts: Of the records.
+    """
+    if isinstance(label, Ragged):
+        values = label.values
+        unknown = ~is_among(values.dictionary, classes.names)[values.indices.to_numpy()]
+        broken = count_in_rows(unknown, label.offsets) > 0
+    else:
+        broken = ~is_among(label, classes.names)
+    rule = (
+        f"a label must be one of the {len(classes.names):,} classes of {classes.path}; add it there, say "
+        "label.unknown: keep, or allow it with --max_rejected"
+    )
+    verdicts.reject(broken, UNKNOWN_LABEL, rule)
 
 
 def read_context(columns: Mapping[str, pa.Array], spec: DatasetSpec, verdicts: Verdicts) -> dict[str, pa.Array]:

@@ -17,7 +17,7 @@ from schemas.manifest import missing_feature, since_feature, sizes_feature
 from schemas.ragged import Int64s, Ragged
 from schemas.records.examples import ExampleBlock, Parents
 from schemas.records.identity import content_ids
-from schemas.records.labels import read_context, read_label
+from schemas.records.labels import KnownClasses, read_context, read_label, reject_unknown
 from schemas.records.lengths import (
     Pieces,
     apply_length_rules,
@@ -65,13 +65,19 @@ class _Content:
         )
 
 
-def validate(block: RawBlock, spec: DatasetSpec, subwords: Mapping[str, Subwords] | None = None) -> ExampleBlock:
+def validate(
+    block: RawBlock,
+    spec: DatasetSpec,
+    subwords: Mapping[str, Subwords] | None = None,
+    classes: KnownClasses | None = None,
+) -> ExampleBlock:
     """Returns the examples of a block of raw records.
 
     Args:
       block: Raw records with the columns of `fields_of(spec)`, with or without the label's.
       spec: A resolved spec.
       subwords: By name, of each sequence that is cut by a tokenizer file.
+      classes: Those that a label must be one of; None: any.
     """
     verdicts = Verdicts(len(block.offsets))
     for wanted in block.fields:
@@ -81,6 +87,8 @@ def validate(block: RawBlock, spec: DatasetSpec, subwords: Mapping[str, Subwords
     lengths = {name: sequence.lengths for name, sequence in content.sequences.items()}
     check_alignment(lengths, spec, verdicts)
     apply_length_rules(lengths, spec, verdicts)
+    if classes is not None and content.label is not None:
+        reject_unknown(content.label, classes, verdicts)
     keep = verdicts.open
     kept = content.filter(keep)
     ids = _ids(block, kept, keep)

@@ -15,6 +15,7 @@ from rich.console import Console
 from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.counting import count
+from pipeline.given_vocabularies import load_given
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.options import beam_options
@@ -151,8 +152,8 @@ def tree(folder: Path) -> set[str]:
 
 def published_tree(manifest: Manifest) -> set[str]:
     """The files that a data set's folder holds, and no others."""
-    names = [*manifest.vocabularies, *(["label"] if manifest.classes.path else [])]
-    copies = {f"vocabulary/{name}.txt" for name in names}
+    entries = [*manifest.vocabularies.values(), *([manifest.classes] if manifest.classes.path else [])]
+    copies = {f"{entry.path[: -len('-123456789012.txt')]}.txt" for entry in entries}
     return {*named_files(manifest), *copies, "manifest.json", "spec.yaml", "run.json"}
 
 
@@ -181,4 +182,5 @@ def plan_of(job: Job, analysis: Analysis, *blocks: int) -> DatasetPlan:
     """The plan from some blocks that are staged, without a runner."""
     paths = [job.tokens_path(block) for block in blocks or (0,)]
     tasks = plan_counting(analysis.distinct, StagedParts(len(paths)), threads=1)
-    return plan_dataset(analysis, {task.name: count(task, job.spec, paths) for task in tasks}, job.spec)
+    given = load_given(job)
+    return plan_dataset(analysis, {task.name: count(task, job.spec, paths, given) for task in tasks}, job.spec, given)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.cli import main, parse_limit
+from pipeline.vocabulary_summary import describe_vocabularies
 from schemas.errors import UsageError
 from schemas.manifest import load_manifest
 from tests.pipeline.helpers import REVIEW_SPEC, review_records, write_jsonl
@@ -55,6 +56,7 @@ def test_a_run_ends_with_one_json_document(given: Files, capsys: pytest.CaptureF
     assert code == 0
     assert result["padding_efficiency"].keys() == {"bucketed", "random_batches", "longest"}
     del result["padding_efficiency"]
+    assert result.pop("vocabularies") == describe_vocabularies(manifest)
     assert result == {
         "output": str(given.output),
         "fingerprint": manifest.fingerprint,

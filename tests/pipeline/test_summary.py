@@ -1,6 +1,7 @@
 import pytest
 
 from pipeline.summary import describe, padding, summarise
+from schemas.dataset_pb2 import ContextType
 from schemas.manifest_pb2 import (
     Bucket,
     Counts,
@@ -28,7 +29,7 @@ def manifest() -> Manifest:
         counts=Counts(
             read=1207, kept=5, examples=5, rejected={"wrong_type": 1200, "invalid_json": 1}, dropped={"empty text": 1}
         ),
-        vocabularies={"text": Vocabulary(size=3, distinct=1500)},
+        vocabularies={"text": Vocabulary(size=3, distinct=1500, tokens=14, covered=7)},
         statistics={
             "train": SplitStatistics(records=4, lengths={"text": text}, bucket_length=lengths),
             "test": SplitStatistics(records=1),
@@ -52,7 +53,8 @@ def test_the_end_of_a_run_for_people(manifest: Manifest) -> None:
         "1,207 records read, 5 kept (test 1, train 4), 1,201 rejected (invalid_json 1, wrong_type 1,200), "
         "1 dropped (empty text 1)",
         "lengths (train): 1 to 10, median 1, 99 % up to 10, 14 steps",
-        "text: vocabulary of 3 of 1,500 different tokens, 50.00% of the steps out of vocabulary",
+        "text: vocabulary of 3, 1,500 different tokens counted, 50.00% of all covered; "
+        "steps out of vocabulary: train 50.00%",
         "text: max_length 10 cut 1 records and 30.00% of the steps",
         "padding efficiency (train): 0.875 in 2 buckets; 0.350 in random batches of 64; 0.350 padded to the longest",
         "rejected records: out/rejected/r.jsonl",
@@ -99,7 +101,27 @@ def test_the_end_of_a_run_for_machines(manifest: Manifest) -> None:
         "splits": {"test": 1, "train": 4},
         "buckets": 2,
         "shards": 2,
+        "vocabularies": {
+            "text": {"size": 3, "distinct": 1500, "coverage": 0.5, "count_error": 0, "oov_rates": {"train": 0.5}}
+        },
     }
+
+
+def test_vocabularies_are_told(manifest: Manifest) -> None:
+    manifest.spec.context["land"].type = ContextType.category
+    manifest.vocabularies["land"].CopyFrom(Vocabulary(size=2, distinct=9, tokens=8, covered=6, count_error=1_000))
+    manifest.statistics["test"].lengths["text"].CopyFrom(LengthStatistics(steps=1_000, oov_steps=25))
+    lines = summarise(manifest, "out", 2.0).splitlines()
+    assert lines[2] == (
+        "text: vocabulary of 3, 1,500 different tokens counted, 50.00% of all covered; "
+        "steps out of vocabulary: test 2.50%, train 50.00%"
+    )
+    assert lines[4] == (
+        "land: vocabulary of 2, at least 9 different tokens counted (counts up to 1,000 too small), at least 75.00% of "
+        "all covered"
+    )
+    manifest.vocabularies["text"].tokens = 0
+    assert describe(manifest, "out")["vocabularies"]["text"]["coverage"] == 1
 
 
 def test_unknown_labels_are_told(manifest: Manifest) -> None:
@@ -109,3 +131,5 @@ def test_unknown_labels_are_told(manifest: Manifest) -> None:
     assert summarise(manifest, "out", 2.0).splitlines()[-3] == line
     manifest.spec.label.type = PER_STEP_CLASS
     assert line.replace("records", "steps") in summarise(manifest, "out", 2.0)
+    manifest.spec.label.classes_file = "classes.txt"
+    assert "steps of classes that classes.txt does not have" in summarise(manifest, "out", 2.0)

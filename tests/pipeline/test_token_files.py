@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from pipeline.token_files import (
     PARTITIONS,
+    joined,
     occurring,
+    once_each,
     partition_of,
     read_token_counts,
     token_columns,
@@ -68,3 +70,20 @@ def test_vocabularies_are_counted_of_tokens_and_classes() -> None:
     assert token_columns(parse_spec(sequences + "label: {type: class}")) == ["a", "b", "label"]
     assert token_columns(parse_spec(sequences + "label: {type: number}")) == ["a", "b"]
     assert token_columns(parse_spec(sequences)) == ["a", "b"]
+
+
+@given(st.lists(st.lists(texts, max_size=9), min_size=1, max_size=4))
+def test_features_are_counted_together_in_one_dictionary(columns: list[list[str]]) -> None:
+    encoded = [pa.array(words, pa.string()).dictionary_encode() for words in columns]
+    narrow = [(column.dictionary, column.indices.to_numpy().astype(np.uint16)) for column in encoded]
+    dictionary, indices = joined(narrow)
+    assert dictionary.take(pa.array(indices)).to_pylist() == [word for words in columns for word in words]
+    assert len(set(dictionary.to_pylist())) == len(dictionary)
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abcd")), max_size=30))
+def test_a_record_has_each_token_once(pairs: list[tuple[int, str]]) -> None:
+    encoded = pa.array([word for _, word in pairs], pa.string()).dictionary_encode()
+    records = np.array([record for record, _ in pairs], np.int64)
+    dictionary, indices = once_each(encoded.dictionary, encoded.indices.to_numpy(), records)
+    assert Counter(dictionary.take(pa.array(indices)).to_pylist()) == Counter(word for _, word in set(pairs))

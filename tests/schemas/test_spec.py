@@ -45,7 +45,7 @@ def test_every_default_is_filled_in() -> None:
                 "from": "text",
                 "tokenizer": "none",
                 "lowercase": False,
-                "vocabulary": {"top_k": 50_000, "min_frequency": 1, "oov_buckets": 1},
+                "vocabulary": {"top_k": 50_000, "min_frequency": 1, "oov_buckets": 1, "count_by": "occurrences"},
                 "empty": "reject",
                 "normalization": "none",
             },
@@ -80,7 +80,7 @@ name: reviews
 id: meta.id
 sequences:
   text: {type: tokens, from: review.text, tokenizer: words, lowercase: true,
-         vocabulary: {top_k: 0, min_frequency: 2, oov_buckets: 1},
+         vocabulary: {top_k: 0, min_frequency: 2, oov_buckets: 3, count_by: documents, special_tokens: ["<s>"]},
          max_length: 400, too_long: drop, empty: keep, normalization: nfc}
   frames: {type: series, from: x, dims: 3, layout: flat, normalize: zscore, empty: drop, missing: mean}
 label: {from: stars, type: number}
@@ -161,8 +161,8 @@ def test_questions_about_a_spec() -> None:
             "sequences.t.vocabulary.min_frequency: 0 is out of range; it must be 1 or more",
         ),
         (
-            {"sequences": {"t": TOKENS | {"vocabulary": {"oov_buckets": 2}}}},
-            "sequences.t.vocabulary.oov_buckets: 2 is not supported; it must be 1",
+            {"sequences": {"t": TOKENS | {"vocabulary": {"oov_buckets": 0}}}},
+            "sequences.t.vocabulary.oov_buckets: 0 is out of range; it must be 1 or more",
         ),
         (
             {"sequences": {"x": {"type": "series"}}},
@@ -329,7 +329,7 @@ def specs() -> st.SearchStrategy[dict[str, Any]]:
         "empty": st.sampled_from(["reject", "drop", "keep"]),
         "from": st.sampled_from(["a.b", "c"]),
     }
-    vocabulary = {"top_k": st.integers(0, 9), "min_frequency": st.integers(1, 9), "oov_buckets": st.just(1)}
+    vocabulary = {"top_k": st.integers(0, 9), "min_frequency": st.integers(1, 9), "oov_buckets": st.integers(1, 9)}
     tokenizers = st.sampled_from(["none", "words", "characters", "whitespace"])
     tokens = st.fixed_dictionaries(
         {"type": st.just("tokens")},

@@ -32,7 +32,7 @@ def test_the_context() -> None:
         "land": {
             "type": "category",
             "from": "who.land",
-            "vocabulary": {"top_k": 50_000, "min_frequency": 1, "oov_buckets": 1},
+            "vocabulary": {"top_k": 50_000, "min_frequency": 1, "oov_buckets": 1, "count_by": "occurrences"},
         },
     }
     spec = parse_spec(yaml.safe_dump({"sequences": SEQUENCES} | values))

@@ -29,7 +29,7 @@ def test_a_derived_sequence_is_aligned_with_its_source() -> None:
     found = parsed({"w": WORDS, "p": {"derive": {"of": "w", "take": "prefix", "length": 2}}})
     assert found["p"] == {
         "type": "tokens",
-        "vocabulary": {"top_k": 50_000, "min_frequency": 1, "oov_buckets": 1},
+        "vocabulary": {"top_k": 50_000, "min_frequency": 1, "oov_buckets": 1, "count_by": "occurrences"},
         "derive": {"of": "w", "take": "prefix", "length": 2},
         "aligned_with": "w",
     }
