@@ -48,19 +48,21 @@ class ExactSum:
 
 @dataclass
 class ExactMoments:
-    """Count, sum, sum of squares, least and greatest of float32 numbers of one dimension."""
+    """Count, sum, sum of squares, least and greatest of float32 numbers of one dimension, and how many are 0."""
 
     count: int = 0
     total: ExactSum = field(default_factory=ExactSum)
     squares: ExactSum = field(default_factory=ExactSum)
     least: float = float("inf")
     greatest: float = float("-inf")
+    zeros: int = 0
 
     def add(self, numbers: npt.NDArray[np.float32]) -> None:
         """Adds finite numbers, float32, (n,)."""
         if not len(numbers):
             return
         self.count += len(numbers)
+        self.zeros += len(numbers) - int(np.count_nonzero(numbers))
         self.least = min(self.least, float(numbers.min()))
         self.greatest = max(self.greatest, float(numbers.max()))
         exact = numbers.astype(np.float64)
@@ -77,6 +79,7 @@ class ExactMoments:
         self.squares.merge(other.squares)
         self.least = min(self.least, other.least)
         self.greatest = max(self.greatest, other.greatest)
+        self.zeros += other.zeros
 
     def mean(self) -> Fraction:
         """Returns the mean, exactly; 0 of no numbers."""

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from pipeline.analysis import Analysis
 from pipeline.moments import to_message
+from pipeline.statistics import token_statistics
 from pipeline.token_files import PARTITIONS, token_columns, vocabulary_limits
 from schemas.buckets import plan_buckets
 from schemas.dataset_pb2 import DatasetSpec
@@ -15,6 +16,7 @@ from schemas.errors import DataError
 from schemas.formats.fields import LABEL
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.spec import vocabulary_options
+from schemas.statistics_pb2 import TokenStatistics
 from schemas.vocabulary import Vocabulary, as_tokens, first_token_id, ranked
 
 _MOST_ROWS = 1_000_000  # of one counting task, some 100 MB with common tokens, until each partition is a task
@@ -30,12 +32,14 @@ class TokenPlan:
       tokens: Tokens counted, all occurrences.
       distinct: Different tokens counted.
       covered: Occurrences of tokens that are in the vocabulary.
+      statistics: The most frequent tokens, for people.
     """
 
     vocabulary: Vocabulary
     tokens: int
     distinct: int
     covered: int
+    statistics: TokenStatistics = field(default_factory=TokenStatistics)
 
 
 @dataclass(frozen=True)
@@ -203,9 +207,9 @@ def shard_starts(count: int) -> list[int]:
 def _plan_tokens(name: str, candidates: TokenCandidates, first_id: int, top_k: int, min_frequency: int) -> TokenPlan:
     best = ranked(candidates.ranked, top_k, min_frequency)
     covered = int(best["count"].to_numpy().sum())
-    return TokenPlan(
-        Vocabulary(as_tokens(best["token"], name), first_id), candidates.tokens, candidates.distinct, covered
-    )
+    vocabulary = Vocabulary(as_tokens(best["token"], name), first_id)
+    statistics = token_statistics(best, candidates.tokens)
+    return TokenPlan(vocabulary, candidates.tokens, candidates.distinct, covered, statistics)
 
 
 def _nothing_to_train_on(analysis: Analysis) -> str:
