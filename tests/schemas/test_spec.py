@@ -219,8 +219,8 @@ def test_questions_about_a_spec() -> None:
         ),
         (
             {"sequences": {"t": TOKENS}, "split": {"fractions": {"train": 0.5, "Test": 0.5}}},
-            "split.fractions.Test: 'Test' is no name for a split; use lower case, and not failed, rejected, statistics, "
-            "vocabulary",
+            "split.fractions.Test: 'Test' is no name for a split; use lower case, and not failed, rejected, "
+            "statistics, vocabulary",
         ),
         (
             {"sequences": {"t": TOKENS}, "split": {"fractions": {"train": 0.5, "rejected": 0.5}}},
