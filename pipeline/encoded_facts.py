@@ -10,14 +10,15 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from pipeline.moments import moments_of
-from pipeline.record_facts import MOST_PAIRS, ClassLengths, RecordFacts, WholeMoments
+from pipeline.record_facts import MOST_PAIRS, TOP_TOKENS, ClassLengths, RecordFacts, WholeMoments
 from pipeline.split_facts import length_counts
+from schemas.binary import Offsets
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.example import BytesColumn, Column, FloatColumn, Int64Column
+from schemas.example import BytesColumn, CodedColumn, Column, FloatColumn, Int64Column
 from schemas.formats.fields import LABEL
 from schemas.manifest import START_FEATURE, length_feature, missing_feature, sizes_feature
-from schemas.spec import CLASS, category_features, steps_of
+from schemas.spec import CLASS, category_features, steps_of, token_sequences
 from schemas.vocabulary import OOV_ID, Vocabulary
 
 Mask = npt.NDArray[np.bool_]
@@ -54,13 +55,16 @@ class EncodedFacts:
                 facts.numbers[name] = self._moments(name, column, inside)
             elif isinstance(column, BytesColumn):
                 facts.text_bytes[name] = int(np.sum(pc.binary_length(column.values).to_numpy()[inside], dtype=np.int64))
+            elif sizes_feature(name) in self.features:
+                facts.characters[name] = length_counts(np.diff(column.offsets)[inside])
         for name in [START_FEATURE, *map(sizes_feature, self.spec.sequences)]:
             if name in self.features:
                 facts.whole[name] = whole_moments(_within(self.features[name], inside))
+        for name in [*token_sequences(self.spec), *category_features(self.spec)]:
+            facts.ids[name] = self._top_ids(name, inside)
         for name in category_features(self.spec):
-            ids = _within(self.features[name], inside)
             first = self.vocabularies[name].first_id
-            facts.unknown[name] = int(np.count_nonzero((ids >= OOV_ID) & (ids < first)))
+            facts.unknown[name] = sum(count for id_, count in facts.ids[name].items() if OOV_ID <= id_ < first)
         return facts
 
     @property
@@ -87,6 +91,19 @@ class EncodedFacts:
             return ClassLengths(too_many=True)
         pairs = zip((keys // base).tolist(), (keys % base).tolist(), strict=True)
         return ClassLengths(Counter(dict(zip(pairs, counts.tolist(), strict=True))))
+
+    def _top_ids(self, name: str, inside: Mask) -> Counter[int]:
+        """Returns how often the ids of frequent tokens, and those out of vocabulary, occur."""
+        column, beyond = self.features[name], self.vocabularies[name].first_id + TOP_TOKENS
+        if not isinstance(column, CodedColumn):
+            ids = _within(column, inside)
+            return length_counts(ids[ids < beyond])
+        counts = _code_counts(column, inside)
+        top = np.flatnonzero((column.distinct < beyond) & (counts > 0))
+        # Many tokens of a block can share the id of those that are out of vocabulary.
+        ids, places = np.unique(column.distinct[top], return_inverse=True)
+        sums = np.bincount(places, weights=counts[top])
+        return Counter(dict(zip(ids.tolist(), sums.astype(np.int64).tolist(), strict=True)))
 
     def _moments(self, name: str, column: FloatColumn, inside: Mask) -> list[Any]:
         dims = steps_of(self.spec.sequences[name]) if name in self.spec.sequences else 1
@@ -117,10 +134,22 @@ def _integers(column: Column) -> Int64s:
     return column.values
 
 
+def _code_counts(column: CodedColumn, inside: Mask) -> Int64s:
+    """Returns how often each of the different numbers of a column occurs in some of the examples."""
+    codes, different = column.codes.to_numpy(), len(column.distinct)
+    if 2 * np.count_nonzero(inside) <= len(inside):
+        return np.bincount(_select(codes, column.offsets, inside), minlength=different)
+    # Of most of them: to leave the others out is less work.
+    others = _select(codes, column.offsets, ~inside)
+    return np.bincount(codes, minlength=different) - np.bincount(others, minlength=different)
+
+
 def _within(column: Column, inside: Mask) -> npt.NDArray[Any]:
     """Returns the values of some of the examples, one after another."""
     if not isinstance(column, Int64Column | FloatColumn):
         raise TypeError(f"a column of numbers is wanted, not {type(column).__name__}")
-    if inside.all():
-        return column.values
-    return np.compress(np.repeat(inside, np.diff(column.offsets)), column.values)
+    return _select(column.values, column.offsets, inside)
+
+
+def _select(values: npt.NDArray[Any], offsets: Offsets, inside: Mask) -> npt.NDArray[Any]:
+    return values if inside.all() else np.compress(np.repeat(inside, np.diff(offsets)), values)

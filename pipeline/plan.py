@@ -208,7 +208,7 @@ def _plan_tokens(name: str, candidates: TokenCandidates, first_id: int, top_k: i
     best = ranked(candidates.ranked, top_k, min_frequency)
     covered = int(best["count"].to_numpy().sum())
     vocabulary = Vocabulary(as_tokens(best["token"], name), first_id)
-    statistics = token_statistics(best, candidates.tokens)
+    statistics = token_statistics(best, candidates.tokens, first_id)
     return TokenPlan(vocabulary, candidates.tokens, candidates.distinct, covered, statistics)
 
 

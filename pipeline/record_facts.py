@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from pipeline.moments import ExactMoments
 
+# Tokens that are counted in every split: the most frequent ones of the training split.
+TOP_TOKENS = 100
 # Different pairs of class and length of one sequence and split up to which they are counted. That is some 10 MB of
 # a worker's memory, and a hundred classes with a thousand lengths each.
 MOST_PAIRS = 100_000
@@ -64,29 +66,39 @@ class RecordFacts:
     Attributes:
       uncut: By name of the sequence: records by their length before anything was cut.
       by_class: By name of the sequence: examples by class and length, of a class label with few classes.
+      characters: By name of a sequence whose steps hold several values: examples by the number of these.
       numbers: By stored feature of numbers: of each dimension, without those that were missing.
       whole: By stored feature of whole numbers that are no ids: `NAME/sizes` and `id/start`.
+      ids: By name of the token sequence or category: how often each of the ids of the most frequent tokens of the
+        training split occurs, and of those out of vocabulary.
       unknown: By name of the category: examples whose category is out of vocabulary.
       text_bytes: By stored feature of bytes: their number in all examples together.
     """
 
     uncut: dict[str, Counter[int]] = field(default_factory=dict)
     by_class: dict[str, ClassLengths] = field(default_factory=dict)
+    characters: dict[str, Counter[int]] = field(default_factory=dict)
     numbers: dict[str, list[ExactMoments]] = field(default_factory=dict)
     whole: dict[str, WholeMoments] = field(default_factory=dict)
+    ids: dict[str, Counter[int]] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
     text_bytes: Counter[str] = field(default_factory=Counter)
 
     def merge(self, other: "RecordFacts") -> None:
         """Adds the facts of other examples."""
-        for name, lengths in other.uncut.items():
-            self.uncut.setdefault(name, Counter()).update(lengths)
+        for mine, theirs in (
+            (self.uncut, other.uncut),
+            (self.characters, other.characters),
+            (self.ids, other.ids),
+        ):
+            for name, counts in theirs.items():
+                mine.setdefault(name, Counter()).update(counts)
         for name, by_class in other.by_class.items():
             self.by_class.setdefault(name, ClassLengths()).merge(by_class)
         for name, moments in other.numbers.items():
             own = self.numbers.setdefault(name, [ExactMoments() for _ in moments])
-            for mine, theirs in zip(own, moments, strict=True):
-                mine.merge(theirs)
+            for left, right in zip(own, moments, strict=True):
+                left.merge(right)
         for name, whole in other.whole.items():
             self.whole.setdefault(name, WholeMoments()).merge(whole)
         self.unknown.update(other.unknown)

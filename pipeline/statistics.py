@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.moments import ExactMoments
+from pipeline.record_facts import TOP_TOKENS
 from pipeline.split_facts import SequenceFacts, SplitFacts
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.formats.fields import LABEL
@@ -31,7 +32,6 @@ from schemas.statistics_pb2 import (
 )
 
 SHARES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 1.0)
-_TOP_TOKENS = 100
 _CURVE_POINTS = 60
 
 
@@ -110,24 +110,27 @@ def number_statistics(moments: ExactMoments, missing: int = 0) -> NumberStatisti
     )
 
 
-def token_statistics(ranked: pa.Table, tokens: int) -> TokenStatistics:
+def token_statistics(ranked: pa.Table, tokens: int, first_id: int) -> TokenStatistics:
     """Returns the most frequent tokens of a vocabulary, and what share of all occurrences the first ones cover.
 
     Args:
       ranked: The tokens of the vocabulary, the most frequent first: columns token (strings) and count (int64).
       tokens: Occurrences of all tokens, these and others.
+      first_id: Of the most frequent one; those of the others follow.
     """
-    top = ranked.slice(0, _TOP_TOKENS)
+    top = ranked.slice(0, TOP_TOKENS)
     if not ranked.num_rows:
         return TokenStatistics()
-    covered = np.cumsum(ranked["count"].to_numpy())
+    counts = ranked["count"].to_numpy()
+    covered = np.cumsum(counts)
     ranks = np.unique(np.geomspace(1, len(covered), _CURVE_POINTS).round().astype(np.int64))
     return TokenStatistics(
         top=[
-            TokenCount(token=token, count=count)
-            for token, count in zip(top["token"].to_pylist(), top["count"].to_pylist(), strict=True)
+            TokenCount(token=token, count=count, id=first_id + i)
+            for i, (token, count) in enumerate(zip(top["token"].to_pylist(), top["count"].to_pylist(), strict=True))
         ],
         curve=[CoveredShare(rank=rank, share=int(covered[rank - 1]) / max(1, tokens)) for rank in ranks.tolist()],
+        occurring=int(np.count_nonzero(counts)),
     )
 
 

@@ -3,15 +3,22 @@
 import hashlib
 from collections.abc import Iterator, Mapping
 
+from google.protobuf import text_format
+
 from pipeline import files
 from pipeline.split_facts import SplitFacts
+from pipeline.standard_form import feature_statistics
+from pipeline.standard_schema import feature_schema
 from pipeline.statistics import dataset_statistics
 from schemas.manifest import statistics_path
 from schemas.manifest_pb2 import Manifest, StatisticsFile
 from schemas.messages import canonical_json, to_plain
+from schemas.spec import TRAIN
 from schemas.statistics_pb2 import TokenStatistics
 
 STATISTICS_NAME = "statistics.json"
+FEATURES_NAME = "features.pb"
+SCHEMA_NAME = "schema.pbtxt"
 
 
 def write_statistics(
@@ -28,7 +35,11 @@ def write_statistics(
     Yields:
       The files, sorted by path.
     """
-    statistics = dataset_statistics(splits, tokens, manifest.spec, manifest.classes.size)
+    spec = manifest.spec
+    features = feature_statistics(splits, tokens, spec, TRAIN)
+    yield _write(output, FEATURES_NAME, features.SerializeToString(deterministic=True))
+    yield _write(output, SCHEMA_NAME, text_format.MessageToString(feature_schema(manifest)).encode())
+    statistics = dataset_statistics(splits, tokens, spec, manifest.classes.size)
     yield _write(output, STATISTICS_NAME, canonical_json(to_plain(statistics)))
 
 

@@ -152,7 +152,8 @@ def tree(folder: Path) -> set[str]:
 def published_tree(manifest: Manifest) -> set[str]:
     """The files that a data set's folder holds, and no others."""
     names = [*manifest.vocabularies, *(["label"] if manifest.classes.path else [])]
-    copies = {f"vocabulary/{name}.txt" for name in names} | {"statistics/statistics.json"}
+    copies = {f"vocabulary/{name}.txt" for name in names}
+    copies |= {f"statistics/{name}" for name in ("features.pb", "schema.pbtxt", "statistics.json")}
     return {*named_files(manifest), *copies, "manifest.json", "spec.yaml", "run.json"}
 
 

@@ -105,15 +105,16 @@ def test_zero_has_no_sign() -> None:
 
 
 def test_tokens() -> None:
-    found = token_statistics(counts_table({"the": 6, "<b>": 3, "": 1}), 20)
-    assert [(entry.token, entry.count) for entry in found.top] == [("the", 6), ("<b>", 3), ("", 1)]
+    found = token_statistics(counts_table({"the": 6, "<b>": 3, "": 1}), 20, 2)
+    assert [(entry.token, entry.count, entry.id) for entry in found.top] == [("the", 6, 2), ("<b>", 3, 3), ("", 1, 4)]
+    assert found.occurring == 3
     assert [(entry.rank, entry.share) for entry in found.curve] == [(1, 0.3), (2, 0.45), (3, 0.5)]
 
 
 def test_many_tokens() -> None:
     counts = {f"t{i:05d}": 20_000 - i for i in range(10_000)}
     total = sum(counts.values())
-    found = token_statistics(counts_table(counts), total)
+    found = token_statistics(counts_table(counts), total, 2)
     assert [entry.token for entry in found.top] == list(counts)[:100]
     ranks = [entry.rank for entry in found.curve]
     assert (ranks[0], ranks[-1], len(set(ranks))) == (1, 10_000, len(ranks))
@@ -125,10 +126,11 @@ def test_many_tokens() -> None:
 
 
 def test_no_token_and_tokens_that_never_occur() -> None:
-    assert to_plain(token_statistics(counts_table({}), 0)) == {}
-    assert to_plain(token_statistics(counts_table({}), 9)) == {}
-    given = token_statistics(counts_table({"a": 0, "b": 0}), 0)
+    assert to_plain(token_statistics(counts_table({}), 0, 2)) == {}
+    assert to_plain(token_statistics(counts_table({}), 9, 2)) == {}
+    given = token_statistics(counts_table({"a": 0, "b": 0}), 0, 2)
     assert [(entry.rank, entry.share) for entry in given.curve] == [(1, 0.0), (2, 0.0)]
+    assert given.occurring == 0
 
 
 SPEC = parse_spec(
@@ -149,7 +151,7 @@ def split_facts() -> SplitFacts:
 
 
 def test_a_split() -> None:
-    tokens = {"text": token_statistics(counts_table({"a": 4}), 4)}
+    tokens = {"text": token_statistics(counts_table({"a": 4}), 4, 2)}
     found = dataset_statistics({"train": split_facts()}, tokens, SPEC, 2)
     train = found.splits["train"]
     text, x = train.sequences["text"], train.sequences["x"]
@@ -174,6 +176,6 @@ def test_a_number_label_is_a_number() -> None:
 
 def test_the_json_holds_what_tokens_are_made_of() -> None:
     counts = {"</script>\u202e": 2, "\x00\n": 1, '"\\': 1}
-    found = dataset_statistics({}, {"text": token_statistics(counts_table(counts), 4)}, SPEC, 0)
+    found = dataset_statistics({}, {"text": token_statistics(counts_table(counts), 4, 2)}, SPEC, 0)
     plain = json.loads(canonical_json(to_plain(found)))
     assert [entry["token"] for entry in plain["tokens"]["text"]["top"]] == list(counts)

@@ -1,6 +1,7 @@
 """Statistics of whole data sets: what the file says is what the shards hold."""
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -131,7 +132,11 @@ def check_tokens(found: DatasetStatistics, raw: list[dict[str, Any]]) -> None:
         least = {"text": 3, "shop": 4, "label": 1}[name]
         ranked = sorted(((t, n) for t, n in counts.items() if n >= least), key=lambda entry: (-entry[1], entry[0]))
         own = found.tokens[name]
-        assert [(entry.token, entry.count) for entry in own.top] == ranked
+        first = 0 if name == "label" else 2
+        assert [(entry.token, entry.count, entry.id) for entry in own.top] == [
+            (token, count, first + i) for i, (token, count) in enumerate(ranked)
+        ]
+        assert own.occurring == len(ranked)
         for point in own.curve:
             assert point.share == sum(n for _, n in ranked[: point.rank]) / len(tokens)
 
@@ -144,7 +149,7 @@ def test_blocks_and_workers_never_show(duplicates: str, tmp_path: Path) -> None:
         prepare(spec, source, tmp_path / str(size), block_bytes=size, threads=threads)
         for size, threads in ((300, 2), (2_000, 1), (1 << 20, 1))
     ]
-    assert len({manifest.statistics_files[0].sha256 for manifest in manifests}) == 1
+    assert len({str(manifest.statistics_files) for manifest in manifests}) == 1
     assert len({manifest.data_fingerprint for manifest in manifests}) == 1
 
 
@@ -221,9 +226,15 @@ def test_the_file_is_replaced_with_the_data_set(tmp_path: Path) -> None:
         manifest = prepare(REVIEW_SPEC, source, output, replace=True)
         assert tree(output) == published_tree(manifest)
         assert sum(split.records for split in statistics(output).splits.values()) == count
-    manifest = load_manifest(output)
-    copy = (output / "statistics" / "statistics.json").read_bytes()
-    assert copy == (output / manifest.statistics_files[0].path).read_bytes()
+    files = load_manifest(output).statistics_files
+    assert [re.sub("-[0-9a-f]{12}", "", file.path) for file in files] == [
+        "statistics/features.pb",
+        "statistics/schema.pbtxt",
+        "statistics/statistics.json",
+    ]
+    for file in files:
+        copy = output / re.sub("-[0-9a-f]{12}", "", file.path)
+        assert copy.read_bytes() == (output / file.path).read_bytes()
 
 
 def test_a_changed_file_is_found(tmp_path: Path) -> None:
