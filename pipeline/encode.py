@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from pipeline import files
 from pipeline.analysis import first_offenders
 from pipeline.block_facts import beside_column, bucket_lengths, context_column, sequence_column
+from pipeline.encoded_facts import EncodedFacts
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
@@ -171,12 +172,13 @@ def encode_block(
     index["length"] = columns.bucket_length
     index["size"] = pc.binary_length(frames).to_numpy(zero_copy_only=False)
     splits = batch["split"].to_numpy().astype(np.int64)
-    facts = {}
+    facts, details = {}, EncodedFacts(features, columns.cut, spec, vocabularies)
     for i in np.unique(splits):
         inside = splits == i
         own = records if inside.all() else records.filter(pa.array(inside))
         facts[split_names[i]] = columns.facts(inside)
         facts[split_names[i]].digest = records_digest(own.to_pylist())
+        facts[split_names[i]].details = details.of(inside)
     return EncodedBlock(frames, splits, bucket_index(columns.bucket_length, buckets), index, facts)
 
 

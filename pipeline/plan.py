@@ -8,13 +8,15 @@ import pyarrow as pa
 
 from pipeline.analysis import Analysis
 from pipeline.moments import to_message
+from pipeline.statistics import token_statistics
 from pipeline.token_files import PARTITIONS
 from pipeline.vocabulary_rules import VocabularyRule, vocabulary_rules
 from schemas.buckets import plan_buckets
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Bucket, Moments
-from schemas.vocabulary import Vocabulary, as_tokens
+from schemas.statistics_pb2 import TokenStatistics
+from schemas.vocabulary import Vocabulary, as_tokens, ranked
 
 _MOST_ROWS = 1_000_000  # of one counting task, some 100 MB with common tokens, until each partition is a task
 _WORTH_A_THREAD = 250_000
@@ -30,6 +32,7 @@ class TokenPlan:
       distinct: Different tokens counted.
       covered: Occurrences of tokens that are in the vocabulary.
       error: What counts may be too small by.
+      statistics: The most frequent tokens, for people.
     """
 
     vocabulary: Vocabulary
@@ -37,6 +40,7 @@ class TokenPlan:
     distinct: int
     covered: int
     error: int = 0
+    statistics: TokenStatistics = field(default_factory=TokenStatistics)
 
 
 @dataclass(frozen=True)
@@ -219,7 +223,9 @@ def _plan_tokens(
 ) -> TokenPlan:
     entries, covered = rule.entries(candidates.ranked, stated)
     vocabulary = Vocabulary(as_tokens(entries, name), rule.first_id)
-    return TokenPlan(vocabulary, candidates.tokens, candidates.distinct, covered, candidates.error)
+    counted = ranked(rule.candidates(candidates.ranked, stated))
+    statistics = token_statistics(counted, candidates.tokens, vocabulary)
+    return TokenPlan(vocabulary, candidates.tokens, candidates.distinct, covered, candidates.error, statistics)
 
 
 def _nothing_to_train_on(analysis: Analysis) -> str:

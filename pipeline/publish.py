@@ -17,6 +17,7 @@ from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
 from pipeline.split_facts import WrittenFacts
+from pipeline.statistics_files import write_statistics
 from pipeline.subwords import publish_tokenizers
 from pipeline.vocabularies import PlanFiles
 from schemas.dataset_pb2 import DuplicateIds
@@ -28,15 +29,17 @@ from schemas.manifest_pb2 import Counts, EventCounts, InputFile, Manifest, Rejec
 from schemas.spec import dump_spec
 
 # What this package writes under names that hold a digest; only such files, and the plain copies of
-# vocabularies, are ever swept.
+# vocabularies and statistics, are ever swept.
 _SWEPT = (
     "*/bucket-*-shard-*.tfrecord",
     "*/bucket-*-shard-*.index",
     "vocabulary/*-*.txt",
     "vocabulary/*-*.json",
+    "statistics/*-*.*",
     "rejected/rejected-*.jsonl",
 )
-_HAS_DIGEST = re.compile(rf"-[0-9a-f]{{{DIGEST_DIGITS}}}\.[a-z]+$")
+_HAS_DIGEST = re.compile(rf"-[0-9a-f]{{{DIGEST_DIGITS}}}\.([a-z]+)$")
+_HAS_COPY = re.compile(r"(vocabulary/[^/]*\.txt|statistics/[^/]*)$")
 
 
 class PublishDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types
@@ -65,6 +68,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         manifest = build_manifest(job, shards, analysis, plan, facts)
         check_totals(manifest, facts)
         _write_rejected(job, analysis, manifest)
+        manifest.statistics_files.extend(write_statistics(job.output, manifest, facts.splits, plan.statistics))
         seal(manifest)
         check_surroundings(job, manifest)
         files.write(files.join(job.output, MANIFEST_NAME), dump_manifest(manifest))
@@ -196,7 +200,7 @@ def sweep(output: str, manifest: Manifest | None) -> None:
     kept = {*named_files(manifest), *_copies(manifest)} if manifest else set()
     found = [path for pattern in _SWEPT for path in files.match_within(output, pattern)]
     found = [path for path in found if _HAS_DIGEST.search(path)]
-    found += [_HAS_DIGEST.sub(".txt", path) for path in found if path.endswith(".txt")]
+    found += [_plain(path) for path in found if _HAS_COPY.search(path)]
     gone = sorted(set(found) - {files.join(output, path) for path in kept})
     files.delete(gone)
     files.delete_empty_parents(gone)
@@ -246,6 +250,12 @@ def _write_copies(job: Job, manifest: Manifest) -> None:
 
 
 def _copies(manifest: Manifest) -> dict[str, str]:
-    """Returns the copy of each vocabulary file under its plain name, and what it is a copy of."""
-    entries = [*manifest.vocabularies.values(), *([manifest.classes] if manifest.HasField("classes") else [])]
-    return {_HAS_DIGEST.sub(".txt", entry.path): entry.path for entry in entries}
+    """Returns the copy of each vocabulary and file of statistics under its plain name, and what it is a copy of."""
+    vocabularies = [*manifest.vocabularies.values(), *([manifest.classes] if manifest.HasField("classes") else [])]
+    paths = [entry.path for entry in vocabularies] + [file.path for file in manifest.statistics_files]
+    return {_plain(path): path for path in paths}
+
+
+def _plain(path: str) -> str:
+    """Returns the name of a file without its digest."""
+    return _HAS_DIGEST.sub(r".\1", path)

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.analysis import first_offenders
 from pipeline.merging import Merging
+from pipeline.record_facts import RecordFacts
 from schemas.buckets import Int64s
 from schemas.example import DIGEST_MODULUS
 from schemas.formats.rejected import Rejected
@@ -54,6 +55,7 @@ class SplitFacts:
       bucket_length: Of the length that the buckets go by.
       classes: Records or steps, by id of the class; -1 of those that the training split does not have.
       digest: As of `schemas.example.records_digest`.
+      details: What only the statistics for people tell.
     """
 
     records: int = 0
@@ -61,6 +63,7 @@ class SplitFacts:
     bucket_length: SequenceFacts = field(default_factory=SequenceFacts)
     classes: Counter[int] = field(default_factory=Counter)
     digest: int = 0
+    details: RecordFacts = field(default_factory=RecordFacts)
 
     def merge(self, other: "SplitFacts") -> None:
         """Adds the facts of other records."""
@@ -70,6 +73,7 @@ class SplitFacts:
         self.digest = (self.digest + other.digest) % DIGEST_MODULUS
         for name, facts in other.sequences.items():
             self.sequences.setdefault(name, SequenceFacts()).merge(facts)
+        self.details.merge(other.details)
 
     def to_message(self, class_count: int) -> SplitStatistics:
         """Returns the facts as the manifest states them; `class_count` 0 where there are no classes."""

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline import files
 from pipeline.plan import DatasetPlan, TokenPlan
@@ -11,6 +11,7 @@ from schemas.formats.fields import LABEL
 from schemas.manifest import vocabulary_path
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
+from schemas.statistics_pb2 import TokenStatistics
 from schemas.vocabulary import Vocabulary, dump_tokens, first_token_id, parse_tokens
 
 _loading = threading.Lock()
@@ -24,11 +25,13 @@ class PlanFiles:
       buckets: In rising order of length.
       tokens: By name of the token sequence or category, and "label" for classes.
       moments: By name of the series, and "label" for a number.
+      statistics: Of tokens, by the same names as these.
     """
 
     buckets: list[Bucket]
     tokens: dict[str, VocabularyFile]
     moments: dict[str, Moments]
+    statistics: dict[str, TokenStatistics] = field(default_factory=dict)
 
     def locations(self, output: str) -> dict[str, tuple[str, int]]:
         """Returns path and first id of every vocabulary; of classes the ids begin with 0."""
@@ -42,7 +45,9 @@ def write_plan(plan: DatasetPlan, output: str) -> PlanFiles:
     """Writes the vocabularies of a plan into a data set's folder."""
     tokens = {name: _write_vocabulary(output, name, token_plan) for name, token_plan in plan.tokens.items()}
     tokens |= {feature: tokens[name] for feature, name in plan.shared.items()}
-    return PlanFiles(plan.buckets, tokens, plan.moments)
+    statistics = {name: token_plan.statistics for name, token_plan in plan.tokens.items()}
+    statistics |= {feature: statistics[name] for feature, name in plan.shared.items()}
+    return PlanFiles(plan.buckets, tokens, plan.moments, statistics)
 
 
 def load_vocabulary(path: str, first_id: int) -> Vocabulary:

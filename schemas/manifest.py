@@ -200,6 +200,17 @@ def tokenizer_path(name: str, sha256: str) -> str:
     return f"vocabulary/{name}-{sha256[:DIGEST_DIGITS]}.json"
 
 
+def statistics_path(name: str, sha256: str) -> str:
+    """Returns the path of a file of statistics relative to the data set's folder.
+
+    Args:
+      name: Its plain name, such as statistics.json.
+      sha256: Of its content, in hexadecimal.
+    """
+    stem, ending = name.split(".")
+    return f"statistics/{stem}-{sha256[:DIGEST_DIGITS]}.{ending}"
+
+
 def named_files(manifest: Manifest) -> dict[str, str]:
     """Returns every file that a manifest names, with its SHA-256."""
     files = {shard.path: shard.sha256 for shard in manifest.shards}
@@ -209,6 +220,7 @@ def named_files(manifest: Manifest) -> dict[str, str]:
         manifest.classes,
         *manifest.rejected_files,
         *manifest.tokenizers.values(),
+        *manifest.statistics_files,
     ]
     return files | {entry.path: entry.sha256 for entry in vocabularies if entry.path}
 

@@ -11,7 +11,7 @@ from schemas.times import ISO8601, UNIX_UNITS, check_pattern, check_zone
 TIME_FORMATS = (ISO8601, *UNIX_UNITS)
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-_OTHER_FOLDERS = ("failed", "rejected", "vocabulary")
+_OTHER_FOLDERS = ("failed", "rejected", "statistics", "vocabulary")
 
 
 def source_path(message: Any) -> str:

@@ -132,20 +132,24 @@ class CategoryStatistics(_message.Message):
     def __init__(self, count: _Optional[int] = ..., oov: _Optional[int] = ...) -> None: ...
 
 class TokenStatistics(_message.Message):
-    __slots__ = ("top", "curve")
+    __slots__ = ("top", "curve", "occurring")
     TOP_FIELD_NUMBER: _ClassVar[int]
     CURVE_FIELD_NUMBER: _ClassVar[int]
+    OCCURRING_FIELD_NUMBER: _ClassVar[int]
     top: _containers.RepeatedCompositeFieldContainer[TokenCount]
     curve: _containers.RepeatedCompositeFieldContainer[CoveredShare]
-    def __init__(self, top: _Optional[_Iterable[_Union[TokenCount, _Mapping]]] = ..., curve: _Optional[_Iterable[_Union[CoveredShare, _Mapping]]] = ...) -> None: ...
+    occurring: int
+    def __init__(self, top: _Optional[_Iterable[_Union[TokenCount, _Mapping]]] = ..., curve: _Optional[_Iterable[_Union[CoveredShare, _Mapping]]] = ..., occurring: _Optional[int] = ...) -> None: ...
 
 class TokenCount(_message.Message):
-    __slots__ = ("token", "count")
+    __slots__ = ("token", "count", "id")
     TOKEN_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
     token: str
     count: int
-    def __init__(self, token: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+    id: int
+    def __init__(self, token: _Optional[str] = ..., count: _Optional[int] = ..., id: _Optional[int] = ...) -> None: ...
 
 class CoveredShare(_message.Message):
     __slots__ = ("rank", "share")

@@ -154,6 +154,7 @@ def published_tree(manifest: Manifest) -> set[str]:
     """The files that a data set's folder holds, and no others."""
     entries = [*manifest.vocabularies.values(), *([manifest.classes] if manifest.classes.path else [])]
     copies = {f"{entry.path[: -len('-123456789012.txt')]}.txt" for entry in entries}
+    copies |= {f"statistics/{name}" for name in ("features.pb", "schema.pbtxt", "statistics.json")}
     return {*named_files(manifest), *copies, "manifest.json", "spec.yaml", "run.json"}
 
 

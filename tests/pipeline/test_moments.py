@@ -3,10 +3,11 @@ import struct
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.moments import ExactMoments, ExactSum, moments_of, to_message
+from pipeline.moments import ExactMoments, moments_of, to_message
 
 floats32 = st.floats(width=32, allow_nan=False, allow_infinity=False)
 TINY = float(np.float32(1e-45))  # the least subnormal, 2^-149
@@ -88,7 +89,7 @@ def test_many_numbers_of_one_exponent_are_exact() -> None:
     result.add(np.full(1 << 20, odd, np.float32))
     assert result.mean() == Fraction(odd)
     assert result.variance() == 0
-    assert result.squares.value() == Fraction(odd) ** 2 * (1 << 20)
+    assert Fraction(result.squares, 2**298) == Fraction(odd) ** 2 * (1 << 20)
 
 
 def test_merging_leaves_the_other_one_as_it_was() -> None:
@@ -139,9 +140,25 @@ def test_dimensions_of_no_steps() -> None:
     assert (message.count, list(message.mean), list(message.min)) == (0, [0, 0], [0, 0])
 
 
-def test_an_exact_sum_takes_negative_and_empty_parts() -> None:
-    total = ExactSum()
-    total.add(np.array([], np.int64), np.array([], np.int64))
-    assert total.value() == 0
-    total.add(np.array([3, -5, 3], np.int64), np.array([0, -2, 0], np.int64))
-    assert total.value() == Fraction(6) - Fraction(5, 4)
+@pytest.mark.parametrize("numbers", [[], [0.0, -0.0, 0.0], [0.0, TINY, 1.0], [0.0, -2.5]])
+def test_zeros_are_counted(numbers: list[float]) -> None:
+    assert moments(numbers).zeros == sum(number == 0 for number in numbers)
+
+
+@pytest.mark.parametrize("greatest", [1.0, 3.4e38, 2.0**-100, 2.0**-125, TINY])
+def test_numbers_of_all_sizes_beside_each_other(greatest: float) -> None:
+    """Some are too small beside the greatest one to be added in its place; those around the border, too."""
+    sizes = np.ldexp(np.float32(greatest), -np.arange(60)).astype(np.float32)
+    odd = sizes * np.float32(1 + 2**-23)
+    numbers = np.concatenate([sizes, -odd, odd[::3]]).tolist()
+    assert facts(moments(numbers)) == expected(numbers)
+
+
+def test_many_numbers_in_several_pieces_are_exact() -> None:
+    draw = np.random.default_rng(2)
+    numbers = (draw.normal(size=70_000) * 10.0 ** draw.integers(-4, 4, 70_000)).astype(np.float32)
+    found = moments(numbers.tolist())
+    exact = [Fraction(number) for number in numbers.tolist()]
+    assert Fraction(found.total, 2**149) == sum(exact)
+    assert Fraction(found.squares, 2**298) == sum(number**2 for number in exact)
+    assert (found.count, found.least, found.greatest) == (70_000, numbers.min(), numbers.max())

@@ -219,12 +219,13 @@ def test_questions_about_a_spec() -> None:
         ),
         (
             {"sequences": {"t": TOKENS}, "split": {"fractions": {"train": 0.5, "Test": 0.5}}},
-            "split.fractions.Test: 'Test' is no name for a split; use lower case, and not failed, rejected, vocabulary",
+            "split.fractions.Test: 'Test' is no name for a split; use lower case, and not failed, rejected, "
+            "statistics, vocabulary",
         ),
         (
             {"sequences": {"t": TOKENS}, "split": {"fractions": {"train": 0.5, "rejected": 0.5}}},
             "split.fractions.rejected: 'rejected' is no name for a split; "
-            "use lower case, and not failed, rejected, vocabulary",
+            "use lower case, and not failed, rejected, statistics, vocabulary",
         ),
         (
             {"sequences": {"t": TOKENS}, "buckets": {"count": 0}},
