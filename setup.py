@@ -16,7 +16,7 @@ CORE = [
     "pyyaml>=6.0",
     "rfc8785>=0.1.4",  # canonical JSON, so that a manifest has one form only
     "rich>=13.7",
-    "tensorflow-metadata>=1.16",  # messages only: 14 ms to import, no TensorFlow
+    "tensorflow-metadata>=1.17.2",  # messages only: 14 ms to import, no TensorFlow; from here on with protobuf 6
     "tzdata>=2024.1",  # time zones, which a slim image of a system does not bring
 ]
 TRAINER = ["tensorflow>=2.21", "keras>=3.13"]

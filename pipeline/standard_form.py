@@ -5,7 +5,6 @@ tools find there. A feature of ids has `string_stats`, as these tools give categ
 the ids stand for is told by the custom statistic `tokens`.
 """
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -266,13 +265,14 @@ def _quantiles(values: list[int], counts: list[int]) -> standard.Histogram:
 
 
 def _of_equal_width(pairs: list[tuple[int, int]]) -> standard.Histogram:
-    """Returns a histogram of buckets of one width; a value on a border is of the higher one."""
-    least, greatest = pairs[0][0], pairs[-1][0]
-    counts = [0] * _BUCKETS
+    """Returns a histogram of buckets of one width; a value on a border is of the higher one. One value: one bucket."""
+    least, width = pairs[0][0], pairs[-1][0] - pairs[0][0]
+    buckets = _BUCKETS if width else 1
+    counts = [0] * buckets
     for value, count in pairs:
-        place = math.floor(Fraction((value - least) * _BUCKETS, max(1, greatest - least)))
-        counts[min(place, _BUCKETS - 1)] += count
-    bounds = [float(least + Fraction((greatest - least) * i, _BUCKETS)) for i in range(_BUCKETS + 1)]
+        place = (value - least) * buckets // max(1, width)
+        counts[min(place, buckets - 1)] += count
+    bounds = [float(least + Fraction(width * i, buckets)) for i in range(buckets + 1)]
     found = standard.Histogram(type=standard.Histogram.STANDARD)
     for i, count in enumerate(counts):
         found.buckets.add(low_value=bounds[i], high_value=bounds[i + 1], sample_count=count)

@@ -29,6 +29,8 @@ def facts_of(block: Examples) -> RecordFacts:
         by_class={"text": ClassLengths(Counter((label, length) for label, length, *_ in block))},
         numbers={"x": moments_of(np.array([[row[3]] for row in block], np.float32).reshape(-1, 1))},
         whole={"id/start": whole_moments(np.array([row[4] for row in block], np.int64))},
+        characters={"letters": Counter(length for _, length, *_ in block)},
+        ids={"text": Counter(label + 1 for label, *_ in block)},
         unknown=Counter(shop=sum(row[5] for row in block)),
         text_bytes=Counter(id=len(block)),
     )
