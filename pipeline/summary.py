@@ -5,15 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.report.efficiency import RANDOM_BATCH
+from pipeline.report.words import of_100
 from schemas.buckets import Int64s, bucketed_efficiency, longest_efficiency, random_batch_efficiency
 from schemas.manifest_pb2 import Counts, EventCounts, LengthStatistics, Manifest
 from schemas.spec import PER_STEP_CLASS, TRAIN
 
 _MOST_UNREAD = 10  # names shown
-RANDOM_BATCH = 64  # records of the random batches that bucketing is compared with
 
 
-def summarise(manifest: Manifest, output: str, seconds: float, unread: Sequence[str] = ()) -> str:
+def summarise(
+    manifest: Manifest, output: str, seconds: float, unread: Sequence[str] = (), advice: Sequence[str] = ()
+) -> str:
     """Returns the end of a run as a few lines of text.
 
     Args:
@@ -21,13 +24,15 @@ def summarise(manifest: Manifest, output: str, seconds: float, unread: Sequence[
       output: Its folder.
       seconds: How long the run took.
       unread: Fields of the input that no part of the spec reads.
+      advice: Lines about what to change next.
     """
     counts, efficiency = manifest.counts, padding(manifest)
     lines = [*_events_line(manifest), _counts_line(manifest), _length_line(manifest.statistics[TRAIN].bucket_length)]
     for name, statistics in sorted(manifest.statistics[TRAIN].lengths.items()):
         lines += _sequence_lines(manifest, name, statistics)
     lines.append(
-        f"padding efficiency (train): {efficiency['bucketed']:.3f} in {len(manifest.buckets)} buckets; "
+        f"padding efficiency (train): {efficiency['bucketed']:.3f} in {len(manifest.buckets)} buckets "
+        f"(of 100 steps computed, {of_100(efficiency['bucketed'])} are data); "
         f"{efficiency['random_batches']:.3f} in random batches of {RANDOM_BATCH}; "
         f"{efficiency['longest']:.3f} padded to the longest"
     )
@@ -40,7 +45,7 @@ def summarise(manifest: Manifest, output: str, seconds: float, unread: Sequence[
         f"{len(manifest.shards)} shards, {size / 1e6:,.1f} MB → {output}/manifest.json "
         f"({seconds:.1f} s, {rate / seconds:,.0f} {what}/s)"
     )
-    return "\n".join(lines)
+    return "\n".join([*lines, *advice])
 
 
 def describe(manifest: Manifest, output: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.report import charts
-from pipeline.report.about_records import manager_sentence
 from pipeline.report.blocks import Bar, Block, Cell, Paragraph, Plots, Section, Table, needs_statistics, table
 from pipeline.report.efficiency import MOST_BUCKETS, RANDOM_BATCH, Efficiency
 from pipeline.report.facts import Facts, histogram
@@ -178,7 +177,8 @@ def about_padding(facts: Facts, efficiency: Efficiency | None) -> Section:
         (f"random batches of {RANDOM_BATCH}", efficiency.random),
         (f"our {plural(now, 'bucket')}", efficiency.bucketed),
     ]
-    words = "; ".join(f"{name}: {of_100(share)}" for name, share in bars)
+    bars = [(f"{name}: {of_100(share)}", share) for name, share in bars]
+    words = "; ".join(name for name, _ in bars)
     plots = [
         charts.shares_of_100("padding-ways", "Data among 100 steps computed", f"Of 100 steps are data: {words}.", bars),
         _curve(efficiency, now),
@@ -194,7 +194,6 @@ def about_padding(facts: Facts, efficiency: Efficiency | None) -> Section:
         title,
         [
             Paragraph(explained),
-            Paragraph(manager_sentence(efficiency, now)),
             Plots(plots),
             Paragraph(say(knee, plural(efficiency.knee, "bucket"), plural(efficiency.worthwhile, "bucket"))),
             _count_table(efficiency, now),

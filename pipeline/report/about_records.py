@@ -29,7 +29,7 @@ def opening(facts: Facts, efficiency: Efficiency | None) -> list[Block]:
     blocks: list[Block] = []
     if efficiency:
         blocks.append(Paragraph(manager_sentence(efficiency, len(manifest.buckets))))
-    return [*blocks, Tiles(tiles), *(Paragraph(say("{}.", Excerpt(text))) for text in facts.missing)]
+    return [*blocks, Tiles(tiles), *(Paragraph(say("Incomplete: {}.", Excerpt(text))) for text in facts.missing)]
 
 
 def manager_sentence(efficiency: Efficiency, buckets: int) -> Sentence:

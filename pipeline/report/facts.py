@@ -105,7 +105,7 @@ def _read_statistics(folder: str, manifest: Manifest, missing: list[str]) -> Dat
         if name.startswith(_STATISTICS_PREFIX) and name.endswith(_STATISTICS_SUFFIX):
             content = _content(folder, file.path, file.sha256, missing)
             return None if content is None else fill(DatasetStatistics(), json.loads(content))
-    missing.append("the data set has no file of statistics")
+    missing.append("no file of statistics is named in the manifest")
     return None
 
 
