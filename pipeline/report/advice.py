@@ -10,7 +10,7 @@ from pipeline.report.efficiency import Efficiency, measure
 from pipeline.report.facts import Facts, histogram
 from pipeline.report.words import Name, Sentence, of_100, percent, plural, say, size
 from schemas.manifest_pb2 import Shard
-from schemas.spec import MAX_BUCKETS, TRAIN
+from schemas.spec import TRAIN
 
 _CUT_TOO_MUCH = 0.01  # share of the steps that may be cut off in silence
 _CUT_LITTLE = 0.001
@@ -18,6 +18,7 @@ _WORTH_CHANGING = 0.03  # gain in padding efficiency
 _TINY_SHARD = 1_000_000  # bytes
 _MANY_SHARDS = 100
 _BATCH = 32  # records of a batch that a bucket should fill
+_MANY_IN_SMALL = 0.05  # of the training records, in buckets that do not fill a batch
 
 
 def advise(facts: Facts, efficiency: Efficiency | None = None) -> list[Sentence]:
@@ -80,10 +81,14 @@ def _gentle_limit(facts: Facts, name: str) -> tuple[int, float] | None:
 
 
 def bucket_advice(facts: Facts, efficiency: Efficiency | None) -> Iterator[Sentence]:
-    """Yields the number of buckets that would save at least 3 of 100 steps, each of them at least one."""
+    """Yields the number of buckets that would save at least 3 of 100 steps, each of them at least one.
+
+    No more than have two batches of training records each, on average.
+    """
     if efficiency is None:
         return
-    now, better = len(facts.manifest.buckets), min(efficiency.worthwhile, MAX_BUCKETS)
+    now = len(facts.manifest.buckets)
+    better = max(1, min(efficiency.worthwhile, facts.manifest.statistics[TRAIN].records // (2 * _BATCH)))
     gain = efficiency.by_count[better - 1] - efficiency.bucketed
     if better > now and gain >= _WORTH_CHANGING:
         yield say(
@@ -98,16 +103,16 @@ def bucket_advice(facts: Facts, efficiency: Efficiency | None) -> Iterator[Sente
 
 
 def small_bucket_advice(facts: Facts) -> Iterator[Sentence]:
-    """Yields the buckets whose training records do not fill one batch, where other buckets have more."""
+    """Yields the buckets whose training records do not fill one batch, where 5 % of the records are in such buckets."""
     records = np.zeros(len(facts.manifest.buckets), np.int64)
     for shard in facts.manifest.shards:
         if shard.split == TRAIN:
             records[shard.bucket] += shard.records
     small = np.flatnonzero(records < _BATCH)
-    if len(records) > 1 and 0 < len(small) < len(records):
+    if len(records) > 1 and len(small) and records[small].sum() >= _MANY_IN_SMALL * records.sum():
         yield say(
-            "{} of {} buckets {} fewer than {} training records (bucket {}: {:,}), less than a batch: fewer buckets, "
-            "or more data, fill them",
+            "{} of {} buckets {} fewer than {} training records (bucket {}: {:,}), less than a batch: fewer buckets "
+            "or more data would fill them",
             len(small),
             len(records),
             "holds" if len(small) == 1 else "hold",
