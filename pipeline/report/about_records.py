@@ -157,11 +157,10 @@ def _shard_sentence(shards: Sequence[Shard]) -> Sentence:
 def _bucket_row(facts: Facts, bucket: int, shards: Sequence[Shard]) -> list[Cell]:
     """Makes the row of a bucket; `shards` are those of one split, the smallest first."""
     bounds = facts.manifest.buckets[bucket]
-    lengths = (
-        f"{bounds.min_length:,} to {bounds.max_length:,}"
-        if bounds.HasField("max_length")
-        else (f"{bounds.min_length:,} and more")
-    )
+    lengths = f"{bounds.min_length:,} and more"
+    if bounds.HasField("max_length"):
+        one = bounds.min_length == bounds.max_length
+        lengths = f"{bounds.max_length:,}" if one else f"{bounds.min_length:,} to {bounds.max_length:,}"
     split = shards[0].split if shards else TRAIN
     records = sum(shard.records for shard in shards)
     share = records / max(1, facts.manifest.statistics[split].records)

@@ -100,13 +100,13 @@ def _token_blocks(index: int, name: str, tokens: TokenStatistics, vocabulary: Vo
 
 
 def _ranks_in_words(ranks: Sequence[int], shares: Sequence[float]) -> str:
-    """Returns how many tokens are enough for which share; exact where the curve has a point at that rank."""
+    """Returns how many tokens are enough for which share; of the ranks that the curve has."""
     found = []
     for wanted in _COVERED:
         if shares[0] < wanted <= shares[-1]:
             place = next(i for i, share in enumerate(shares) if share >= wanted)
-            found.append(f"{percent(wanted)} by the first {ranks[place]:,}")
-    return f"Covered: {', '.join(found)}." if found else ""
+            found.append(f"{ranks[place]:,} for {percent(wanted)}")
+    return f"So many of the most frequent are enough: {', '.join(found)}." if found else ""
 
 
 def _top_table(name: str, tokens: TokenStatistics, total: int) -> Table:

@@ -55,6 +55,8 @@ def length_histogram(
             )
         if is_heavy_tailed(lengths, counts):
             _log_steps(axes, edges)
+        else:
+            _whole(axes, "x")
         axes.set_xlabel("steps")
         axes.set_ylabel("records")
         axes.grid(axis="x", visible=False)
@@ -78,6 +80,8 @@ def running_shares(key: str, title: str, description: str, groups: Sequence[tupl
             axes.step(x, 100 * y, where="post", color=SERIES[i % len(SERIES)], linestyle=style, label=label(name, 16))
         if heavy:
             _log_steps(axes, np.concatenate([lengths for _, lengths, _ in groups]).astype(np.float64))
+        else:
+            _whole(axes, "x")
         axes.set_xlabel("steps")
         axes.set_ylabel("% of the records")
         axes.set_ylim(0, 102)
@@ -121,7 +125,7 @@ def efficiency_curve(
         axes.set_xlabel("buckets")
         axes.set_ylabel("data, of 100 steps")
         axes.set_ylim(0, 103)
-        _whole(axes, "x")
+        axes.set_xticks([1, *range(8, len(by_count) + 1, 8)])
         axes.legend(loc="lower right")
 
     return draw(key, title, description, paint)

@@ -77,7 +77,8 @@ def html_name(name: Name) -> "Markup":
     """Returns a name as HTML: escaped, cut, isolated."""
     from markupsafe import Markup
 
-    return Markup("<bdi>{}</bdi>").format(shown(name, name.most))
+    tag = "<bdi class=long>{}</bdi>" if isinstance(name, Excerpt) else "<bdi>{}</bdi>"
+    return Markup(tag).format(shown(name, name.most))  # noqa: S704 (one of two constants)
 
 
 def _quoted(name: Name) -> str:
