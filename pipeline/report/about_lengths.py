@@ -12,7 +12,7 @@ from pipeline.report.plots import SERIES, Plot, label
 from pipeline.report.words import Name, Sentence, number, of_100, percent, plural, say
 from schemas.buckets import Int64s, upper_bounds
 from schemas.manifest_pb2 import LengthStatistics
-from schemas.spec import TRAIN
+from schemas.spec import TRAIN, leaders
 from schemas.statistics_pb2 import LengthDetails
 
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -23,29 +23,31 @@ def about_lengths(facts: Facts) -> Section:
     """Returns how long the records are: of training with the buckets, of each split, sequence and class."""
     train = facts.manifest.statistics[TRAIN]
     blocks: list[Block] = []
-    if _has_steps(train.bucket_length):
-        blocks += [Paragraph(_spread_sentence(train.bucket_length)), Plots(_bucket_plots(facts))]
-    else:
-        blocks.append(Paragraph("No record of training has a step."))
+    blocks.append(Paragraph(_spread_sentence(train.bucket_length)))
+    if _differ(train.bucket_length):
+        blocks.append(Plots(_bucket_plots(facts)))
     blocks.append(_quantile_table(facts))
-    names = sorted(train.lengths)
-    if len(names) > 1:
-        drawn = [name for name in names if _has_steps(train.lengths[name])][:_MOST_DRAWN]
-        blocks.append(Plots([_sequence_plot(i, name, train.lengths[name]) for i, name in enumerate(drawn)]))
+    names = sorted(leaders(facts.manifest.spec))  # the others are as long as these
+    drawn = [name for name in names if _differ(train.lengths[name])] if len(names) > 1 else []
+    if drawn:
+        plots = [_sequence_plot(i, name, train.lengths[name]) for i, name in enumerate(drawn[:_MOST_DRAWN])]
+        blocks.append(Plots(plots))
     blocks += [table for name in names for table in _cut_tables(facts, name)]
     if facts.statistics is None:
         blocks.append(needs_statistics("Lengths of each class and before they were cut"))
     elif facts.has_classes:
-        blocks += [table for name in names for table in _class_tables(facts, name)]
+        blocks += [table for name in names for table in _class_tables(facts, name) if _differ(train.lengths[name])]
     return Section("lengths", "Lengths", blocks)
 
 
-def _has_steps(lengths: LengthStatistics | LengthDetails) -> bool:
-    return any(lengths.lengths)
+def _differ(lengths: LengthStatistics) -> bool:
+    return len(lengths.lengths) > 1
 
 
 def _spread_sentence(lengths: LengthStatistics) -> Sentence:
     values, counts = histogram(lengths)
+    if len(values) < 2:
+        return say("All training records have {}.", plural(int(values[0]) if len(values) else 0, "step"))
     tail = " They are heavy-tailed: the axis is logarithmic." if charts.is_heavy_tailed(values, counts) else ""
     median, most = _quantiles(values, counts, (0.5, 0.99))
     return say(
@@ -159,7 +161,11 @@ def _class_tables(facts: Facts, name: str) -> list[Block]:
     ]
     if not rows:
         return []
-    return [table(say("Steps of {} of training records, by class", Name(name)), ["class", *_QUANTILE_COLUMNS], rows)]
+    return [
+        table(
+            say("Steps of {} of training records, by class", Name(name)), ["class", *_QUANTILE_COLUMNS], rows, most=12
+        )
+    ]
 
 
 def about_padding(facts: Facts, efficiency: Efficiency | None) -> Section:
@@ -167,6 +173,10 @@ def about_padding(facts: Facts, efficiency: Efficiency | None) -> Section:
     title = "What padding costs"
     if efficiency is None:
         return Section("padding", title, [Paragraph("No record of training has a step, so that nothing is padded.")])
+    if efficiency.longest == 1:
+        return Section(
+            "padding", title, [Paragraph("All training records are of one length, so that nothing is padded.")]
+        )
     now = len(facts.manifest.buckets)
     explained = (
         "A batch is a rectangle: every record in it is padded to the longest one, and the padding is computed for "

@@ -34,6 +34,8 @@ def opening(facts: Facts, efficiency: Efficiency | None) -> list[Block]:
 
 def manager_sentence(efficiency: Efficiency, buckets: int) -> Sentence:
     """Returns padding in words that need no explanation."""
+    if efficiency.longest == 1:
+        return say("All training records are of one length: no step computed is padding.")
     return say(
         "Of 100 steps computed in training, {} are data in {}; {} would be in random batches, and {} if all records "
         "were padded to the longest.",
@@ -72,6 +74,8 @@ def about_records(facts: Facts) -> Section:
 def _balance(what: str, counts: Counts | EventCounts) -> Sentence:
     rejected, dropped = sum(counts.rejected.values()), sum(counts.dropped.values())
     if not rejected and not dropped:
+        if counts.read == 1:
+            return say(f"The only {what.removesuffix('s')} that was read is kept.")
         return say(f"All of the {{:,}} {what} that were read are kept.", counts.read)
     return say(
         f"Of {{:,}} {what} that were read, {{:,}} are kept ({{}}), {{:,}} rejected ({{}}) and {{:,}} dropped ({{}}).",
@@ -144,6 +148,8 @@ def about_shards(facts: Facts) -> Section:
 def _shard_sentence(shards: Sequence[Shard]) -> Sentence:
     if not shards:
         return say("There are none.")
+    if len(shards) == 1:
+        return say("One shard of {}.", size(shards[0].bytes))
     return say(
         "{} of {} in all; the smallest has {}, the median one {}, the largest {}.",
         plural(len(shards), "shard"),

@@ -14,6 +14,7 @@ from schemas.spec import TRAIN
 
 _CUT_TOO_MUCH = 0.01  # share of the steps that may be cut off in silence
 _CUT_LITTLE = 0.001
+_MUCH_LONGER = 4  # times
 _WORTH_CHANGING = 0.03  # gain in padding efficiency
 _TINY_SHARD = 1_000_000  # bytes
 _MANY_SHARDS = 100
@@ -57,8 +58,15 @@ def cut_advice(facts: Facts) -> Iterator[Sentence]:
         if better:
             limit, rest = better
             goal = f"cut {percent(rest)} of the steps" if rest else "cut nothing"
+            pieces = ", or keep all of it in pieces with too_long: split" if limit > _MUCH_LONGER * most else ""
             yield say(
-                "raise max_length of {} from {:,} to {:,} to {} instead of {}", Name(name), most, limit, goal, share
+                "raise max_length of {} from {:,} to {:,} to {} instead of {}{}",
+                Name(name),
+                most,
+                limit,
+                goal,
+                share,
+                pieces,
             )
         else:
             yield say("max_length {:,} cuts off {} of the steps of {}: raise it", most, share, Name(name))

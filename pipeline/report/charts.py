@@ -1,7 +1,7 @@
 """The drawings of a report, each a pure function of numbers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ from schemas.buckets import Int64s
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,7 +64,7 @@ def length_histogram(
         axes.margins(x=0.01)
         _whole(axes, "y")
         if boundaries:
-            axes.legend(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0, borderpad=0.2)
+            _legend_above(axes, 1)
 
     return draw(key, title, description, paint)
 
@@ -138,7 +139,7 @@ def coverage_curve(key: str, title: str, description: str, ranks: Sequence[int],
         axes.plot(ranks, [100 * share for share in shares], color=SERIES[0], marker="o", markersize=3, clip_on=False)
         if ranks[-1] > 20:
             axes.set_xscale("log")
-            _plain_ticks(axes)
+            _plain_ticks(axes.xaxis)
         else:
             _whole(axes, "x")
         axes.set_ylim(0, 102)
@@ -170,8 +171,7 @@ def class_bars(
         axes.grid(axis="y", visible=False)
         axes.tick_params(axis="y", length=0)
         if len(splits) > 1:
-            columns = min(3, len(splits))
-            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0, ncols=columns, columnspacing=1.2)
+            _legend_above(axes, min(3, len(splits)))
 
     rows = len(names) * max(16, 9 * len(splits))
     return draw(key, title, description, paint, height=max(110, 64 + 18 * -(-len(splits) // 3) + rows))
@@ -198,18 +198,13 @@ def ranges(
             axes.plot(dims, mean, color=INK, linewidth=1, label="mean")
         if _spread(least, most) > 100:
             axes.set_yscale("symlog", linthresh=_linear_up_to(deviation))
+            locator: Any = axes.yaxis.get_major_locator()
+            locator.set_params(numticks=7)
+            _plain_ticks(axes.yaxis)
         axes.set_xlabel("dimension")
         _whole(axes, "x")
         axes.margins(x=0.03)
-        axes.legend(
-            loc="lower left",
-            bbox_to_anchor=(0, 1),
-            borderaxespad=0,
-            ncols=3,
-            columnspacing=1,
-            handlelength=1,
-            handletextpad=0.5,
-        )
+        _legend_above(axes, 3)
 
     return draw(key, title, description, paint, height=HEIGHT + 20)
 
@@ -233,14 +228,20 @@ def _log_steps(axes: "Axes", lengths: Floats) -> None:
         axes.set_xlim(left=-0.5)
     else:
         axes.set_xscale("log")
-    _plain_ticks(axes)
+    _plain_ticks(axes.xaxis)
 
 
-def _plain_ticks(axes: "Axes") -> None:
+def _plain_ticks(axis: "Axis") -> None:
     from matplotlib.ticker import FuncFormatter, NullFormatter
 
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _legend_above(axes: "Axes", columns: int) -> None:
+    axes.figure.legend(
+        loc="outside upper left", ncols=columns, columnspacing=1.2, handlelength=1.2, handletextpad=0.5, borderpad=0.1
+    )
 
 
 def _whole(axes: "Axes", which: str) -> None:
