@@ -26,7 +26,8 @@ def about_series(facts: Facts) -> list[Section]:
             blocks.append(Paragraph(say("{} holds no number in training.", Name(name))))
             continue
         blocks.append(Paragraph(say("{}: {}, in training and before normalisation.", *_dimensions(name, values))))
-        blocks.append(Plots([_range_plot(index, name, values)]))
+        if len(values) > 1:
+            blocks.append(Plots([_range_plot(index, name, values)]))
         rows: list[list[Cell]] = [[str(i), *_number_cells(value, facts)] for i, value in enumerate(values)]
         blocks.append(table(say("Values of {}, by dimension", Name(name)), ["dimension", *_COLUMNS], rows))
     if names and facts.statistics is None:

@@ -202,7 +202,10 @@ def ranges(
             locator.set_params(numticks=7)
             _plain_ticks(axes.yaxis)
         axes.set_xlabel("dimension")
-        _whole(axes, "x")
+        if len(dims) <= 10:
+            axes.set_xticks(dims)
+        else:
+            _whole(axes, "x")
         axes.margins(x=0.03)
         _legend_above(axes, 3)
 

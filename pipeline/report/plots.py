@@ -29,6 +29,8 @@ _VARIABLES = {
 }
 WIDTH, HEIGHT = 380, 230  # points; a telephone shows them one to one
 _NAMESPACE = "http://www.w3.org/2000/svg"
+# Of a drawing; its styles would be those of the whole page, which has them itself.
+_LEFT_OUT = {f"{{{_NAMESPACE}}}{name}" for name in ("metadata", "style")}
 _LINK = "{http://www.w3.org/1999/xlink}href"
 _STYLE: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -118,9 +120,10 @@ def draw(
 def _for_page(svg: str, key: str, title: str, description: str) -> str:
     ElementTree.register_namespace("", _NAMESPACE)
     root = ElementTree.fromstring(svg[svg.index("<svg") :])  # noqa: S314 (our own drawing)
-    for child in list(root):
-        if child.tag.endswith("}metadata"):
-            root.remove(child)
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag in _LEFT_OUT:
+                parent.remove(child)
     _rename_ids(root, key)
     for element in root.iter():
         style = element.get("style")

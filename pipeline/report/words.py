@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _SPACE = "␣"
+_MOST_WRITTEN_OUT = 1e15
 
 
 class Name(str):
@@ -109,9 +110,9 @@ def percent(share: float) -> str:
 
 def number(value: float) -> str:
     """Returns a number with four digits that count, or all those of a whole number."""
-    if not math.isfinite(value):
-        return str(value)
-    if value == round(value) and abs(value) < 1e15:
+    if not abs(value) < _MOST_WRITTEN_OUT:  # or no number
+        return f"{value:.4g}"
+    if value == round(value):
         return f"{value:,.0f}"
     return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
 
