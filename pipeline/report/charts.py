@@ -235,10 +235,10 @@ def _log_steps(axes: "Axes", lengths: Floats) -> None:
 
 
 def _plain_ticks(axis: "Axis") -> None:
-    from matplotlib.ticker import FuncFormatter, NullFormatter
+    from matplotlib.ticker import FuncFormatter, NullLocator
 
     axis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
-    axis.set_minor_formatter(NullFormatter())
+    axis.set_minor_locator(NullLocator())
 
 
 def _legend_above(axes: "Axes", columns: int) -> None:
