@@ -10,6 +10,8 @@ CORE = [
     "apache-beam>=2.77",
     "fastavro>=1.9",
     "google-crc32c>=1.5",  # Beam installs no CRC library, and TFRecord framing needs one
+    "jinja2>=3.1",
+    "matplotlib>=3.9",  # the plots of the report; workers never import it
     "numpy>=1.26",
     "protobuf>=6.31",
     "pyarrow>=18",
@@ -24,7 +26,6 @@ SUBWORDS = ["tokenizers>=0.21"]
 TEST = ["pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100"]
 DEV = [
     "grpcio-tools>=1.71",  # the protobuf compiler
-    "matplotlib>=3.9",  # the chart of the benchmarks
     "mypy>=1.11",
     "ruff>=0.6",
     "types-protobuf>=6.30",
@@ -39,11 +40,12 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=["schemas", "schemas.formats", "schemas.records", "pipeline", "trainer"],
+    packages=["schemas", "schemas.formats", "schemas.records", "pipeline", "pipeline.report", "trainer"],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],
         "schemas.records": ["*.json"],
         "pipeline": ["py.typed"],
+        "pipeline.report": ["*.jinja", "*.css"],
         "trainer": ["py.typed"],
     },
     install_requires=CORE,

@@ -1,4 +1,4 @@
-"""The command line of the pipeline: `run`, `infer` and `verify`.
+"""The command line of the pipeline: `run`, `infer`, `verify` and `report`.
 
 Standard output carries one JSON document (or the proposed spec), everything else goes to standard
 error. Exit codes: 0 done; 1 the data or a check failed; 2 wrong usage; 130 interrupted.
@@ -59,6 +59,8 @@ def _parser() -> argparse.ArgumentParser:
     infer.add_argument("--encoding", default="", help="of all files, where it is not UTF-8: latin-1, utf-16, …")
     verify = commands.add_parser("verify", help="check a data set against its manifest", allow_abbrev=False)
     verify.add_argument("folder", metavar="DIR", help="folder of the data set")
+    report = commands.add_parser("report", help="draw the report of a data set again", allow_abbrev=False)
+    report.add_argument("folder", metavar="DIR", help="folder of the data set")
     return parser
 
 
@@ -86,12 +88,14 @@ def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
         metavar="N|N%",
         help="rejected records allowed before the run fails: a count, or a share such as 0.5%% (default 0)",
     )
+    run.add_argument("--no_report", action="store_true", help="draw no report.html, which takes about a second")
 
 
 def _run(options: argparse.Namespace, rest: list[str], console: Console) -> int:
     # Beam takes 2 s to import, which --help and a misspelt option need not wait for.
     from pipeline.inputs import plan_job
     from pipeline.options import beam_options, local_threads
+    from pipeline.report.after_run import draw_report, remove_report
     from pipeline.run import run
     from pipeline.summary import describe
     from schemas.spec import load_spec
@@ -108,7 +112,12 @@ def _run(options: argparse.Namespace, rest: list[str], console: Console) -> int:
         spec_text=Path(options.spec).read_text(encoding="utf-8"),
     )
     manifest = run(job, beam, console)
-    print(json.dumps(describe(manifest, options.output), indent=2))
+    path = None
+    if options.no_report:
+        remove_report(options.output)
+    else:
+        path = draw_report(options.output, console)
+    print(json.dumps({**describe(manifest, options.output), "report": path}, indent=2))
     return 0
 
 
@@ -132,6 +141,16 @@ def _verify(options: argparse.Namespace, _: list[str], console: Console) -> int:
     return 1 if result["problems"] else 0
 
 
+def _report(options: argparse.Namespace, _: list[str], console: Console) -> int:
+    from pipeline.report.page import write_report
+
+    written = write_report(options.folder)
+    for line in written.missing:
+        console.print(f"left out of the report: {line}", highlight=False)
+    print(json.dumps({"folder": options.folder, "report": written.path, "advice": written.advice}, indent=2))
+    return 0
+
+
 def parse_limit(text: str) -> int | float:
     """Returns the limit that `--max_rejected` states: a count, or a share as a float.
 
@@ -148,4 +167,4 @@ def parse_limit(text: str) -> int | float:
     return limit
 
 
-_COMMANDS = {"run": _run, "infer": _infer, "verify": _verify}
+_COMMANDS = {"run": _run, "infer": _infer, "verify": _verify, "report": _report}

@@ -23,6 +23,7 @@ from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset
 from pipeline.progress import ShowProgress
 from pipeline.publish import sweep
+from pipeline.report.after_run import advice_lines
 from pipeline.summary import summarise
 from pipeline.terminal import quiet_workers
 from pipeline.threads import stop_threads
@@ -65,7 +66,8 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
             _delete_staging(job)
     seconds = time.monotonic() - started
     files.write(files.join(job.output, RUN_NAME), _run_record(job, options, seconds, unread))
-    console.print(summarise(manifest, job.output, seconds, unread), highlight=False)
+    advice = advice_lines(job.output, manifest)
+    console.print(summarise(manifest, job.output, seconds, unread, advice), highlight=False)
     return manifest
 
 

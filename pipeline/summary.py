@@ -5,16 +5,19 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.report.efficiency import RANDOM_BATCH
+from pipeline.report.words import of_100
 from pipeline.vocabulary_summary import describe_vocabularies, vocabulary_line
 from schemas.buckets import Int64s, bucketed_efficiency, longest_efficiency, random_batch_efficiency
 from schemas.manifest_pb2 import Counts, EventCounts, LengthStatistics, Manifest
 from schemas.spec import PER_STEP_CLASS, TRAIN, category_features
 
 _MOST_UNREAD = 10  # names shown
-RANDOM_BATCH = 64  # records of the random batches that bucketing is compared with
 
 
-def summarise(manifest: Manifest, output: str, seconds: float, unread: Sequence[str] = ()) -> str:
+def summarise(
+    manifest: Manifest, output: str, seconds: float, unread: Sequence[str] = (), advice: Sequence[str] = ()
+) -> str:
     """Returns the end of a run as a few lines of text.
 
     Args:
@@ -22,6 +25,7 @@ def summarise(manifest: Manifest, output: str, seconds: float, unread: Sequence[
       output: Its folder.
       seconds: How long the run took.
       unread: Fields of the input that no part of the spec reads.
+      advice: Lines about what to change next.
     """
     counts, efficiency = manifest.counts, padding(manifest)
     lines = [*_events_line(manifest), _counts_line(manifest), _length_line(manifest.statistics[TRAIN].bucket_length)]
@@ -29,7 +33,8 @@ def summarise(manifest: Manifest, output: str, seconds: float, unread: Sequence[
         lines += _sequence_lines(manifest, name, statistics)
     lines += [vocabulary_line(manifest, name) for name in category_features(manifest.spec)]
     lines.append(
-        f"padding efficiency (train): {efficiency['bucketed']:.3f} in {len(manifest.buckets)} buckets; "
+        f"padding efficiency (train): {efficiency['bucketed']:.3f} in {len(manifest.buckets)} buckets "
+        f"(of 100 steps computed, {of_100(efficiency['bucketed'])} are data); "
         f"{efficiency['random_batches']:.3f} in random batches of {RANDOM_BATCH}; "
         f"{efficiency['longest']:.3f} padded to the longest"
     )
@@ -42,7 +47,7 @@ def summarise(manifest: Manifest, output: str, seconds: float, unread: Sequence[
         f"{len(manifest.shards)} shards, {size / 1e6:,.1f} MB → {output}/manifest.json "
         f"({seconds:.1f} s, {rate / seconds:,.0f} {what}/s)"
     )
-    return "\n".join(lines)
+    return "\n".join([*lines, *advice])
 
 
 def describe(manifest: Manifest, output: str) -> dict[str, Any]:

@@ -46,10 +46,35 @@ def plan_buckets(lengths: Int64s, counts: Int64s, count: int) -> list[Bucket]:
     return [*buckets, Bucket(min_length=start)]
 
 
+def padded_steps_by_count(lengths: Int64s, counts: Int64s, most: int) -> list[int]:
+    """Returns the fewest padded steps of 1, 2, … `most` buckets, each planned as `plan_buckets` does.
+
+    One pass of its programme. Where there are fewer distinct lengths than buckets, the last number stands for the rest.
+
+    Args:
+      lengths: Distinct lengths in rising order, int64, (n,), n >= 1.
+      counts: Records of each length, int64, (n,), all positive.
+      most: Number of buckets to end with, 1 or more.
+    """
+    rising = [int(length) for length in lengths]
+    running = [0, *(int(total) for total in np.cumsum(counts))]
+    cost = _in_one_bucket(rising, running)
+    totals = [cost[-1]]
+    for k in range(2, min(most, len(rising)) + 1):
+        cost, _ = _one_bucket_more(rising, running, cost, k)
+        totals.append(cost[-1])
+    return totals + totals[-1:] * (most - len(totals))
+
+
+def _in_one_bucket(rising: list[int], running: list[int]) -> list[int]:
+    """Returns D_1: the padded steps of the first j lengths in one bucket."""
+    return [0] + [rising[j - 1] * running[j] for j in range(1, len(rising) + 1)]
+
+
 def _best_ends(rising: list[int], running: list[int], count: int) -> list[int]:
     """Returns, for each bucket, how many distinct lengths it and those before it hold."""
     n = len(rising)
-    cost = [0] + [rising[j - 1] * running[j] for j in range(1, n + 1)]  # in one bucket
+    cost = _in_one_bucket(rising, running)
     choices: list[list[int]] = []
     for k in range(2, count + 1):
         cost, choice = _one_bucket_more(rising, running, cost, k)

@@ -65,9 +65,13 @@ def test_a_run_ends_with_one_json_document(given: Files, capsys: pytest.CaptureF
         "splits": {name: entry.records for name, entry in manifest.statistics.items()},
         "buckets": 3,
         "shards": len(manifest.shards),
+        "report": str(given.output / "report.html"),
     }
     assert err[0].startswith("1 file(s), 0.0 MB → ")
-    assert err[-1].startswith(f"{len(manifest.shards)} shards, 0.0 MB → {given.output}/manifest.json (")
+    [shards] = [line for line in err if line.startswith(f"{len(manifest.shards)} shards, 0.0 MB → ")]
+    assert f" → {given.output}/manifest.json (" in shards
+    assert err[-1] == f"report: {given.output}/report.html"
+    assert len(err) <= 15
     assert (given.output / "spec.yaml").read_text() == REVIEW_SPEC
 
 
