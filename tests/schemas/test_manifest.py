@@ -144,8 +144,8 @@ def test_a_manifest_edited_by_hand_is_refused(change: Callable[[dict[str, Any]],
         (
             edited(lambda values: values.update(color="red")),
             "is damaged: color: no such field; valid: buckets, classes, counts, data_fingerprint, features, "
-            "fingerprint, format_version, inputs, moments, rejected_files, shards, spec, statistics, tokenizers, "
-            "vocabularies",
+            "fingerprint, format_version, inputs, moments, rejected_files, shards, spec, statistics, statistics_files, "
+            "tokenizers, vocabularies",
         ),
         (
             edited(lambda values: values["counts"].update(kept="1")),
