@@ -124,8 +124,10 @@ class _Features:
         counts = _falling(ids)
         names = {entry.id: entry.token for entry in own.top}
         _add_names(found, [(names[id_], count) for id_, count in counts if id_ in names])
+        # How many different ids there are, only counts of just this feature and split tell.
+        told = self.is_train and all(ids[entry.id] == entry.count for entry in own.top)
         others = sum(id_ not in names for id_, _ in counts)  # those out of vocabulary
-        return _string_statistics(counts, own.occurring + others if self.is_train else 0)
+        return _string_statistics(counts, own.occurring + others if told else 0)
 
     def _numbers(self, name: str) -> standard.NumericStatistics:
         sequence, details = name.split("/")[0], self.facts.details

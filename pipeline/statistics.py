@@ -110,24 +110,25 @@ def number_statistics(moments: ExactMoments, missing: int = 0) -> NumberStatisti
     )
 
 
-def token_statistics(ranked: pa.Table, tokens: int, first_id: int) -> TokenStatistics:
+def token_statistics(entries: pa.Table, tokens: int, first_id: int) -> TokenStatistics:
     """Returns the most frequent tokens of a vocabulary, and what share of all occurrences the first ones cover.
 
     Args:
-      ranked: The tokens of the vocabulary, the most frequent first: columns token (strings) and count (int64).
+      entries: The vocabulary in the order of its ids: columns token (strings) and count (int64).
       tokens: Occurrences of all tokens, these and others.
-      first_id: Of the most frequent one; those of the others follow.
+      first_id: Of the first entry.
     """
-    top = ranked.slice(0, TOP_TOKENS)
-    if not ranked.num_rows:
+    counts = entries["count"].to_numpy()
+    if not len(counts):
         return TokenStatistics()
-    counts = ranked["count"].to_numpy()
-    covered = np.cumsum(counts)
+    order = np.argsort(-counts, kind="stable")  # nearly always as they stand
+    covered = np.cumsum(counts[order])
+    top = order[:TOP_TOKENS]
     ranks = np.unique(np.geomspace(1, len(covered), _CURVE_POINTS).round().astype(np.int64))
     return TokenStatistics(
         top=[
-            TokenCount(token=token, count=count, id=first_id + i)
-            for i, (token, count) in enumerate(zip(top["token"].to_pylist(), top["count"].to_pylist(), strict=True))
+            TokenCount(token=token, count=int(counts[place]), id=first_id + int(place))
+            for place, token in zip(top, entries["token"].take(pa.array(top)).to_pylist(), strict=True)
         ],
         curve=[CoveredShare(rank=rank, share=int(covered[rank - 1]) / max(1, tokens)) for rank in ranks.tolist()],
         occurring=int(np.count_nonzero(counts)),

@@ -111,6 +111,18 @@ def test_tokens() -> None:
     assert [(entry.rank, entry.share) for entry in found.curve] == [(1, 0.3), (2, 0.45), (3, 0.5)]
 
 
+def test_a_vocabulary_in_another_order_than_that_of_its_counts() -> None:
+    found = token_statistics(counts_table({"<s>": 0, "b": 2, "a": 5, "c": 2}), 10, 3)
+    assert [(entry.token, entry.count, entry.id) for entry in found.top] == [
+        ("a", 5, 5),
+        ("b", 2, 4),
+        ("c", 2, 6),
+        ("<s>", 0, 3),
+    ]
+    assert [entry.share for entry in found.curve] == [0.5, 0.7, 0.9, 0.9]
+    assert found.occurring == 3
+
+
 def test_many_tokens() -> None:
     counts = {f"t{i:05d}": 20_000 - i for i in range(10_000)}
     total = sum(counts.values())
