@@ -135,8 +135,9 @@ class _Features:
         owner = vocabulary_owner(self.spec, name)
         first = first_token_id(vocabulary_options(self.spec, owner).oov_buckets)
         unknown_ids = sum(id_ < first for id_, _ in counts)
-        alone = self.is_train and len(_users(self.spec, owner)) == 1
-        return _string_statistics(counts, own.occurring + unknown_ids if alone else 0)
+        # How many different ids there are, only counts of just this feature and split tell.
+        told = self.is_train and all(ids[entry.id] == entry.count for entry in own.top)
+        return _string_statistics(counts, own.occurring + unknown_ids if told else 0)
 
     def _numbers(self, name: str) -> standard.NumericStatistics:
         sequence, details = name.split("/")[0], self.facts.details
@@ -231,12 +232,6 @@ def _whole_statistics(whole: WholeMoments) -> standard.NumericStatistics:
 def _falling(counts: Mapping[int, int]) -> list[tuple[int, int]]:
     """Returns ids with their counts, the most frequent first."""
     return sorted(((id_, count) for id_, count in counts.items() if count), key=lambda entry: (-entry[1], entry[0]))
-
-
-def _users(spec: DatasetSpec, owner: str) -> list[str]:
-    """Returns the features that use a vocabulary, whose tokens are counted together."""
-    features = [*token_sequences(spec), *category_features(spec)]
-    return [name for name in features if vocabulary_owner(spec, name) == owner]
 
 
 def _string_statistics(counts: list[tuple[int, int]], unique: int) -> standard.StringStatistics:

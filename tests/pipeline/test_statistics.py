@@ -118,6 +118,19 @@ def test_tokens() -> None:
     assert [(entry.rank, entry.share) for entry in found.curve] == [(1, 0.3), (2, 0.45), (3, 0.5)]
 
 
+def test_a_vocabulary_in_another_order_than_that_of_its_counts() -> None:
+    vocabulary = Vocabulary(pa.array(["<s>", "b", "a", "c"], pa.string()), 3)
+    found = token_statistics(counts_table({"a": 5, "b": 2, "c": 2, "<s>": 0}), 10, vocabulary)
+    assert [(entry.token, entry.count, entry.id) for entry in found.top] == [
+        ("a", 5, 5),
+        ("b", 2, 4),
+        ("c", 2, 6),
+        ("<s>", 0, 3),
+    ]
+    assert [entry.share for entry in found.curve] == [0.5, 0.7, 0.9, 0.9]
+    assert found.occurring == 3
+
+
 def test_many_tokens() -> None:
     counts = {f"t{i:05d}": 20_000 - i for i in range(10_000)}
     total = sum(counts.values())
