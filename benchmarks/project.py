@@ -38,9 +38,9 @@ class Outcome:
 def pipeline_command(
     source: str | Path, output: Path, options: Sequence[str] = (), program: Sequence[str] = PROGRAM
 ) -> list[str]:
-    """Returns the command that turns the files of a pattern into a data set."""
+    """Returns the command that turns the files of a pattern into a data set, without the report, which no peer draws."""
     paths = ["--spec", str(SPEC), "--input", str(source), "--output", str(output)]
-    return [sys.executable, *program, "run", *paths, *options]
+    return [sys.executable, *program, "run", *paths, "--no_report", *options]
 
 
 def run_pipeline(

@@ -89,7 +89,7 @@ def run_case(case: Case, records: list[Record], scratch: Path) -> dict[str, Any]
     source.write_bytes(case.content(records))
     spec.write_text(case.spec + SETTINGS)
     paths = ["--spec", str(spec), "--input", str(source), "--output", str(scratch / "out")]
-    run([sys.executable, "-m", "pipeline", "run", *paths], log, TIMEOUT, cwd=ROOT)
+    run([sys.executable, "-m", "pipeline", "run", *paths, "--no_report"], log, TIMEOUT, cwd=ROOT)
     said = log.read_text(encoding="utf-8")
     result: dict[str, Any] = json.loads(said[said.index("\n{") :])
     progress(f"{case.name}: {result['data_fingerprint'][:16]}")

@@ -145,7 +145,8 @@ def start_seconds(scratch: Path) -> float:
     source.write_text('{"text": "a", "label": 0}\n')
     shutil.rmtree(output, ignore_errors=True)
     spec = str(HERE / "corpus.yaml")
-    command = [sys.executable, "-m", "pipeline", "run", "--spec", spec, "--input", str(source), "--output", str(output)]
+    paths = ["--spec", spec, "--input", str(source), "--output", str(output)]
+    command = [sys.executable, "-m", "pipeline", "run", *paths, "--no_report"]
     cost = run(command, scratch / "one.log", 600, cwd=ROOT)
     shutil.rmtree(output)
     return cost.seconds
