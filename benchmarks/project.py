@@ -38,7 +38,7 @@ class Outcome:
 def pipeline_command(
     source: str | Path, output: Path, options: Sequence[str] = (), program: Sequence[str] = PROGRAM
 ) -> list[str]:
-    """Returns the command that turns the files of a pattern into a data set, without the report, which no peer draws."""
+    """Returns the command that turns the files of a pattern into a data set; no peer draws a report."""
     paths = ["--spec", str(SPEC), "--input", str(source), "--output", str(output)]
     return [sys.executable, *program, "run", *paths, "--no_report", *options]
 
