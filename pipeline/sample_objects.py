@@ -7,17 +7,18 @@ import csv
 import io
 import json
 import math
+from decimal import Decimal
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 from google.protobuf.message import DecodeError
 
 from schemas.errors import DataError
 from schemas.example_pb2 import Example, SequenceExample
+from schemas.formats.avro_file import avro_records
 from schemas.formats.content import open_content
 from schemas.formats.csv_files import OTHER_DELIMITERS
 from schemas.formats.explain import parse_object
@@ -59,7 +60,7 @@ def objects_of(stream: BinaryIO, path: str, reading: Reading, delimiter: str = "
         if reading.format == PARQUET:
             return _parquet(stream), 0
         if reading.format == AVRO:
-            some = islice(fastavro.reader(stream), _MOST_RECORDS)
+            some = islice(avro_records(stream), _MOST_RECORDS)
             return [_plain(record) for record in some if isinstance(record, dict)], 0
         content = open_content(stream, reading.compression, reading.encoding or "utf-8")
         if reading.format in {TFRECORD, TFRECORD_SEQUENCE}:
@@ -89,6 +90,7 @@ def objects_of_text(data: bytes, path: str, reading: Reading, delimiter: str = "
         place = PurePosixPath(path)
         record = {"text": text, "label": place.parent.name, "file": place.name}
         return ([], 1) if bad else ([record], 0)
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # the module's own is 128 KiB; a text may be longer
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if reading.format == TSV else delimiter)
     return _typed(list(islice((row for row in rows if None not in row), _MOST_RECORDS))), bad
 
@@ -162,7 +164,9 @@ def _parquet(stream: BinaryIO) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value as JSON has it; times and the like as their text."""
+    """Returns a value as JSON has it; decimals are numbers, times and the like their text."""
+    if isinstance(value, Decimal):
+        return float(value)
     if isinstance(value, dict):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, list):

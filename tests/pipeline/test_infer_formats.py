@@ -1,17 +1,21 @@
 """Proposed specs for every format: they parse, they are alike, and they run."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 import yaml
 
 from pipeline.infer import propose
 from schemas.errors import DataError, UsageError
+from schemas.formats.avro_codecs import CODECS
 from schemas.spec import parse_spec
 from tests.pipeline.formats import COMPRESSORS, SUFFIXES, WRITERS
 from tests.pipeline.helpers import prepare, write_jsonl
 from tests.pipeline.test_every_format import CASES, write
+from tests.schemas.formats.typed_files import avro
 
 
 def records(count: int = 60) -> list[dict[str, Any]]:
@@ -160,3 +164,43 @@ def test_files_that_are_something_else_are_refused(tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_bytes("id,text\n1,a".encode("utf-16"))
     with pytest.raises(DataError, match="begins as text in UTF-16 does"):
         propose([str(tmp_path / "in.csv")])
+
+
+def test_a_cell_longer_than_the_csv_module_allows_unasked(tmp_path: Path) -> None:
+    cell = "word " * 40_000  # 200 kB
+    (tmp_path / "in.csv").write_text("id,text\n" + "".join(f"{i},{cell}{i}\n" for i in range(3)))
+    assert list(yaml.safe_load(propose([str(tmp_path / "in.csv")]).text)["sequences"]) == ["text"]
+
+
+@pytest.mark.parametrize("codec", sorted(CODECS))
+def test_avro_of_every_codec_that_a_run_reads(codec: str, tmp_path: Path) -> None:
+    fields = [("id", "string"), ("text", "string")]
+    schema = {"type": "record", "name": "r", "fields": [{"name": name, "type": kind} for name, kind in fields]}
+    content = avro([{"id": f"{i}", "text": f"some few words {i}"} for i in range(9)], 4, codec, schema)
+    (tmp_path / "in.avro").write_bytes(content)
+    proposal = propose([str(tmp_path / "in.avro")])
+    assert proposal.notes[0] == "looked at 9 records of 1 file(s)"
+    assert prepare(proposal.text, str(tmp_path / "in.avro"), tmp_path / "out").counts.kept == 9
+
+
+def test_times_and_decimals_are_proposed_as_a_run_reads_them(tmp_path: Path) -> None:
+    at: Any = {"type": "long", "logicalType": "timestamp-millis"}
+    price: Any = {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2}
+    fields: list[tuple[str, Any]] = [("at", at), ("text", "string"), ("price", price)]
+    schema = {"type": "record", "name": "r", "fields": [{"name": name, "type": kind} for name, kind in fields]}
+    rows = [{"at": 1000 * i, "text": f"a few words {i}", "price": Decimal(i) / 4} for i in range(20)]
+    with (tmp_path / "in.avro").open("wb") as stream:
+        fastavro.writer(stream, schema, rows)
+    proposal = propose([str(tmp_path / "in.avro")])
+    assert yaml.safe_load(proposal.text)["label"] == {"from": "price", "type": "number"}
+    assert prepare(proposal.text, str(tmp_path / "in.avro"), tmp_path / "out").counts.kept == 20
+
+
+def test_a_record_that_does_not_fit_its_checksum_is_not_said_to_be_in_another_encoding(tmp_path: Path) -> None:
+    source = Path(write(tmp_path, "tfrecord", "", records()))
+    content = bytearray(source.read_bytes())
+    content[12] ^= 1  # the first byte of the first record: the tag of its features
+    source.write_bytes(content)
+    assert propose([str(source)]).notes[0] == (
+        "looked at 59 records of 1 file(s), 1 lines hold no message of their kind, or do not fit their checksum"
+    )
