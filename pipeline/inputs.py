@@ -195,7 +195,9 @@ def _match(text: str, given: Input | None) -> list[InputFile]:
         raise UsageError(f"--input {text!r}: names no file; say --input [SPLIT=]PATTERN")
     found = _below(pattern, given) if files.is_folder(pattern) else files.match(pattern)
     if not found:
-        raise UsageError(f"--input {pattern}: matches no file; check the path, and quote a pattern for the shell")
+        braces = "write {a,b} without quotes, for only the shell knows it"
+        remedy = braces if "{" in pattern else "quote a pattern for the shell"
+        raise UsageError(f"--input {pattern}: matches no file; check the path, and {remedy}")
     for file in found:
         if not file.path.isprintable():
             raise UsageError(f"--input {file.path!r}: the name holds unprintable characters; rename the file")

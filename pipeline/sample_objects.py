@@ -20,11 +20,12 @@ from schemas.errors import DataError
 from schemas.example_pb2 import Example, SequenceExample
 from schemas.formats.avro_file import avro_records
 from schemas.formats.content import open_content
-from schemas.formats.csv_files import OTHER_DELIMITERS
+from schemas.formats.csv_files import OTHER_DELIMITERS, SAY_JSONL, begins_as_json
 from schemas.formats.explain import parse_object
 from schemas.formats.lines import BYTE_ORDER_MARK
 from schemas.formats.reading import (
     AVRO,
+    CSV,
     JSONL,
     LINES,
     PARQUET,
@@ -35,6 +36,7 @@ from schemas.formats.reading import (
     Reading,
 )
 from schemas.formats.streams import read_fully
+from schemas.formats.tfrecord_file import IS_SEQUENCE_EXAMPLE, holds_lists
 from schemas.formats.tfrecord_frames import read_frames
 
 Objects = tuple[list[dict[str, Any]], int]
@@ -83,6 +85,8 @@ def objects_of_text(data: bytes, path: str, reading: Reading, delimiter: str = "
     data = data.removeprefix(BYTE_ORDER_MARK)
     if reading.format == JSONL:
         return _lines_of_json(data)
+    if reading.format in {CSV, TSV} and begins_as_json(data):
+        raise DataError(f"{path}: begins as JSON does; {SAY_JSONL}")
     text, bad = _utf8(data)
     if reading.format == LINES:
         return [{"text": line} for line in text.splitlines()[:_MOST_RECORDS]], bad
@@ -181,6 +185,9 @@ def _examples(content: BinaryIO, sequence: bool) -> Objects:
     bad = 0
     lists: set[str] = set()  # features that are no single value in some record
     for frame in islice(read_frames(content), _MOST_RECORDS):
+        if frame.fault:
+            bad += 1
+            continue
         try:
             record, steps = _features(frame.data, sequence)
         except DecodeError:
@@ -194,8 +201,10 @@ def _examples(content: BinaryIO, sequence: bool) -> Objects:
 def _features(data: bytes, sequence: bool) -> tuple[dict[str, list[Any]], set[str]]:
     """Returns the values of each feature, and which of them are lists of steps."""
     if not sequence:
-        features = Example.FromString(data).features.feature
-        return {name: _numbers(feature) for name, feature in features.items()}, set()
+        message = Example.FromString(data)
+        if holds_lists(message):
+            raise DataError(IS_SEQUENCE_EXAMPLE)
+        return {name: _numbers(feature) for name, feature in message.features.feature.items()}, set()
     example = SequenceExample.FromString(data)
     found = {name: _numbers(feature) for name, feature in example.context.feature.items()}
     for name, steps in example.feature_lists.feature_list.items():

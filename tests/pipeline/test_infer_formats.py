@@ -15,7 +15,7 @@ from schemas.spec import parse_spec
 from tests.pipeline.formats import COMPRESSORS, SUFFIXES, WRITERS
 from tests.pipeline.helpers import prepare, write_jsonl
 from tests.pipeline.test_every_format import CASES, write
-from tests.schemas.formats.typed_files import avro
+from tests.schemas.formats.typed_files import avro, example, sequence_example, tfrecord
 
 
 def records(count: int = 60) -> list[dict[str, Any]]:
@@ -160,10 +160,46 @@ def test_another_encoding(tmp_path: Path) -> None:
     )
 
 
-def test_files_that_are_something_else_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_bytes("id,text\n1,a".encode("utf-16"))
-    with pytest.raises(DataError, match="begins as text in UTF-16 does"):
-        propose([str(tmp_path / "in.csv")])
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        (
+            "in.csv",
+            "id,text\n1,a".encode("utf-16"),
+            "begins as text in UTF-16 does; say --encoding utf-16, or write it in UTF-8",
+        ),
+        ("in.csv", b'{"id": 1, "text": "a"}\n', "begins as JSON does; say --format jsonl, or rename the file"),
+        (
+            "in.jsonl",
+            tfrecord([example({"text": "a"})]),
+            "begins as tfrecord does, and is read as jsonl; say --format tfrecord, or rename the file",
+        ),
+        (
+            "in.tfrecord",
+            tfrecord([sequence_example({"text": ["a"]})]),
+            "it holds feature lists, as a tf.train.SequenceExample: say --format tfrecord_sequence",
+        ),
+    ],
+)
+def test_files_that_are_something_else_are_refused(name: str, content: bytes, problem: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        propose([str(tmp_path / name)])
+    assert str(caught.value) == f"{tmp_path / name}: {problem}"
+
+
+def test_a_suffix_that_names_no_format(tmp_path: Path) -> None:
+    (tmp_path / "in.dat").write_text('{"text": "some few words"}')
+    with pytest.raises(UsageError, match="which names no format; say --format …, one of jsonl, "):
+        propose([str(tmp_path / "in.dat")])
+
+
+def test_several_texts_may_be_a_record_each(tmp_path: Path) -> None:
+    for i in range(9):
+        (tmp_path / f"{i}.txt").write_text(f"some few words of text {i}")
+    hint = "each line is read as a record; where each file is one, say --format text_files"
+    assert propose([str(tmp_path)]).notes[1:] == [hint]
+    assert hint not in propose([str(tmp_path / "1.txt")]).notes
 
 
 def test_a_cell_longer_than_the_csv_module_allows_unasked(tmp_path: Path) -> None:

@@ -44,6 +44,8 @@ def test_a_missing_file(tmp_path: Path) -> None:
         f"--input {path}: matches no file; check the path, and quote a pattern for the shell"
     )
     assert refusal([str(tmp_path / "no" / "folder" / "*.jsonl")]).endswith("quote a pattern for the shell")
+    braces = "check the path, and write {a,b} without quotes, for only the shell knows it"
+    assert refusal([str(tmp_path / "{a,b}.jsonl")]).endswith(braces)
 
 
 def test_no_pattern_at_all() -> None:
