@@ -8,7 +8,6 @@ import contextlib
 import itertools
 import json
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -92,10 +91,12 @@ def _said_as_options() -> Iterator[None]:
 
 def _name_of(paths: Sequence[str]) -> str:
     """Returns the name of a file without the suffixes of its compression and format; of several, their folder's."""
-    folders = os.path.commonprefix([PurePosixPath(path).parent.parts for path in paths])
-    if len(paths) > 1 and folders:
-        return str(folders[-1])
     name = PurePosixPath(paths[0])
+    if len(paths) > 1:
+        shared = (one for one in name.parents if all(PurePosixPath(path).is_relative_to(one) for path in paths))
+        folder = next(shared, name).name
+        if folder:
+            return folder
     return PurePosixPath(name.stem).stem if name.suffix.lower() in COMPRESSION_SUFFIXES else name.stem
 
 
