@@ -160,6 +160,9 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
     if both:
         name, field = min(both), _SAYS_SPLITS[spec.split.by]
         raise UsageError(f"split '{name}' comes from --input {name}= and from {field} in the spec; remove one")
+    if named and others == named:
+        given = ", ".join(f"{name}=" for name in sorted(others))
+        raise UsageError(f"--input: no file is for training, only {given}; say {TRAIN}= or no split for some")
     if fractions or decided:
         return fractions
     return {TRAIN: 1.0} if VALIDATION in others else DEFAULT_FRACTIONS

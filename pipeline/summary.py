@@ -134,7 +134,7 @@ def _length_line(statistics: LengthStatistics) -> str:
 
 
 def _empty_splits_line(manifest: Manifest) -> list[str]:
-    """Returns nothing where each split that is given a share of the records has one: few groups may leave one without."""
+    """Returns nothing where each split with a share of the records has one; few groups may leave one without."""
     shares = manifest.spec.split.fractions
     empty = sorted(name for name, share in shares.items() if share and name not in manifest.statistics)
     return [f"no record is in {', '.join(empty)}: there are too few, or too few groups"] if empty else []

@@ -154,6 +154,12 @@ def test_a_split_that_both_an_input_and_the_spec_decide(name: str) -> None:
     )
 
 
+def test_no_file_is_for_training() -> None:
+    with pytest.raises(UsageError) as caught:
+        split_fractions(SPEC, {"traln", "test"})
+    assert str(caught.value) == "--input: no file is for training, only test=, traln=; say train= or no split for some"
+
+
 def test_a_split_of_its_own_beside_fractions() -> None:
     assert split_fractions(SHARED, {"", "holdout"}) == {"train": 0.8, "validation": 0.1, "test": 0.1}
 
