@@ -7,9 +7,11 @@ from pipeline.job import Job
 from pipeline.plan import within_limit
 from pipeline.sample import sample_block
 from pipeline.subwords import load_tokenizers
+from schemas.dataset_pb2 import Format, Input
 from schemas.errors import DataError
 from schemas.formats.fields import raw_fields_of
 from schemas.formats.unread import names_in, unread_names
+from schemas.messages import enum_name
 from schemas.records.events import read_events
 from schemas.records.validate import validate
 
@@ -36,8 +38,14 @@ def check_fit(job: Job) -> None:
     count = f"all of the first {len(rejected):,} {what}s are" if len(rejected) > 1 else f"the first {what} is"
     raise DataError(
         f"{count} rejected: the spec does not fit the data; correct it, or propose one with `python -m pipeline infer "
-        f"{block.pieces[0].path}`; first: {rejected[0]}"
+        f"{_options(job.spec.input)}{block.pieces[0].path}`; first: {rejected[0].told(block.reading.place)}"
     )
+
+
+def _options(given: Input) -> str:
+    """Returns the options that tell `infer` what the spec says of the input."""
+    named = f"--format {enum_name(Format.Value.DESCRIPTOR, given.format)} " if given.HasField("format") else ""
+    return f"{named}--encoding {given.encoding} " if given.encoding else named
 
 
 def unread_fields(job: Job) -> list[str]:

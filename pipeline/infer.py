@@ -4,10 +4,12 @@ The proposal is meant to run as it stands, or after one more line: where it is u
 is the label, it names the candidates and leaves the choice to a person.
 """
 
+import contextlib
 import itertools
 import json
 import math
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,13 +19,14 @@ import yaml
 from pipeline.field_facts import FieldFacts, collect_facts
 from pipeline.infer_events import Grouping, find_grouping
 from pipeline.infer_sample import take_sample
-from schemas.errors import DataError
-from schemas.formats.reading import COMPRESSION_SUFFIXES
+from schemas.errors import DataError, LengthwiseError
+from schemas.formats.reading import COMPRESSION_SUFFIXES, LINES
 
 _MOST_CLASSES = 1_000
 _LABEL_NAMES = ("label", "labels", "class", "category", "target", "y", "tag", "tags", "sentiment")
 _ID_NAMES = ("id", "uid", "uuid", "guid", "key", "record_id")
 _MOST_TOP_K = 20_000
+_SETTING = re.compile(r"`input: \{(format|encoding): ([^{}]+)\}` in the spec")
 _NUMBERS = {"type": "series", "dims": 1, "layout": "flat", "normalize": "zscore"}
 _SPLIT = {"by": "hash", "fractions": {"train": 0.8, "validation": 0.1, "test": 0.1}}
 
@@ -62,21 +65,38 @@ def propose(inputs: Sequence[str], named_format: str = "", encoding: str = "") -
       UsageError: A pattern that matches nothing.
       DataError: There is no record, or no field of the records holds a sequence.
     """
-    sample = take_sample(inputs, named_format, encoding)
+    with _said_as_options():
+        sample = take_sample(inputs, named_format, encoding)
     found, records = sample.inputs, sample.records
     facts = collect_facts(records)
     grouping = find_grouping(records, facts)
-    name, named = _name_of(found[0].path), any(file.split for file in found)
+    name, named = _name_of([file.path for file in found]), any(file.split for file in found)
     draft = _events(name, facts, grouping) if grouping else _draft(name, facts, len(records), named)
     if sample.settings:
         draft.values["input"] = sample.settings
     draft.notes.insert(0, sample.note)
+    if len(found) > 1 and all(file.reading.format == LINES for file in found):
+        draft.notes.insert(1, "each line is read as a record; where each file is one, say --format text_files")
     return Proposal(_render(draft), draft.notes)
 
 
-def _name_of(path: str) -> str:
-    """Returns the name of a file without the suffixes of its compression and format."""
-    name = PurePosixPath(path)
+@contextlib.contextmanager
+def _said_as_options() -> Iterator[None]:
+    """Context in which a remedy names the option of `infer`, not the setting of a spec that is not there yet."""
+    try:
+        yield
+    except LengthwiseError as error:
+        raise type(error)(_SETTING.sub(r"--\1 \2", str(error)), error.details) from error
+
+
+def _name_of(paths: Sequence[str]) -> str:
+    """Returns the name of a file without the suffixes of its compression and format; of several, their folder's."""
+    name = PurePosixPath(paths[0])
+    if len(paths) > 1:
+        shared = (one for one in name.parents if all(PurePosixPath(path).is_relative_to(one) for path in paths))
+        folder = next(shared, name).name
+        if folder:
+            return folder
     return PurePosixPath(name.stem).stem if name.suffix.lower() in COMPRESSION_SUFFIXES else name.stem
 
 

@@ -16,12 +16,13 @@ from schemas.errors import DataError, UsageError
 from schemas.formats.blocks import BLOCK_BYTES, read_whole_lines
 from schemas.formats.csv_files import OTHER_DELIMITERS
 from schemas.formats.readers import PARSERS
-from schemas.formats.reading import CSV, JSONL, Reading
+from schemas.formats.reading import CSV, JSONL, TFRECORD, TFRECORD_SEQUENCE, Reading
 from schemas.formats.signatures import check_beginning
 from schemas.messages import nearest
 
 _SAMPLE_BLOCKS = 16  # of 8 MiB, spread over the input
-_BAD = {JSONL: "hold no JSON object"}
+_NO_MESSAGE = "hold no message of their kind, or do not fit their checksum"
+_BAD = {JSONL: "hold no JSON object", TFRECORD: _NO_MESSAGE, TFRECORD_SEQUENCE: _NO_MESSAGE}
 _NOT_UTF8 = "are not UTF-8"
 
 

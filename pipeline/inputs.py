@@ -165,6 +165,9 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
     if both:
         name, field = min(both), _SAYS_SPLITS[spec.split.by]
         raise UsageError(f"split '{name}' comes from --input {name}= and from {field} in the spec; remove one")
+    if named and others == named:
+        given = ", ".join(f"{name}=" for name in sorted(others))
+        raise UsageError(f"--input: no file is for training, only {given}; say {TRAIN}= or no split for some")
     if fractions or decided:
         return fractions
     return {TRAIN: 1.0} if VALIDATION in others else DEFAULT_FRACTIONS
@@ -200,7 +203,9 @@ def _match(text: str, given: Input | None) -> list[InputFile]:
         raise UsageError(f"--input {text!r}: names no file; say --input [SPLIT=]PATTERN")
     found = _below(pattern, given) if files.is_folder(pattern) else files.match(pattern)
     if not found:
-        raise UsageError(f"--input {pattern}: matches no file; check the path, and quote a pattern for the shell")
+        braces = "write {a,b} without quotes, for only the shell knows it"
+        remedy = braces if "{" in pattern else "quote a pattern for the shell"
+        raise UsageError(f"--input {pattern}: matches no file; check the path, and {remedy}")
     for file in found:
         if not file.path.isprintable():
             raise UsageError(f"--input {file.path!r}: the name holds unprintable characters; rename the file")

@@ -204,7 +204,7 @@ def check_rejected(analysis: Analysis, allowed: int | float) -> str | None:
             by_reason = ", ".join(f"{reason} {count:,}" for reason, count in rejected.most_common())
             parts.append(f"{rejected.total():,} of {read:,} {what} rejected ({by_reason})")
     what = " and ".join(what for what, *_ in totals)
-    shown = f"{allowed:.4g} of the {what}" if isinstance(allowed, float) else f"{allowed:,}"
+    shown = f"{100 * allowed:.4g}% of the {what}" if isinstance(allowed, float) else f"{allowed:,}"
     return f"{', '.join(parts)}, --max_rejected allows {shown}; mend the {what} or the spec, or allow more"
 
 

@@ -7,22 +7,24 @@ import csv
 import io
 import json
 import math
+from decimal import Decimal
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO
 
-import fastavro
 import pyarrow.parquet as pq
 from google.protobuf.message import DecodeError
 
 from schemas.errors import DataError
 from schemas.example_pb2 import Example, SequenceExample
+from schemas.formats.avro_file import avro_records
 from schemas.formats.content import open_content
-from schemas.formats.csv_files import OTHER_DELIMITERS
+from schemas.formats.csv_files import OTHER_DELIMITERS, SAY_JSONL, begins_as_json
 from schemas.formats.explain import parse_object
 from schemas.formats.lines import BYTE_ORDER_MARK
 from schemas.formats.reading import (
     AVRO,
+    CSV,
     JSONL,
     LINES,
     PARQUET,
@@ -33,6 +35,7 @@ from schemas.formats.reading import (
     Reading,
 )
 from schemas.formats.streams import read_fully
+from schemas.formats.tfrecord_file import IS_SEQUENCE_EXAMPLE, holds_lists
 from schemas.formats.tfrecord_frames import read_frames
 
 Objects = tuple[list[dict[str, Any]], int]
@@ -58,7 +61,7 @@ def objects_of(stream: BinaryIO, path: str, reading: Reading, delimiter: str = "
         if reading.format == PARQUET:
             return _parquet(stream), 0
         if reading.format == AVRO:
-            some = islice(fastavro.reader(stream), _MOST_RECORDS)
+            some = islice(avro_records(stream), _MOST_RECORDS)
             return [_plain(record) for record in some if isinstance(record, dict)], 0
         content = open_content(stream, reading.compression, reading.encoding or "utf-8")
         if reading.format in {TFRECORD, TFRECORD_SEQUENCE}:
@@ -82,6 +85,8 @@ def objects_of_text(data: bytes, path: str, reading: Reading, delimiter: str = "
     data = data.removeprefix(BYTE_ORDER_MARK)
     if reading.format == JSONL:
         return _lines_of_json(data)
+    if reading.format in {CSV, TSV} and begins_as_json(data):
+        raise DataError(f"{path}: begins as JSON does; {SAY_JSONL}")
     text, bad = _utf8(data)
     if reading.format == LINES:
         return [{"text": line} for line in text.splitlines()[:_MOST_RECORDS]], bad
@@ -89,7 +94,7 @@ def objects_of_text(data: bytes, path: str, reading: Reading, delimiter: str = "
         place = PurePosixPath(path)
         record = {"text": text, "label": place.parent.name, "file": place.name}
         return ([], 1) if bad else ([record], 0)
-    csv.field_size_limit(len(text) + 1)  # of any cell, which may be long
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))  # the module's own is 128 KiB; a text may be longer
     rows = csv.DictReader(io.StringIO(text, newline=""), delimiter="\t" if reading.format == TSV else delimiter)
     return _typed(list(islice((row for row in rows if None not in row), _MOST_RECORDS))), bad
 
@@ -163,7 +168,9 @@ def _parquet(stream: BinaryIO) -> list[dict[str, Any]]:
 
 
 def _plain(value: Any) -> Any:
-    """Returns a value as JSON has it; times and the like as their text."""
+    """Returns a value as JSON has it; decimals are numbers, times and the like their text."""
+    if isinstance(value, Decimal):
+        return float(value)
     if isinstance(value, dict):
         return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, list):
@@ -178,6 +185,9 @@ def _examples(content: BinaryIO, sequence: bool) -> Objects:
     bad = 0
     lists: set[str] = set()  # features that are no single value in some record
     for frame in islice(read_frames(content), _MOST_RECORDS):
+        if frame.fault:
+            bad += 1
+            continue
         try:
             record, steps = _features(frame.data, sequence)
         except DecodeError:
@@ -191,8 +201,10 @@ def _examples(content: BinaryIO, sequence: bool) -> Objects:
 def _features(data: bytes, sequence: bool) -> tuple[dict[str, list[Any]], set[str]]:
     """Returns the values of each feature, and which of them are lists of steps."""
     if not sequence:
-        features = Example.FromString(data).features.feature
-        return {name: _numbers(feature) for name, feature in features.items()}, set()
+        message = Example.FromString(data)
+        if holds_lists(message):
+            raise DataError(IS_SEQUENCE_EXAMPLE)
+        return {name: _numbers(feature) for name, feature in message.features.feature.items()}, set()
     example = SequenceExample.FromString(data)
     found = {name: _numbers(feature) for name, feature in example.context.feature.items()}
     for name, steps in example.feature_lists.feature_list.items():

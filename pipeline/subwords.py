@@ -7,7 +7,7 @@ import threading
 from pipeline import files
 from pipeline.job import Job, TokenizerFile
 from schemas.dataset_pb2 import DatasetSpec, Tokenizer
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 from schemas.manifest import tokenizer_path
 from schemas.manifest_pb2 import TokenizerFile as PublishedTokenizer
 from schemas.records.subwords import Subwords, load_subwords
@@ -19,13 +19,15 @@ def find_tokenizers(spec: DatasetSpec) -> tuple[TokenizerFile, ...]:
     """Reads the tokenizer files of a resolved spec, and checks them.
 
     Raises:
-      DataError: A file cannot be read.
-      UsageError: A file is no tokenizer, or the library that reads it is missing.
+      UsageError: A file cannot be read or is no tokenizer, or the library that reads it is missing.
     """
     found = []
     for name, feature in sorted(spec.sequences.items()):
         if feature.tokenizer == Tokenizer.subwords:
-            content = files.read(feature.tokenizer_file)
+            try:
+                content = files.read(feature.tokenizer_file)
+            except DataError as error:
+                raise UsageError(f"sequences.{name}.tokenizer_file: {error}") from error
             load_subwords(content, feature.tokenizer_file)
             found.append(TokenizerFile(name, feature.tokenizer_file, hashlib.sha256(content).hexdigest()))
     return tuple(found)

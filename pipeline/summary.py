@@ -39,6 +39,7 @@ def summarise(
         f"{efficiency['longest']:.3f} padded to the longest"
     )
     lines += _unknown_label_lines(manifest)
+    lines += _empty_splits_line(manifest)
     lines += [f"rejected records: {output}/{file.path}" for file in manifest.rejected_files]
     lines += [_unread_line(unread)] if unread else []
     rate, what = (counts.events.read, "events") if counts.HasField("events") else (counts.read, "records")
@@ -140,6 +141,13 @@ def _length_line(statistics: LengthStatistics) -> str:
     )
 
 
+def _empty_splits_line(manifest: Manifest) -> list[str]:
+    """Returns nothing where each split with a share of the records has one; few groups may leave one without."""
+    shares = manifest.spec.split.fractions
+    empty = sorted(name for name, share in shares.items() if share and name not in manifest.statistics)
+    return [f"no record is in {', '.join(empty)}: there are too few, or too few groups"] if empty else []
+
+
 def _unknown_label_lines(manifest: Manifest) -> list[str]:
     counts = {name: split.unknown_labels for name, split in sorted(manifest.statistics.items()) if split.unknown_labels}
     if not counts:
@@ -156,7 +164,9 @@ def _sequence_lines(manifest: Manifest, name: str, statistics: LengthStatistics)
         lines.append(vocabulary_line(manifest, name))
     if statistics.truncated_records:
         whole = statistics.steps + statistics.truncated_steps
-        most = manifest.spec.sequences[name].max_length
+        sequences = manifest.spec.sequences
+        leader = sequences[name].aligned_with or name  # an aligned sequence is cut where that one is
+        most = sequences[leader].max_length
         rule = f"max_length {most}" if most else "the window's rule for the rest"
         lines.append(
             f"{name}: {rule} cut {statistics.truncated_records:,} records "

@@ -37,7 +37,9 @@ def printable(text: str, most: int = _SHOWN_CHARACTERS) -> str:
 
 def closest(name: str, valid: Iterable[str]) -> str:
     """Returns a question for the valid name nearest to `name`; empty where none is near."""
-    close = difflib.get_close_matches(name, sorted(valid), n=1, cutoff=0.6)
+    valid = sorted(valid)
+    close = [one for one in valid if one.casefold() == name.casefold()]
+    close = close or difflib.get_close_matches(name, valid, n=1, cutoff=0.6)
     return f"did you mean '{printable(close[0])}'?" if close else ""
 
 

@@ -183,7 +183,10 @@ def _resolve_split_names(spec: DatasetSpec) -> None:
     if not names:
         names.update({name: name for name in (TRAIN, VALIDATION, TEST)})
     if TRAIN not in names.values():
-        raise DataError("split.names: no value means train; vocabulary and buckets come from the training split")
+        raise DataError(
+            "split.names: no value means train, from which vocabulary and buckets come; where names are said, none "
+            "means itself: say `train: train`, too"
+        )
 
 
 def _resolve_split_times(spec: DatasetSpec) -> None:

@@ -80,6 +80,18 @@ def read_avro(stream: BinaryIO, start: int, end: int, fields: list[Field], block
         yield _raw_block(blocks, fields)
 
 
+def avro_records(stream: BinaryIO) -> Iterator[Any]:
+    """Yields the records of a file, as Python objects with the values that `read_avro` finds in them.
+
+    Raises:
+      DataError: What is no Avro file, or is damaged.
+    """
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    for block in _read_blocks(stream, _read_header(stream), 0, size, size):
+        yield from block.records
+
+
 def avro_names(stream: BinaryIO) -> list[str]:
     """Returns the names of the fields of a file's records.
 

@@ -16,6 +16,7 @@ from schemas.formats.rejected import excerpt
 from schemas.formats.streams import CHUNK_BYTES, read_fully
 from schemas.messages import printable
 
+SAY_JSONL = "say `input: {format: jsonl}` in the spec, or rename the file"
 # What to say of the input where a header comes apart at one of them.
 OTHER_DELIMITERS = {
     ";": "{delimiter: ';'}",
@@ -36,6 +37,11 @@ class Header:
 
     names: tuple[str, ...]
     size: int
+
+
+def begins_as_json(data: bytes) -> bool:
+    """Returns whether what should begin with the names of columns begins with a JSON object."""
+    return data.startswith(b'{"')
 
 
 def read_header(stream: BinaryIO, dialect: Dialect, max_record_bytes: int = MAX_RECORD_BYTES) -> Header:
@@ -82,7 +88,8 @@ def _first_record(content: bytes, dialect: Dialect, at_end: bool) -> tuple[int, 
 def _names(record: bytes, dialect: Dialect) -> tuple[str, ...]:
     problem = explain_form(record, dialect)
     if problem:
-        raise DataError(f"header: {problem[1]}; received {excerpt(record)}; correct it")
+        remedy = f"it begins as JSON does: {SAY_JSONL}" if begins_as_json(record) else "correct it"
+        raise DataError(f"header: {problem[1]}; received {excerpt(record)}; {remedy}")
     names = split_cells(record.decode(), dialect)
     column: dict[str, int] = {}
     for i, name in enumerate(names, 1):

@@ -69,7 +69,7 @@ def explain_line(line: bytes, fields: list[Field]) -> tuple[str, str]:
     except ValueError as error:
         if line.strip() in {b"[", b"{"}:  # a whole document, indented
             return INVALID_JSON, f"a line must hold one JSON object; this one only begins one; {_ONE_A_LINE}"
-        return INVALID_JSON, f"a line must hold one JSON object; {error}"
+        return INVALID_JSON, f"a line must hold one JSON object; {_fault(error)}"
     except RecursionError:
         return INVALID_JSON, "a line must hold one JSON object; this one is nested too deeply"
     if not isinstance(record, dict):
@@ -80,6 +80,13 @@ def explain_line(line: bytes, fields: list[Field]) -> tuple[str, str]:
         if problem:
             return problem
     return INVALID_JSON, "a line must hold one JSON object of valid strings and numbers, each name once"
+
+
+def _fault(error: ValueError) -> str:
+    """Returns what is wrong with a line of JSON; its line is said elsewhere, and is not 1."""
+    if not isinstance(error, json.JSONDecodeError):
+        return str(error)
+    return f"{error.msg} at character {error.pos + 1}"
 
 
 def explain_field(record: dict[str, Any], field: Field) -> tuple[str, str] | None:

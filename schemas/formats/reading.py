@@ -30,6 +30,14 @@ COMPRESSION_SUFFIXES = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd", ".zstd":
 TEXT_FORMATS = {JSONL, CSV, TSV, LINES, TEXT_FILES}
 _COMPRESS_THEMSELVES = {PARQUET, AVRO}
 _UTF8 = {"utf-8", "utf-8-sig"}
+# Where a record stands, in words; of others "line {line} (byte {offset})".
+_PLACES = {
+    PARQUET: ", row {line}",
+    AVRO: ", record {line} (byte {offset})",
+    TFRECORD: ", record {line} (byte {offset})",
+    TFRECORD_SEQUENCE: ", record {line} (byte {offset})",
+    TEXT_FILES: "",
+}
 
 
 class Reading(NamedTuple):
@@ -49,6 +57,11 @@ class Reading(NamedTuple):
     def from_the_start(self) -> bool:
         """Whether the file can only be read from its first byte on."""
         return self.compression != PLAIN or bool(self.encoding) or self.format in {TFRECORD, TFRECORD_SEQUENCE}
+
+    @property
+    def place(self) -> str:
+        """What follows the path to say where a record stands, to be filled with `line` and `offset`."""
+        return _PLACES.get(self.format, ", line {line} (byte {offset})")
 
     @property
     def never_empty(self) -> bool:

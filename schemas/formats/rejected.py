@@ -33,9 +33,13 @@ class Rejected:
         return replace(self, path=path, line=first_line + self.line + 1)
 
     def __str__(self) -> str:
-        """Returns one line for people."""
-        place = f"{self.path}, line {self.line} (byte {self.offset})"
-        return f"{place}: {self.reason}: {self.rule}; received {self.excerpt}"
+        """Returns one line for people, of a record of text."""
+        return self.told(", line {line} (byte {offset})")
+
+    def told(self, place: str) -> str:
+        """Returns one line for people, with a place that is written as its format wants it."""
+        where = f"{self.path}{place.format(line=self.line, offset=self.offset)}"
+        return f"{where}: {self.reason}: {self.rule}; received {self.excerpt}"
 
 
 def excerpt(received: bytes) -> str:

@@ -64,6 +64,8 @@ def _foreign(head: bytes, reading: Reading) -> str:
         )
     if reading.format in {TFRECORD, TFRECORD_SEQUENCE} and begins_frame(head):
         return ""
+    if begins_frame(head):
+        return f"begins as {TFRECORD} does, and is read as {reading.format}; {_said('format', TFRECORD)}"
     if reading.format in TEXT_FORMATS and not reading.encoding and head.startswith(_UTF16):
         return "begins as text in UTF-16 does; say `input: {encoding: utf-16}` in the spec, or write it in UTF-8"
     found = next((one for one in _SIGNATURES if one.pattern.match(head)), None)

@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 from google.protobuf.message import DecodeError
+from google.protobuf.unknown_fields import UnknownFieldSet
 
 from schemas.example_pb2 import Example, SequenceExample
 from schemas.formats.explain import MISSING_FIELD
@@ -21,6 +22,10 @@ from schemas.formats.typed_columns import ReadColumn, path_of
 from schemas.messages import closest
 
 INVALID_EXAMPLE = "invalid_example"
+IS_SEQUENCE_EXAMPLE = (
+    "it holds feature lists, as a tf.train.SequenceExample: say `input: {format: tfrecord_sequence}` in the spec"
+)
+_FEATURE_LISTS = 2  # the field of a SequenceExample that an Example does not have
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class _Records:
 
     context: list[Mapping[str, Any]]
     lists: list[Mapping[str, Any]]
+    messages: list[Any]
 
     def values(self, i: int, names: set[str]) -> dict[str, Any]:
         every = {**self.context[i], **(self.lists[i] if self.lists else {})}
@@ -65,6 +71,15 @@ def read_tfrecord(
             frames, size = [], 0
     if frames:
         yield _block(frames, fields, sequence)
+
+
+def holds_lists(example: Any) -> bool:
+    """Returns whether what was read as an `Example` is a `SequenceExample` with feature lists.
+
+    Protobuf reads one as the other, for their first fields are alike, and passes the lists over.
+    """
+    unknown = UnknownFieldSet(example)
+    return any(unknown[i].field_number == _FEATURE_LISTS for i in range(len(unknown)))
 
 
 def tfrecord_names(stream: BinaryIO, sequence: bool) -> Iterator[list[str]]:
@@ -105,6 +120,7 @@ def _block(frames: list[Frame], fields: list[Field], sequence: bool) -> RawBlock
     records = _Records(
         [message.context.feature if sequence else message.features.feature for message in messages],
         [message.feature_lists.feature_list for message in messages] if sequence else [],
+        messages,
     )
     offsets = np.array([frames[i].offset for i in kept], np.int64)
     return _block_of_records(records, fields, offsets, np.array(kept, np.int64), refused)
@@ -121,6 +137,8 @@ def _block_of_records(
         empty = (one for one in fields if one.required and not columns[one.name].column[i].is_valid)
         name = next((path_of(field) for field in empty), "")
         hint = "it is empty" if name in there else closest(name, there) or "the record has no such field"
+        if name not in there and not records.lists and holds_lists(records.messages[i]):
+            hint = IS_SEQUENCE_EXAMPLE
         return MISSING_FIELD, f"field '{name}' must have a value; {hint}"
 
     return block_of_columns(

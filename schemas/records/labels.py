@@ -11,6 +11,7 @@ from schemas.dataset_pb2 import DatasetSpec
 from schemas.formats.explain import NOT_FINITE
 from schemas.formats.fields import LABEL
 from schemas.ragged import Ragged, count_in_rows
+from schemas.records.lengths import steps_found
 from schemas.records.nulls import float32
 from schemas.records.tokens import checked_lists
 from schemas.records.verdicts import Verdicts
@@ -52,8 +53,9 @@ def read_label(
     if spec.label.type != PER_STEP_CLASS:
         return column
     labels = checked_lists(LABEL, column, verdicts)
-    wrong = labels.lengths != sequences[spec.label.of].lengths
-    verdicts.reject(wrong, LABEL_LENGTH, f"the label must have as many steps as '{spec.label.of}'")
+    own, steps = labels.lengths, sequences[spec.label.of].lengths
+    rule = f"the label must have as many steps as '{spec.label.of}'"
+    verdicts.reject(own != steps, LABEL_LENGTH, rule, steps_found(own, steps))
     return replace(labels, values=labels.values.dictionary_encode())
 
 

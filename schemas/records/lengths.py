@@ -7,7 +7,7 @@ import numpy as np
 
 from schemas.dataset_pb2 import DatasetSpec, Empty, Rest, SequenceFeature, TooLong, Window
 from schemas.ragged import Int64s
-from schemas.records.verdicts import Mask, Verdicts
+from schemas.records.verdicts import Found, Mask, Verdicts
 from schemas.spec import leaders
 
 EMPTY_SEQUENCE = "empty_sequence"
@@ -35,8 +35,14 @@ def check_alignment(lengths: Mapping[str, Int64s], spec: DatasetSpec, verdicts: 
     for name in sorted(lengths):
         leader = spec.sequences[name].aligned_with
         if leader:
-            wrong = lengths[name] != lengths[leader]
-            verdicts.reject(wrong, NOT_ALIGNED, f"'{name}' must have as many steps as '{leader}'")
+            own, other = lengths[name], lengths[leader]
+            rule = f"'{name}' must have as many steps as '{leader}'"
+            verdicts.reject(own != other, NOT_ALIGNED, rule, steps_found(own, other))
+
+
+def steps_found(own: Int64s, other: Int64s) -> Found:
+    """Returns what says how many steps a record has of two sequences that must have as many."""
+    return lambda i: f"they have {own[i]:,} and {other[i]:,}"
 
 
 def apply_length_rules(lengths: Mapping[str, Int64s], spec: DatasetSpec, verdicts: Verdicts) -> None:
@@ -49,7 +55,8 @@ def apply_length_rules(lengths: Mapping[str, Int64s], spec: DatasetSpec, verdict
             if feature.too_long == TooLong.drop:
                 verdicts.drop(longer, f"too long {name}")
             elif feature.too_long == TooLong.reject:
-                verdicts.reject(longer, TOO_LONG, f"'{name}' must have at most {feature.max_length} steps")
+                rule = f"'{name}' must have at most {feature.max_length} steps"
+                verdicts.reject(longer, TOO_LONG, rule, _number_of(own))
     window = spec.window
     if spec.HasField("window") and window.rest == Rest.drop:
         verdicts.drop(lengths[window.of] < window.length, f"shorter than a window {window.of}")
@@ -90,6 +97,10 @@ def steps_left_out(pieces: Pieces, lengths: Int64s) -> Int64s:
     left = np.zeros(len(pieces.record), np.int64)
     left[last] = pieces.start[first] + lengths[pieces.record[last]] - pieces.stop[last]
     return left
+
+
+def _number_of(steps: Int64s) -> Found:
+    return lambda i: f"it has {steps[i]:,}"
 
 
 def _apply_empty(name: str, empty: Mask, feature: SequenceFeature, verdicts: Verdicts) -> None:

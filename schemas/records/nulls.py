@@ -26,6 +26,11 @@ def any_in_row(flags: Mask, offsets: Int64s) -> Mask:
     return any_set
 
 
+def first_in_row(flags: Mask, offsets: Int64s, row: int) -> int:
+    """Returns the place within a row, from 0, of the first flag of it that is set; offsets as of `Ragged`."""
+    return int(np.argmax(flags[offsets[row] : offsets[row + 1]]))
+
+
 def float32(column: pa.Array) -> npt.NDArray[np.float32]:
     """Returns numbers as 32-bit floats, NaN for null; those beyond their range become infinite."""
     with np.errstate(over="ignore"):

@@ -12,11 +12,12 @@ from schemas.formats.explain import NOT_FINITE
 from schemas.formats.fields import column_field
 from schemas.ragged import Int64s, Ragged, from_lists
 from schemas.records.lengths import NOT_ALIGNED
-from schemas.records.nulls import any_in_row, float32, nulls, without_nulls
+from schemas.records.nulls import any_in_row, first_in_row, float32, nulls, without_nulls
 from schemas.records.tokens import NULL_VALUE
 from schemas.records.verdicts import Verdicts
 
 WRONG_DIMS = "wrong_dims"
+_FILL = "say `missing: forward`, `zero` or `mean` in the spec to fill it"
 
 
 def read_series(name: str, columns: Mapping[str, pa.Array], feature: SequenceFeature, verdicts: Verdicts) -> Ragged:
@@ -42,7 +43,13 @@ def read_series(name: str, columns: Mapping[str, pa.Array], feature: SequenceFea
             numbers[missing] = np.nan
         refused = np.isinf(numbers)
         rule = f"every number of '{name}' that is not missing must be finite as a 32-bit float"
-    verdicts.reject(any_in_row(refused, offsets), NOT_FINITE, rule)
+
+    def found(i: int) -> str:
+        steps = int(offsets[i + 1] - offsets[i]) // feature.dims
+        step = first_in_row(refused, offsets, i) // feature.dims
+        return f"one of frame {step + 1:,} of {steps:,} is not" if steps > 1 else ""
+
+    verdicts.reject(any_in_row(refused, offsets), NOT_FINITE, rule, found)
     return Ragged(pa.array(numbers), offsets, feature.dims)
 
 
@@ -54,20 +61,29 @@ def _read_frames(name: str, columns: Mapping[str, pa.Array], feature: SequenceFe
     dims, frames = feature.dims, outer.values
     if feature.missing == Missing.reject:
         missing = any_in_row(nulls(frames), outer.offsets)
-        verdicts.reject(missing, NULL_VALUE, f"'{name}' must hold no null in place of a frame")
+        verdicts.reject(missing, NULL_VALUE, f"'{name}' must hold no null in place of a frame; {_FILL}")
         frames = without_nulls(frames)
     elif frames.null_count:
         frames = pc.fill_null(frames, pa.scalar([None] * dims, frames.type))
     inner = from_lists(frames)
-    wrong = any_in_row(np.diff(inner.offsets) != dims, outer.offsets)
-    verdicts.reject(wrong, WRONG_DIMS, f"every frame of '{name}' must hold {dims} numbers")
+    sizes = np.diff(inner.offsets)
+    wrong = sizes != dims
+
+    def found(i: int) -> str:
+        frame = first_in_row(wrong, outer.offsets, i)
+        return f"frame {frame + 1:,} of {outer.lengths[i]:,} holds {sizes[outer.offsets[i] + frame]:,}"
+
+    verdicts.reject(
+        any_in_row(wrong, outer.offsets), WRONG_DIMS, f"every frame of '{name}' must hold {dims} numbers", found
+    )
     return _numbers(name, inner.values, inner.offsets[outer.offsets], feature, verdicts)
 
 
 def _read_flat(name: str, columns: Mapping[str, pa.Array], feature: SequenceFeature, verdicts: Verdicts) -> _Numbers:
     lists = from_lists(without_nulls(columns[name]))
-    wrong = np.diff(lists.offsets) % feature.dims != 0
-    verdicts.reject(wrong, WRONG_DIMS, f"'{name}' must hold a multiple of {feature.dims} numbers")
+    sizes = np.diff(lists.offsets)
+    rule = f"'{name}' must hold a multiple of {feature.dims} numbers"
+    verdicts.reject(sizes % feature.dims != 0, WRONG_DIMS, rule, lambda i: f"it holds {sizes[i]:,}")
     return _numbers(name, lists.values, lists.offsets, feature, verdicts)
 
 
@@ -77,7 +93,8 @@ def _read_columns(name: str, columns: Mapping[str, pa.Array], feature: SequenceF
     aligned = (lengths == lengths[0]).all(axis=0)
     if not aligned.all():
         # What they hold means nothing without the others: the record goes on as an empty one.
-        verdicts.reject(~aligned, NOT_ALIGNED, f"the columns of '{name}' must be lists of one length")
+        rule = f"the columns of '{name}' must be lists of one length"
+        verdicts.reject(~aligned, NOT_ALIGNED, rule, lambda i: f"theirs are {', '.join(map(str, lengths[:, i]))}")
         lists = [pc.if_else(pa.array(aligned), column, pa.scalar([], column.type)) for column in lists]
     dimensions = [from_lists(column) for column in lists]
     read = [_numbers(name, column.values, column.offsets, feature, verdicts)[0] for column in dimensions]
@@ -89,5 +106,5 @@ def _numbers(
 ) -> _Numbers:
     """Returns numbers with NaN for null; rejects the records that hold one where none may be missing."""
     if feature.missing == Missing.reject:
-        verdicts.reject(any_in_row(nulls(values), offsets), NULL_VALUE, f"'{name}' must hold no null")
+        verdicts.reject(any_in_row(nulls(values), offsets), NULL_VALUE, f"'{name}' must hold no null; {_FILL}")
     return float32(values), offsets

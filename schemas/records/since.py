@@ -4,9 +4,10 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.dataset_pb2 import SequenceFeature, TimeField
+from schemas.messages import printable
 from schemas.ragged import Int64s, Ragged, from_lists
 from schemas.records.lengths import NOT_ALIGNED
-from schemas.records.nulls import any_in_row, without_nulls
+from schemas.records.nulls import any_in_row, first_in_row, without_nulls
 from schemas.records.verdicts import Verdicts
 from schemas.times import UNIX_UNITS, parse_times
 
@@ -27,12 +28,28 @@ def read_times(name: str, column: pa.Array, feature: SequenceFeature, steps: Int
     """
     times = from_lists(without_nulls(column))
     micros, bad = parse_times(times.values, feature.time.format, feature.time.zone)
-    verdicts.reject(any_in_row(bad, times.offsets), INVALID_TIME, _time_rule(name, feature.time))
-    wrong = times.lengths != steps
-    verdicts.reject(wrong, NOT_ALIGNED, f"'{name}' must have as many times as frames")
+
+    def invalid(i: int) -> str:
+        place = first_in_row(bad, times.offsets, i)
+        value = times.values[int(times.offsets[i]) + place].as_py()
+        shown = "null" if value is None else repr(printable(value)) if isinstance(value, str) else f"{value:.16g}"
+        return f"time {place + 1:,} of {times.lengths[i]:,} is {shown}"
+
+    verdicts.reject(any_in_row(bad, times.offsets), INVALID_TIME, _time_rule(name, feature.time), invalid)
+    rule = f"'{name}' must have as many times as frames"
+    verdicts.reject(
+        times.lengths != steps, NOT_ALIGNED, rule, lambda i: f"it has {times.lengths[i]:,} and {steps[i]:,}"
+    )
     falls = np.concatenate([[False], micros[1:] < micros[:-1]])[: len(micros)]
     falls[_firsts(times)] = False
-    verdicts.reject(any_in_row(falls, times.offsets), NOT_IN_ORDER, f"the times of '{name}' must not fall back")
+    verdicts.reject(
+        any_in_row(falls, times.offsets),
+        NOT_IN_ORDER,
+        f"the times of '{name}' must not fall back",
+        lambda i: (
+            f"time {first_in_row(falls, times.offsets, i) + 1:,} of {times.lengths[i]:,} is before the one before"
+        ),
+    )
     return Ragged(pa.array(micros), times.offsets)
 
 

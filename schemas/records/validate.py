@@ -226,7 +226,7 @@ def rejections(block: RawBlock, verdicts: Verdicts) -> list[Rejected]:
     """Returns the records of a block that a rule rejects."""
     rejected = []
     for i in np.flatnonzero(verdicts.rule_of >= 0):
-        reason, rule = verdicts.rules[verdicts.rule_of[i]]
+        reason, rule = verdicts.broken_by(int(i))
         if reason == MISSING_FIELD:
             reason, rule = block.explain(int(i))
         place = int(block.offsets[i]), int(block.lines[i])

@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.fit import check_fit
@@ -61,3 +63,17 @@ def test_what_the_limit_may_allow_is_left_to_the_run(tmp_path: Path) -> None:
     check_fit(job(tmp_path, bad, review_records(297), max_rejected=0.01))  # type: ignore[arg-type]
     refusal(job(tmp_path, bad, review_records(297), max_rejected=0.0))
     refusal(job(tmp_path, bad, max_rejected=0.1))
+
+
+def test_the_proposed_command_says_what_the_spec_says_of_the_input(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"caf\xe9")
+    spec = "sequences: {words: {type: tokens, tokenizer: words}}\ninput: {format: text_files, encoding: latin-1}\n"
+    error = str(refusal(make_job(spec, str(tmp_path / "a.txt"), tmp_path / "out")))
+    assert f"`python -m pipeline infer --format text_files --encoding latin-1 {tmp_path}/a.txt`" in error
+    assert f"first: {tmp_path}/a.txt: missing_field: " in error
+
+
+def test_a_row_of_parquet_is_called_so(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"id": ["a"]}), tmp_path / "in.parquet")
+    error = str(refusal(make_job(REVIEW_SPEC, str(tmp_path / "in.parquet"), tmp_path / "out")))
+    assert f"first: {tmp_path}/in.parquet, row 1: missing_field: " in error

@@ -208,7 +208,7 @@ def test_too_many_rejected_events(tmp_path: Path) -> None:
     assert str(caught.value) == (
         "2 of 22 events rejected (invalid_json 1, wrong_type 1), --max_rejected allows 1; mend the events and records "
         f"or the spec, or allow more; first: {source}, line 21 (byte {start}): invalid_json: a line must hold one JSON "
-        f"object; Expecting value: line 1 column 1 (char 0); received oops; all: {path}"
+        f"object; Expecting value at character 1; received oops; all: {path}"
     )
     assert len(path.read_text().splitlines()) == 2
 

@@ -143,6 +143,13 @@ def test_the_name_comes_from_the_file(tmp_path: Path, file: str, name: str) -> N
     assert values(proposed(tmp_path, [{"text": text} for text in texts(20)], name=file))["name"] == name
 
 
+def test_several_files_are_named_after_their_folder(tmp_path: Path) -> None:
+    (tmp_path / "reviews" / "test").mkdir(parents=True)
+    for name in ("test/a.jsonl", "train.jsonl"):
+        write_jsonl(tmp_path / "reviews" / name, [{"text": text} for text in texts(20)])
+    assert values(propose([str(tmp_path / "reviews")]))["name"] == "reviews"
+
+
 @pytest.mark.parametrize("field", ["größe", "label", "1st", "a b", "-", "日本"])
 def test_any_name_of_a_field_becomes_a_name_of_a_sequence(tmp_path: Path, field: str) -> None:
     records = [{field: text, "k": i % 2} for i, text in enumerate(texts(20))]

@@ -1,17 +1,21 @@
 """Proposed specs for every format: they parse, they are alike, and they run."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 import yaml
 
 from pipeline.infer import propose
 from schemas.errors import DataError, UsageError
+from schemas.formats.avro_codecs import CODECS
 from schemas.spec import parse_spec
 from tests.pipeline.formats import COMPRESSORS, SUFFIXES, WRITERS
 from tests.pipeline.helpers import prepare, write_jsonl
 from tests.pipeline.test_every_format import CASES, write
+from tests.schemas.formats.typed_files import avro, example, sequence_example, tfrecord
 
 
 def records(count: int = 60) -> list[dict[str, Any]]:
@@ -156,14 +160,10 @@ def test_another_encoding(tmp_path: Path) -> None:
     )
 
 
-def test_files_that_are_something_else_are_refused(tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_bytes("id,text\n1,a".encode("utf-16"))
-    with pytest.raises(DataError, match="begins as text in UTF-16 does"):
-        propose([str(tmp_path / "in.csv")])
-
-
-@pytest.mark.parametrize("damage", ["data", "schema"])
-def test_a_damaged_avro_file(damage: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("damage", "problem"), [("data", "no Avro block begins here"), ("schema", "no header of an Avro file")]
+)
+def test_a_damaged_avro_file(damage: str, problem: str, tmp_path: Path) -> None:
     source = Path(write(tmp_path, "avro", "", records()))
     content = source.read_bytes()
     if damage == "data":
@@ -174,9 +174,87 @@ def test_a_damaged_avro_file(damage: str, tmp_path: Path) -> None:
     source.write_bytes(content)
     with pytest.raises(DataError) as raised:
         propose([str(source)])
-    assert str(raised.value).startswith(f"{source}: cannot be read as avro: ")
+    assert str(raised.value).startswith(f"{source}: byte ")
+    assert problem in str(raised.value)
 
 
-def test_a_cell_of_a_long_text(tmp_path: Path) -> None:
-    (tmp_path / "in.csv").write_text("id,text\n1," + "word " * 50_000 + "\n2,some words\n")
-    assert yaml.safe_load(propose([str(tmp_path / "in.csv")]).text)["sequences"]["text"]["tokenizer"] == "words"
+@pytest.mark.parametrize(
+    ("name", "content", "problem"),
+    [
+        (
+            "in.csv",
+            "id,text\n1,a".encode("utf-16"),
+            "begins as text in UTF-16 does; say --encoding utf-16, or write it in UTF-8",
+        ),
+        ("in.csv", b'{"id": 1, "text": "a"}\n', "begins as JSON does; say --format jsonl, or rename the file"),
+        (
+            "in.jsonl",
+            tfrecord([example({"text": "a"})]),
+            "begins as tfrecord does, and is read as jsonl; say --format tfrecord, or rename the file",
+        ),
+        (
+            "in.tfrecord",
+            tfrecord([sequence_example({"text": ["a"]})]),
+            "it holds feature lists, as a tf.train.SequenceExample: say --format tfrecord_sequence",
+        ),
+    ],
+)
+def test_files_that_are_something_else_are_refused(name: str, content: bytes, problem: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        propose([str(tmp_path / name)])
+    assert str(caught.value) == f"{tmp_path / name}: {problem}"
+
+
+def test_a_suffix_that_names_no_format(tmp_path: Path) -> None:
+    (tmp_path / "in.dat").write_text('{"text": "some few words"}')
+    with pytest.raises(UsageError, match="which names no format; say --format …, one of jsonl, "):
+        propose([str(tmp_path / "in.dat")])
+
+
+def test_several_texts_may_be_a_record_each(tmp_path: Path) -> None:
+    for i in range(9):
+        (tmp_path / f"{i}.txt").write_text(f"some few words of text {i}")
+    hint = "each line is read as a record; where each file is one, say --format text_files"
+    assert propose([str(tmp_path)]).notes[1:] == [hint]
+    assert hint not in propose([str(tmp_path / "1.txt")]).notes
+
+
+def test_a_cell_longer_than_the_csv_module_allows_unasked(tmp_path: Path) -> None:
+    cell = "word " * 40_000  # 200 kB
+    (tmp_path / "in.csv").write_text("id,text\n" + "".join(f"{i},{cell}{i}\n" for i in range(3)))
+    assert list(yaml.safe_load(propose([str(tmp_path / "in.csv")]).text)["sequences"]) == ["text"]
+
+
+@pytest.mark.parametrize("codec", sorted(CODECS))
+def test_avro_of_every_codec_that_a_run_reads(codec: str, tmp_path: Path) -> None:
+    fields = [("id", "string"), ("text", "string")]
+    schema = {"type": "record", "name": "r", "fields": [{"name": name, "type": kind} for name, kind in fields]}
+    content = avro([{"id": f"{i}", "text": f"some few words {i}"} for i in range(9)], 4, codec, schema)
+    (tmp_path / "in.avro").write_bytes(content)
+    proposal = propose([str(tmp_path / "in.avro")])
+    assert proposal.notes[0] == "looked at 9 records of 1 file(s)"
+    assert prepare(proposal.text, str(tmp_path / "in.avro"), tmp_path / "out").counts.kept == 9
+
+
+def test_times_and_decimals_are_proposed_as_a_run_reads_them(tmp_path: Path) -> None:
+    at: Any = {"type": "long", "logicalType": "timestamp-millis"}
+    price: Any = {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2}
+    fields: list[tuple[str, Any]] = [("at", at), ("text", "string"), ("price", price)]
+    schema = {"type": "record", "name": "r", "fields": [{"name": name, "type": kind} for name, kind in fields]}
+    rows = [{"at": 1000 * i, "text": f"a few words {i}", "price": Decimal(i) / 4} for i in range(20)]
+    with (tmp_path / "in.avro").open("wb") as stream:
+        fastavro.writer(stream, schema, rows)
+    proposal = propose([str(tmp_path / "in.avro")])
+    assert yaml.safe_load(proposal.text)["label"] == {"from": "price", "type": "number"}
+    assert prepare(proposal.text, str(tmp_path / "in.avro"), tmp_path / "out").counts.kept == 20
+
+
+def test_a_record_that_does_not_fit_its_checksum_is_not_said_to_be_in_another_encoding(tmp_path: Path) -> None:
+    source = Path(write(tmp_path, "tfrecord", "", records()))
+    content = bytearray(source.read_bytes())
+    content[12] ^= 1  # the first byte of the first record: the tag of its features
+    source.write_bytes(content)
+    assert propose([str(source)]).notes[0] == (
+        "looked at 59 records of 1 file(s), 1 lines hold no message of their kind, or do not fit their checksum"
+    )

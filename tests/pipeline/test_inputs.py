@@ -44,6 +44,8 @@ def test_a_missing_file(tmp_path: Path) -> None:
         f"--input {path}: matches no file; check the path, and quote a pattern for the shell"
     )
     assert refusal([str(tmp_path / "no" / "folder" / "*.jsonl")]).endswith("quote a pattern for the shell")
+    braces = "check the path, and write {a,b} without quotes, for only the shell knows it"
+    assert refusal([str(tmp_path / "{a,b}.jsonl")]).endswith(braces)
 
 
 def test_no_pattern_at_all() -> None:
@@ -150,6 +152,12 @@ def test_a_split_that_both_an_input_and_the_spec_decide(name: str) -> None:
     assert str(caught.value) == (
         f"split '{name}' comes from --input {name}= and from split.fractions in the spec; remove one"
     )
+
+
+def test_no_file_is_for_training() -> None:
+    with pytest.raises(UsageError) as caught:
+        split_fractions(SPEC, {"traln", "test"})
+    assert str(caught.value) == "--input: no file is for training, only test=, traln=; say train= or no split for some"
 
 
 def test_a_split_of_its_own_beside_fractions() -> None:

@@ -106,7 +106,7 @@ def test_sequences_that_are_not_aligned_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(DataError) as raised:
         prepare(SERIES.replace("EMPTY", ""), source, tmp_path / "out")
     assert "in.jsonl, line 3 (byte " in str(raised.value)
-    assert "not_aligned: 'tags' must have as many steps as 'x'; received {" in str(raised.value)
+    assert "not_aligned: 'tags' must have as many steps as 'x'; they have 8 and 7; received {" in str(raised.value)
     assert [path.name for path in failures(tmp_path / "out")] == ["error.json", "rejected.jsonl"]
 
 

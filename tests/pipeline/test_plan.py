@@ -57,7 +57,7 @@ def test_one_rejected_record_more_than_the_count() -> None:
 def test_one_rejected_record_more_than_the_share() -> None:
     problem = check_rejected(analysed(200, {"empty_sequence": 2}), 0.005)
     assert problem == (
-        "2 of 200 records rejected (empty_sequence 2), --max_rejected allows 0.005 of the records; "
+        "2 of 200 records rejected (empty_sequence 2), --max_rejected allows 0.5% of the records; "
         "mend the records or the spec, or allow more"
     )
 
@@ -80,11 +80,11 @@ def test_a_share_is_that_of_the_events_and_of_the_records() -> None:
     assert check_rejected(grouped(1_000, 50, {"wrong_type": 10}, {"r": 1}), 0.02) is None
     assert check_rejected(grouped(1_000, 50, {"wrong_type": 20}), 0.02) is None
     assert check_rejected(grouped(1_000, 50, {"wrong_type": 21}), 0.02) == (
-        "21 of 1,000 events rejected (wrong_type 21), --max_rejected allows 0.02 of the events and records; "
+        "21 of 1,000 events rejected (wrong_type 21), --max_rejected allows 2% of the events and records; "
         "mend the events and records or the spec, or allow more"
     )
     assert check_rejected(grouped(1_000, 50, {}, {"r": 2}), 0.02) == (
-        "2 of 50 records rejected (r 2), --max_rejected allows 0.02 of the events and records; "
+        "2 of 50 records rejected (r 2), --max_rejected allows 2% of the events and records; "
         "mend the events and records or the spec, or allow more"
     )
 

@@ -7,6 +7,7 @@ from pipeline.analysis import Analysis, BlockSummary
 from pipeline.blocks import InputFile
 from pipeline.job import Job
 from pipeline.rejects import describe_offenders, gather_rejected
+from schemas.formats.reading import Reading
 from schemas.formats.rejected import Rejected, dump_rejected
 
 
@@ -69,3 +70,12 @@ def test_the_first_offenders_of_the_most_frequent_reason_come_first(job: Job) ->
         "a, line 6 (byte 11): invalid_json: a rule; received {}",
         "b, line 1 (byte 0): wrong_type: a rule; received {}",
     ]
+
+
+def test_offenders_stand_where_their_format_says(tmp_path: Path) -> None:
+    inputs = (InputFile("a", 20, "", Reading("parquet")), InputFile("b", 10, "", Reading("avro")))
+    job = Job(b"", inputs, {}, output=str(tmp_path), run="run", block_bytes=20)
+    counts = Analysis(blocks={i: BlockSummary((4,), (4,), (b"",)) for i in range(2)})
+    counts.reject(0, [rejected("a", 2, 3)])
+    counts.reject(1, [rejected("b", 100, 2)])
+    assert [line.split(":")[0] for line in describe_offenders(job, counts)] == ["a, row 3", "b, record 2 (byte 100)"]

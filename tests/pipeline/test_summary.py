@@ -134,3 +134,18 @@ def test_unknown_labels_are_told(manifest: Manifest) -> None:
     assert line.replace("records", "steps") in summarise(manifest, "out", 2.0)
     manifest.spec.label.classes_file = "classes.txt"
     assert "steps of classes that classes.txt does not have" in summarise(manifest, "out", 2.0)
+
+
+def test_an_aligned_sequence_is_cut_by_the_length_of_the_other(manifest: Manifest) -> None:
+    manifest.spec.CopyFrom(
+        parse_spec("sequences: {text: {type: tokens, max_length: 10}, tags: {type: tokens, aligned_with: text}}")
+    )
+    manifest.statistics["train"].lengths["tags"].CopyFrom(manifest.statistics["train"].lengths["text"])
+    assert "tags: max_length 10 cut 1 records and 30.00% of the steps" in summarise(manifest, "out", 2.0).splitlines()
+
+
+def test_a_split_that_got_no_record_is_told(manifest: Manifest) -> None:
+    split = "{by: group, from: g, fractions: {train: 0.8, validation: 0.1, test: 0.1}}"
+    manifest.spec.CopyFrom(parse_spec(f"sequences: {{text: {{type: tokens}}}}\nsplit: {split}"))
+    line = "no record is in validation: there are too few, or too few groups"
+    assert line in summarise(manifest, "out", 2.0).splitlines()

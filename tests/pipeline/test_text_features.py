@@ -113,9 +113,9 @@ def test_subwords(tmp_path: Path) -> None:
 def test_a_tokenizer_file_that_is_none(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", [{"id": "a", "text": "x"}])
     missing = str(tmp_path / "missing.json")
-    with pytest.raises(DataError) as raised:
+    with pytest.raises(UsageError) as raised:
         prepare(subword_spec(missing) + ALL, source, tmp_path / "out")
-    assert str(raised.value) == f"{missing}: cannot be read: No such file or directory"
+    assert str(raised.value) == f"sequences.text.tokenizer_file: {missing}: cannot be read: No such file or directory"
     other = tmp_path / "other.json"
     other.write_text("{}")
     with pytest.raises(UsageError) as refused:

@@ -135,7 +135,8 @@ def test_which_sequences_have_a_length_of_their_own() -> None:
         ),
         (
             {"split": {"by": "field", "from": "a", "names": {"x": "test"}}},
-            "split.names: no value means train; vocabulary and buckets come from the training split",
+            "split.names: no value means train, from which vocabulary and buckets come; where names are said, none "
+            "means itself: say `train: train`, too",
         ),
         (
             {"split": {"by": "time", "from": "a", "time_format": "iso8601"}},

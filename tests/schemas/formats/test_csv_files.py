@@ -59,6 +59,12 @@ def test_headers(
             "; received \\xff; correct it",
         ),
         (
+            b'{"a": 1}\n',
+            'header: a quote " must open at the beginning of a cell, close at its end, and stand twice within; '
+            'the one at byte 1 of the record does not; received {"a": 1}; it begins as JSON does: '
+            "say `input: {format: jsonl}` in the spec, or rename the file",
+        ),
+        (
             b'a,"b\n1,2\n',
             'byte 2: the quote " that opens here is never closed, so that nobody can say which records stand behind '
             "it; close it, write quotes within a cell twice, or say `input: {quotes: false}`",

@@ -76,7 +76,7 @@ def test_fields(changes: dict[str, object], reason: str, rule: str) -> None:
             "a record must be UTF-8; byte 0 of the record is not"
             "; where the file is in another encoding, as latin-1, say `input: {encoding: …}` in the spec",
         ),
-        (b"", "invalid_json", "a line must hold one JSON object; Expecting value: line 1 column 1 (char 0)"),
+        (b"", "invalid_json", "a line must hold one JSON object; Expecting value at character 1"),
         (b"[" * 9999, "invalid_json", "a line must hold one JSON object; this one is nested too deeply"),
         (
             b" [\r",

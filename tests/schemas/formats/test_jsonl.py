@@ -189,12 +189,12 @@ def test_one_block_of_everything() -> None:
         (
             b'{"id": "a", "text": []',
             "invalid_json",
-            "a line must hold one JSON object; Expecting ',' delimiter: line 1 column 23 (char 22)",
+            "a line must hold one JSON object; Expecting ',' delimiter at character 23",
         ),
         (
             line("a") + b" " + line("b"),
             "invalid_json",
-            "a line must hold one JSON object; Extra data: line 1 column 25 (char 24)",
+            "a line must hold one JSON object; Extra data at character 25",
         ),
         (
             b'{"id": "a", "id": "b", "text": []}',

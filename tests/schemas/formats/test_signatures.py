@@ -75,6 +75,11 @@ def rename(setting: str, value: str) -> str:
             Reading("parquet"),
             "a parquet file begins with b'PAR1'; this one with b'{\"text\":'; convert or rename it",
         ),
+        (
+            tfrecord_frame(b"a"),
+            Reading("csv"),
+            f"begins as tfrecord does, and is read as csv; {rename('format', 'tfrecord')}",
+        ),
         (ZIP, Reading("jsonl"), "begins as zip does, and is read as jsonl; unpack it"),
         (
             b'{"a": 1}',

@@ -153,6 +153,19 @@ def test_what_is_missing_can_be_explained() -> None:
     assert [block.received(i) for i in (0, 1)] == [b'{"c": [1], "t": [1]}', b'{"c": [1], "meta.id": [], "t": [1]}']
 
 
+def test_feature_lists_are_not_passed_over_in_silence() -> None:
+    block = read(
+        sequence_example({"c": "a", "t": ["b"]}, ["t"]),
+        example({"c": "a"}),
+        fields=[one for one in FIELDS if one.name in ("label", "t")],
+    )
+    assert [block.explain(i)[1] for i in range(2)] == [
+        "field 't' must have a value; it holds feature lists, as a tf.train.SequenceExample: say "
+        "`input: {format: tfrecord_sequence}` in the spec",
+        "field 't' must have a value; the record has no such field",
+    ]
+
+
 def test_frames_are_checked() -> None:
     messages = [example({"c": "a"}), example({"c": "b"}), b"\xff\xff", example({"c": "d"}), b""]
     data = bytearray(tfrecord(messages))

@@ -142,7 +142,7 @@ def test_a_bad_event_is_rejected_by_itself() -> None:
     events = read(WORDS, good, b"oops", {**good, "at": None}, {**good, "w": ["x"]}, {"at": 1, "w": "x"}, good)
     assert events.lines.tolist() == [0, 5]
     assert [(item.line, item.reason, item.rule) for item in sorted(events.rejected, key=lambda item: item.line)] == [
-        (1, "invalid_json", "a line must hold one JSON object; Expecting value: line 1 column 1 (char 0)"),
+        (1, "invalid_json", "a line must hold one JSON object; Expecting value at character 1"),
         (2, "missing_field", "field 'at' must have a value; it is null"),
         (3, "wrong_type", "field 'w' must be a string, an integer of 64 bits or a boolean; it is [\"x\"]"),
         (4, "missing_field", "field 'who' must have a value; the record has no such field"),
@@ -176,8 +176,8 @@ def test_orders_that_are_none() -> None:
 def test_steps_that_are_none() -> None:
     frames = GROUP % "" + "sequences: {x: {type: series, dims: 2}}"
     assert rejections(frames, {"x": [1, 2]}, {"x": [1]}, {"x": [1, None]}, {"x": [1e39, 0]}) == [
-        (1, "wrong_dims", "every frame of 'x' must hold 2 numbers"),
-        (2, "null_value", "'x' must hold no null"),
+        (1, "wrong_dims", "every frame of 'x' must hold 2 numbers; frame 1 of 1 holds 1"),
+        (2, "null_value", "'x' must hold no null; say `missing: forward`, `zero` or `mean` in the spec to fill it"),
         (3, "not_finite", "every number of 'x' must be finite as a 32-bit float"),
     ]
     flat = GROUP % "" + "sequences: {x: {type: series, dims: 2, layout: flat}}"

@@ -18,6 +18,7 @@ from schemas.records.missing import fill_forward, fill_from_records, fill_means,
 from schemas.records.validate import validate
 from schemas.spec import parse_spec
 
+FILL = "say `missing: forward`, `zero` or `mean` in the spec to fill it"
 NAN = float("nan")
 Record = list[list[Any] | None]
 
@@ -108,9 +109,9 @@ def test_every_nan_is_one() -> None:
 def test_a_frame_of_the_wrong_size_is_rejected_whatever_is_missing() -> None:
     block = read([[None, [1, None]], [[1, 2, 3]], [[None]], [[]], [[1e39, None]]], 2, "zero")
     assert [(item.line, item.reason, item.rule) for item in block.rejected] == [
-        (1, "wrong_dims", "every frame of 'x' must hold 2 numbers"),
-        (2, "wrong_dims", "every frame of 'x' must hold 2 numbers"),
-        (3, "wrong_dims", "every frame of 'x' must hold 2 numbers"),
+        (1, "wrong_dims", "every frame of 'x' must hold 2 numbers; frame 1 of 1 holds 3"),
+        (2, "wrong_dims", "every frame of 'x' must hold 2 numbers; frame 1 of 1 holds 1"),
+        (3, "wrong_dims", "every frame of 'x' must hold 2 numbers; frame 1 of 1 holds 0"),
         (4, "not_finite", "every number of 'x' that is not missing must be finite as a 32-bit float"),
     ]
     assert rows(block.sequences["x"]) == [[0, 0, 1, 0]]
@@ -130,8 +131,8 @@ def test_no_policy_no_flags() -> None:
     block = read([[[1, 2]], [[1, None]], [None], [[NAN, 0]]], 2, "reject")
     assert block.beside == {}
     assert [(item.line, item.reason, item.rule) for item in block.rejected] == [
-        (1, "null_value", "'x' must hold no null"),
-        (2, "null_value", "'x' must hold no null in place of a frame"),
+        (1, "null_value", f"'x' must hold no null; {FILL}"),
+        (2, "null_value", f"'x' must hold no null in place of a frame; {FILL}"),
         (3, "not_finite", "every number of 'x' must be finite as a 32-bit float"),
     ]
 

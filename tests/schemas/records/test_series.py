@@ -14,6 +14,7 @@ from schemas.records.validate import validate
 from schemas.spec import parse_spec
 
 DIMS = 3
+FILL = "say `missing: forward`, `zero` or `mean` in the spec to fill it"
 NAMES = ["a", "in.b", "in.c"]
 number = st.sampled_from([None, float("nan"), 0, 1, -2.5, 1e30, 1e39])
 series = st.lists(st.lists(number, min_size=DIMS, max_size=DIMS), max_size=5)
@@ -59,8 +60,8 @@ def test_columns_of_different_lengths_are_rejected(missing: str) -> None:
     assert block.sequences["x"].to_arrow().to_pylist() == [[1, 3, 5, 2, 4, 6], [7, 8, 9]]
     rule = "the columns of 'x' must be lists of one length"
     assert [(item.line, item.reason, item.rule) for item in block.rejected] == [
-        (1, "not_aligned", rule),
-        (2, "not_aligned", rule),
+        (1, "not_aligned", f"{rule}; theirs are 2, 1, 2"),
+        (2, "not_aligned", f"{rule}; theirs are 1, 0, 0"),
     ]
 
 
@@ -79,7 +80,7 @@ def test_what_else_is_wrong_with_columns() -> None:
         (1, "missing_field", "field 'in.c' must have a value; it is null"),
         (2, "wrong_type", "field 'in.c' must be a list of numbers; it is 3"),
         (3, "wrong_type", "field 'in.c' must be a list of numbers; it is [\"3\"]"),
-        (4, "null_value", "'x' must hold no null"),
+        (4, "null_value", f"'x' must hold no null; {FILL}"),
         (5, "not_finite", "every number of 'x' must be finite as a 32-bit float"),
         (
             6,

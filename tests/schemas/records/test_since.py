@@ -55,14 +55,17 @@ def test_a_pattern() -> None:
     assert since(block) == [[0, 86_460]]
 
 
+UNIX = "every time of 'x' must be a number of unix_seconds within the years 1 to 9999"
+
+
 @pytest.mark.parametrize(
     ("times", "reason", "rule"),
     [
-        ([1, None], "invalid_time", "every time of 'x' must be a number of unix_seconds within the years 1 to 9999"),
-        ([1, 1e300], "invalid_time", "every time of 'x' must be a number of unix_seconds within the years 1 to 9999"),
-        ([1], "not_aligned", "'x' must have as many times as frames"),
-        ([1, 2, 3], "not_aligned", "'x' must have as many times as frames"),
-        ([2, 1], "not_in_order", "the times of 'x' must not fall back"),
+        ([1, None], "invalid_time", f"{UNIX}; time 2 of 2 is null"),
+        ([1, 1e300], "invalid_time", f"{UNIX}; time 2 of 2 is 1e+300"),
+        ([1], "not_aligned", "'x' must have as many times as frames; it has 1 and 2"),
+        ([1, 2, 3], "not_aligned", "'x' must have as many times as frames; it has 3 and 2"),
+        ([2, 1], "not_in_order", "the times of 'x' must not fall back; time 2 of 2 is before the one before"),
         (None, "missing_field", "field 'at' must have a value; it is null"),
         (["1", "2"], "wrong_type", 'field \'at\' must be a list of numbers; it is ["1", "2"]'),
     ],
@@ -80,10 +83,10 @@ def test_why_times_are_refused(times: Any, reason: str, rule: str) -> None:
         (
             "format: iso8601",
             "every time of 'x' must be written as iso8601 says, with its offset from UTC; "
-            "or name the `zone` of these times in the spec",
+            "or name the `zone` of these times in the spec; time 1 of 1 is 'soon'",
         ),
-        ("format: iso8601, zone: UTC", "every time of 'x' must be written as iso8601 says"),
-        ("format: '%Y', zone: UTC", "every time of 'x' must be written as %Y says"),
+        ("format: iso8601, zone: UTC", "every time of 'x' must be written as iso8601 says; time 1 of 1 is 'soon'"),
+        ("format: '%Y', zone: UTC", "every time of 'x' must be written as %Y says; time 1 of 1 is 'soon'"),
     ],
 )
 def test_why_texts_are_refused(clock: str, rule: str) -> None:

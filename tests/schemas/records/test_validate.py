@@ -19,6 +19,9 @@ from schemas.records.identity import content_ids
 from schemas.records.validate import validate
 from schemas.spec import parse_spec
 
+FILL = "say `missing: forward`, `zero` or `mean` in the spec to fill it"
+FRAMES = "every frame of 'x' must hold 2 numbers"
+FINITE = "every number of 'x' must be finite as a 32-bit float"
 TOKENS = "id: id\nsequences: {t: {type: tokens%s}}"
 SERIES = "id: id\nsequences: {x: {type: series, dims: 2%s}}"
 PER_STEP = "id: id\nsequences: {t: {type: tokens%s}}\nlabel: {type: per_step_class}"
@@ -80,7 +83,7 @@ label: {type: class}
         (TOKENS, {}, "missing_field", "field 't' must have a value; the record has no such field"),
         (TOKENS, {"t": NULL}, "missing_field", "field 't' must have a value; it is null"),
         (TOKENS, {"id": NULL, "t": []}, "missing_field", "field 'id' must have a value; it is null"),
-        (TOKENS, {"T": []}, "missing_field", "field 't' must have a value; the record has no such field"),
+        (TOKENS, {"T": []}, "missing_field", "field 't' must have a value; did you mean 'T'?"),
         (TOKENS, {"t": ["a", NULL]}, "null_value", "'t' must hold no null"),
         (
             TOKENS,
@@ -98,25 +101,36 @@ label: {type: class}
             TOKENS % ", max_length: 2, too_long: reject",
             {"t": ["a"] * 3},
             "too_long",
-            "'t' must have at most 2 steps",
+            "'t' must have at most 2 steps; it has 3",
         ),
-        (SERIES, {"x": [[1, 2], NULL]}, "null_value", "'x' must hold no null in place of a frame"),
-        (SERIES, {"x": [[1, NULL]]}, "null_value", "'x' must hold no null"),
-        (SERIES, {"x": [[1, 2], [3]]}, "wrong_dims", "every frame of 'x' must hold 2 numbers"),
-        (SERIES, {"x": [[1, 2], [3, 4, 5], [6]]}, "wrong_dims", "every frame of 'x' must hold 2 numbers"),
-        (SERIES, {"x": [[]]}, "wrong_dims", "every frame of 'x' must hold 2 numbers"),
+        (SERIES, {"x": [[1, 2], NULL]}, "null_value", f"'x' must hold no null in place of a frame; {FILL}"),
+        (SERIES, {"x": [[1, NULL]]}, "null_value", f"'x' must hold no null; {FILL}"),
+        (SERIES, {"x": [[1, 2], [3]]}, "wrong_dims", f"{FRAMES}; frame 2 of 2 holds 1"),
+        (SERIES, {"x": [[1, 2], [3, 4, 5], [6]]}, "wrong_dims", f"{FRAMES}; frame 2 of 3 holds 3"),
+        (SERIES, {"x": [[]]}, "wrong_dims", f"{FRAMES}; frame 1 of 1 holds 0"),
         (SERIES, {"x": [[1, 1e39]]}, "not_finite", "every number of 'x' must be finite as a 32-bit float"),
         (SERIES, {"x": [[1, NAN]]}, "not_finite", "every number of 'x' must be finite as a 32-bit float"),
+        (SERIES, {"x": [[1, 2], [3, INF]]}, "not_finite", f"{FINITE}; one of frame 2 of 2 is not"),
         (SERIES, {"x": [[-INF, 1]]}, "not_finite", "every number of 'x' must be finite as a 32-bit float"),
-        (SERIES % ", layout: flat", {"x": [1, 2, 3]}, "wrong_dims", "'x' must hold a multiple of 2 numbers"),
-        (SERIES % ", layout: flat", {"x": [1, NULL]}, "null_value", "'x' must hold no null"),
+        (
+            SERIES % ", layout: flat",
+            {"x": [1, 2, 3]},
+            "wrong_dims",
+            "'x' must hold a multiple of 2 numbers; it holds 3",
+        ),
+        (SERIES % ", layout: flat", {"x": [1, NULL]}, "null_value", f"'x' must hold no null; {FILL}"),
         (
             PER_STEP,
             {"t": ["a"], "label": ["x", "y"]},
             "label_length",
-            "the label must have as many steps as 't'",
+            "the label must have as many steps as 't'; they have 2 and 1",
         ),
-        (PER_STEP, {"t": ["a", "b"], "label": ["x"]}, "label_length", "the label must have as many steps as 't'"),
+        (
+            PER_STEP,
+            {"t": ["a", "b"], "label": ["x"]},
+            "label_length",
+            "the label must have as many steps as 't'; they have 1 and 2",
+        ),
         (PER_STEP, {"t": ["a"], "label": [NULL]}, "null_value", "'label' must hold no null"),
         (PER_STEP, {"t": ["a"]}, "missing_field", "field 'label' must have a value; the record has no such field"),
         (
