@@ -27,6 +27,7 @@ from schemas.spec import (
     category_features,
     series_sequences,
     token_sequences,
+    vocabulary_features,
     vocabulary_options,
     vocabulary_owner,
 )
@@ -136,7 +137,8 @@ class _Features:
         first = first_token_id(vocabulary_options(self.spec, owner).oov_buckets)
         unknown_ids = sum(id_ < first for id_, _ in counts)
         # How many different ids there are, only counts of just this feature and split tell.
-        told = self.is_train and all(ids[entry.id] == entry.count for entry in own.top)
+        alone = [vocabulary_owner(self.spec, other) for other in vocabulary_features(self.spec)].count(owner) == 1
+        told = self.is_train and alone and all(ids[entry.id] == entry.count for entry in own.top)
         return _string_statistics(counts, own.occurring + unknown_ids if told else 0)
 
     def _numbers(self, name: str) -> standard.NumericStatistics:

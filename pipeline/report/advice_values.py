@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from pipeline.report.facts import Facts
 from pipeline.report.words import Name, Sentence, number, percent, plural, say
+from schemas.dataset_pb2 import CountBy
 from schemas.manifest_pb2 import Vocabulary
-from schemas.spec import series_sequences, vocabulary_options
+from schemas.spec import series_sequences, vocabulary_options, vocabulary_owner
 
 _MUCH_OOV = 0.01  # of the steps of a split
 _MOST_NAMED = 5  # dimensions
@@ -30,7 +31,8 @@ def oov_advice(facts: Facts) -> Iterator[Sentence]:
 
 
 def _oov_remedy(facts: Facts, name: str, vocabulary: Vocabulary) -> Sentence:
-    options = vocabulary_options(facts.manifest.spec, name)
+    owner = vocabulary_owner(facts.manifest.spec, name)
+    options = vocabulary_options(facts.manifest.spec, owner)
     if options.file:
         return say("the file that the spec names does not fit these texts; count a vocabulary, or name another file")
     if vocabulary.size >= vocabulary.distinct:
@@ -39,7 +41,7 @@ def _oov_remedy(facts: Facts, name: str, vocabulary: Vocabulary) -> Sentence:
             plural(vocabulary.distinct, "different token"),
         )
     start = say("the vocabulary holds {:,} of {}", vocabulary.size, plural(vocabulary.distinct, "different token"))
-    if options.top_k and vocabulary.size >= options.top_k:
+    if options.top_k and vocabulary.size - len(options.special_tokens) >= options.top_k:
         remedy = say("raise top_k, now {:,}", options.top_k)
     else:
         remedy = say("lower min_frequency, now {:,}", options.min_frequency)

@@ -159,6 +159,18 @@ def test_classes_that_a_split_lacks(manifest: Manifest) -> None:
             "lower min_frequency, now 4",
         ),
         (
+            "{top_k: 3, min_frequency: 4, special_tokens: [s, t]}",
+            4,
+            "the vocabulary holds 4 of 9 different tokens, which make 90 % of the training steps; "
+            "lower min_frequency, now 4",
+        ),
+        (
+            "{top_k: 3, count_by: documents}",
+            3,
+            "the vocabulary holds 3 of 9 different tokens, which make 90 % of those of training, each counted once a "
+            "record; raise top_k, now 3",
+        ),
+        (
             "{top_k: 9}",
             9,
             "all 9 different tokens of training are in the vocabulary already; more training data, lower case or "
@@ -180,6 +192,24 @@ def test_steps_out_of_vocabulary(options: str, size: int, remedy: str) -> None:
     manifest.statistics["test"].lengths["text"].oov_steps = 0
     validation.oov_steps = 2
     assert said(oov_advice, make_facts(manifest)) == []
+
+
+def test_steps_out_of_a_shared_vocabulary() -> None:
+    shared = "\n  text: {type: tokens, vocabulary: {shared_with: words}}\n  words: {type: tokens, vocabulary: {top_k: 3}}"
+    manifest = make_manifest(SPEC.replace("sequences:", f"sequences:{shared}").replace("  text: {type: tokens, tok", "  x: {type: tokens, tok"))
+    manifest.statistics["validation"].lengths["text"].oov_steps = 22
+    assert said(oov_advice, make_facts(manifest)) == [
+        "10 % of the steps of 'text' in split 'validation' are out of vocabulary: the vocabulary holds 3 of 9 "
+        "different tokens, which make 90 % of the training steps; raise top_k, now 3"
+    ]
+
+
+def test_classes_that_a_file_lacks() -> None:
+    manifest = make_manifest(SPEC.replace("type: class", "type: class, unknown: keep, classes_file: c.txt"))
+    manifest.statistics["train"].unknown_labels = 2
+    assert said(missing_class_advice, make_facts(manifest)) == [
+        "2 labels are of a class that 'c.txt' does not have, and stored as -1: add the class there, or leave such records out"
+    ]
 
 
 def test_dimensions_that_say_nothing(manifest: Manifest) -> None:
