@@ -135,7 +135,9 @@ def about_classes(facts: Facts) -> list[Section]:
     unknown = {name: manifest.statistics[name].unknown_labels for name in facts.splits}
     if any(unknown.values()):
         shown = ", ".join(f"{name} {count:,}" for name, count in unknown.items() if count)
-        blocks.append(Paragraph(f"Of classes that training does not have, stored as -1: {shown}."))
+        file = manifest.spec.label.classes_file
+        known = Name(file) if file else "training"
+        blocks.append(Paragraph(say("Of classes that {} does not have, stored as -1: {}.", known, shown)))
     return [Section("classes", "Classes", blocks)]
 
 

@@ -46,8 +46,10 @@ def _oov_remedy(facts: Facts, name: str, vocabulary: Vocabulary) -> Sentence:
     else:
         remedy = say("lower min_frequency, now {:,}", options.min_frequency)
     covered = percent(vocabulary.covered / max(1, vocabulary.tokens))
+    by_records = options.count_by == CountBy.documents
+    whole = "those of training, each counted once a record" if by_records else "the training steps"
     return say(
-        f"{start.pattern}, which make {{}} of the training steps; {remedy.pattern}",
+        f"{start.pattern}, which make {{}} of {whole}; {remedy.pattern}",
         *start.values,
         covered,
         *remedy.values,

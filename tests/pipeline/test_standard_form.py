@@ -166,7 +166,9 @@ def test_frequent_tokens_with_any_ids(tmp_path: Path) -> None:
 
 
 def test_different_ids_of_features_that_share_a_vocabulary(tmp_path: Path) -> None:
-    rows = [{"id": f"r{i}", "words": [f"often{j}" for j in range(100)], "other": [f"rare{i}"], "y": 1} for i in range(9)]
+    rows = [
+        {"id": f"r{i}", "words": [f"often{j}" for j in range(100)], "other": [f"rare{i}"], "y": 1} for i in range(9)
+    ]
     spec = """
 id: id
 sequences: {words: {type: tokens}, other: {type: tokens, vocabulary: {shared_with: words}}}

@@ -195,8 +195,11 @@ def test_steps_out_of_vocabulary(options: str, size: int, remedy: str) -> None:
 
 
 def test_steps_out_of_a_shared_vocabulary() -> None:
-    shared = "\n  text: {type: tokens, vocabulary: {shared_with: words}}\n  words: {type: tokens, vocabulary: {top_k: 3}}"
-    manifest = make_manifest(SPEC.replace("sequences:", f"sequences:{shared}").replace("  text: {type: tokens, tok", "  x: {type: tokens, tok"))
+    words = "words: {type: tokens, vocabulary: {top_k: 3}}"
+    spec = SPEC.replace("sequences:", f"sequences:\n  {words}").replace(
+        "{top_k: 3}}\n  wave", "{shared_with: words}}\n  wave"
+    )
+    manifest = make_manifest(spec)
     manifest.statistics["validation"].lengths["text"].oov_steps = 22
     assert said(oov_advice, make_facts(manifest)) == [
         "10 % of the steps of 'text' in split 'validation' are out of vocabulary: the vocabulary holds 3 of 9 "
@@ -208,7 +211,8 @@ def test_classes_that_a_file_lacks() -> None:
     manifest = make_manifest(SPEC.replace("type: class", "type: class, unknown: keep, classes_file: c.txt"))
     manifest.statistics["train"].unknown_labels = 2
     assert said(missing_class_advice, make_facts(manifest)) == [
-        "2 labels are of a class that 'c.txt' does not have, and stored as -1: add the class there, or leave such records out"
+        "2 labels are of a class that 'c.txt' does not have, and stored as -1: add the class there, or leave such "
+        "records out"
     ]
 
 
