@@ -161,14 +161,38 @@ def test_classes_that_a_split_lacks(manifest: Manifest) -> None:
         (
             "{top_k: 3, min_frequency: 4, special_tokens: [s, t]}",
             4,
-            "the vocabulary holds 4 of 9 different tokens, which make 90 % of the training steps; "
-            "lower min_frequency, now 4",
+            "the vocabulary holds 2 of 9 different tokens beside 2 special ones, which make 90 % of the training "
+            "steps; lower min_frequency, now 4",
         ),
         (
             "{top_k: 3, count_by: documents}",
             3,
             "the vocabulary holds 3 of 9 different tokens, which make 90 % of those of training, each counted once a "
             "record; raise top_k, now 3",
+        ),
+        (
+            "{top_k: 8, special_tokens: [never, nowhere]}",
+            10,
+            "the vocabulary holds 8 of 9 different tokens beside 2 special ones, which make 90 % of the training "
+            "steps; raise top_k, now 8",
+        ),
+        (
+            "{approximate: 9, top_k: 3}",
+            3,
+            "the vocabulary holds 3 of at least 9 different tokens, which make at least 90 % of the training steps; "
+            "raise top_k, now 3",
+        ),
+        (
+            "{approximate: 9}",
+            9,
+            "the vocabulary holds 9 of at least 9 different tokens, which make at least 90 % of the training steps; "
+            "raise top_k, now 9, and approximate, now 9",
+        ),
+        (
+            "{approximate: 9, top_k: 0}",
+            9,
+            "the vocabulary holds 9 of at least 9 different tokens, which make at least 90 % of the training steps; "
+            "raise approximate, now 9",
         ),
         (
             "{top_k: 9}",
@@ -180,7 +204,10 @@ def test_classes_that_a_split_lacks(manifest: Manifest) -> None:
 )
 def test_steps_out_of_vocabulary(options: str, size: int, remedy: str) -> None:
     manifest = make_manifest(SPEC.replace("{top_k: 3}", options))
-    manifest.vocabularies["text"].size = size
+    vocabulary = manifest.vocabularies["text"]
+    vocabulary.size = size
+    vocabulary.covered = 1000 if remedy.startswith("all") else 900
+    vocabulary.count_error = 2 if "at least" in remedy else 0
     validation = manifest.statistics["validation"].lengths["text"]
     validation.oov_steps = 3
     manifest.statistics["test"].lengths["text"].oov_steps = 1
