@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2 as schemas
 from tensorflow_metadata.proto.v0 import statistics_pb2 as standard
 
+from pipeline import standard_form
 from pipeline.standard_form import SEQUENCE_STEP, common_statistics, histogram_statistics, moments_statistics
 from schemas.manifest_pb2 import Manifest
 from tests.pipeline.helpers import Stored, prepare, read_dataset, write_jsonl
@@ -163,6 +164,21 @@ def test_frequent_tokens_with_any_ids(tmp_path: Path) -> None:
             told = {int(entry.value): entry.frequency for entry in features[name].string_stats.top_values}
             assert told.items() <= counts.items()
             assert most <= set(told)
+
+
+def test_no_more_of_many_oov_buckets_than_the_most_frequent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standard_form, "TOP_TOKENS", 25)
+    _, by_split, _ = run(tmp_path, SPEC.replace("{min_frequency: 30}", "{top_k: 1, oov_buckets: 100000}"))
+    stored = read_dataset(tmp_path / "out")
+    for split, features in by_split.items():
+        counts = Counter(id_ for example in stored if example.split == split for id_ in example.values["words"])
+        own = features["words"].string_stats
+        told = {int(entry.value): entry.frequency for entry in own.top_values}
+        assert told.items() <= counts.items()
+        unknown = [count for id_, count in told.items() if id_ <= 100_000]
+        everything = sorted((count for id_, count in counts.items() if id_ <= 100_000), reverse=True)
+        assert unknown == everything[:25]
+        assert own.unique == (len(counts) if split == "train" else 0)
 
 
 def test_different_ids_of_features_that_share_a_vocabulary(tmp_path: Path) -> None:
