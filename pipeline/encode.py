@@ -117,7 +117,8 @@ class _EncodeBlock(ThreadedDoFn):
         if not known.all():
             batch = self._reject_unknown(staged, batch, known, vocabularies[LABEL], facts)
         if batch.num_rows:
-            encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits, plan.moments)
+            frequent = plan.frequent_ids()
+            encoded = encode_block(batch, job.spec, vocabularies, plan.buckets, job.splits, plan.moments, frequent)
             facts.splits, facts.kept = encoded.facts, int(first_of_record(batch).sum())
             path = job.segment_path(staged.index, staged.part)
             segment = write_segment(path, encoded.frames, encoded.splits, encoded.buckets, encoded.index, job.splits)
@@ -151,6 +152,7 @@ def encode_block(
     buckets: Sequence[Bucket],
     split_names: list[str],
     moments: Mapping[str, Moments],
+    frequent: Mapping[str, Sequence[int]],
 ) -> EncodedBlock:
     """Encodes staged examples; a class that is none of the known ones becomes -1.
 
@@ -161,6 +163,7 @@ def encode_block(
       buckets: In rising order of length.
       split_names: What the column "split" is an index into.
       moments: By name of the series; their means fill missing numbers where the spec says so.
+      frequent: By name of the token sequence or category: ids of the most frequent tokens, to be counted.
     """
     columns = _EncodedColumns(batch, spec, vocabularies, moments)
     features = columns.features(batch["id"])
@@ -172,7 +175,7 @@ def encode_block(
     index["length"] = columns.bucket_length
     index["size"] = pc.binary_length(frames).to_numpy(zero_copy_only=False)
     splits = batch["split"].to_numpy().astype(np.int64)
-    facts, details = {}, EncodedFacts(features, columns.cut, spec, vocabularies)
+    facts, details = {}, EncodedFacts(features, columns.cut, spec, vocabularies, frequent)
     for i in np.unique(splits):
         inside = splits == i
         own = records if inside.all() else records.filter(pa.array(inside))

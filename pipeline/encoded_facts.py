@@ -1,7 +1,7 @@
 """Looks at encoded examples, column by column: what `pipeline.record_facts` keeps of them."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from pipeline.moments import moments_of
-from pipeline.record_facts import MOST_PAIRS, TOP_TOKENS, ClassLengths, RecordFacts, WholeMoments
+from pipeline.record_facts import MOST_PAIRS, ClassLengths, RecordFacts, WholeMoments
 from pipeline.split_facts import length_counts
 from schemas.binary import Offsets
 from schemas.buckets import Int64s
@@ -36,12 +36,14 @@ class EncodedFacts:
       cut: By name of the sequence: steps that no example has, int64, (examples,), as of `ExampleBlock`.
       spec: A resolved spec.
       vocabularies: By name of the token sequence or category, and "label" for classes.
+      frequent: By the same names: ids of the most frequent tokens of the training split.
     """
 
     features: Mapping[str, Column]
     cut: Mapping[str, Int64s]
     spec: DatasetSpec
     vocabularies: Mapping[str, Vocabulary]
+    frequent: Mapping[str, Sequence[int]]
 
     def of(self, inside: Mask) -> RecordFacts:
         """Returns the facts of some of the examples, (examples,)."""
@@ -94,16 +96,21 @@ class EncodedFacts:
 
     def _top_ids(self, name: str, inside: Mask) -> Counter[int]:
         """Returns how often the ids of frequent tokens, and those out of vocabulary, occur."""
-        column, beyond = self.features[name], self.vocabularies[name].first_id + TOP_TOKENS
+        column = self.features[name]
         if not isinstance(column, CodedColumn):
             ids = _within(column, inside)
-            return length_counts(ids[ids < beyond])
+            return length_counts(ids[self._is_told(name, ids)])
         counts = _code_counts(column, inside)
-        top = np.flatnonzero((column.distinct < beyond) & (counts > 0))
+        top = np.flatnonzero(self._is_told(name, column.distinct) & (counts > 0))
         # Many tokens of a block can share the id of those that are out of vocabulary.
         ids, places = np.unique(column.distinct[top], return_inverse=True)
         sums = np.bincount(places, weights=counts[top])
         return Counter(dict(zip(ids.tolist(), sums.astype(np.int64).tolist(), strict=True)))
+
+    def _is_told(self, name: str, ids: Int64s) -> Mask:
+        """Returns which ids, (n,), are those of frequent tokens or out of vocabulary."""
+        # Where special tokens or a file come first, the frequent ones are not those with the least ids.
+        return self.vocabularies[name].is_unknown(ids) | np.isin(ids, self.frequent.get(name, ()))
 
     def _moments(self, name: str, column: FloatColumn, inside: Mask) -> list[Any]:
         dims = steps_of(self.spec.sequences[name]) if name in self.spec.sequences else 1

@@ -27,10 +27,19 @@ def find_given(spec: DatasetSpec) -> tuple[GivenFile, ...]:
     found = []
     for name, rule in vocabulary_rules(spec).items():
         if rule.file:
-            content = files.read(rule.file)
+            content = _first_read(name, rule.file, spec)
             parse_given(content, rule.file, "class" if name == LABEL else "token")
             found.append(GivenFile(name, rule.file, hashlib.sha256(content).hexdigest()))
     return tuple(found)
+
+
+def _first_read(name: str, path: str, spec: DatasetSpec) -> bytes:
+    try:
+        return files.read(path)
+    except DataError as error:
+        part = "sequences" if name in spec.sequences else "context"
+        field = "label.classes_file" if name == LABEL else f"{part}.{name}.vocabulary.file"
+        raise DataError(f"{error}; {field} of the spec names it; correct the path") from None
 
 
 def load_given(job: Job) -> dict[str, pa.StringArray]:

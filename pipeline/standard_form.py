@@ -27,6 +27,7 @@ from schemas.spec import (
     category_features,
     series_sequences,
     token_sequences,
+    vocabulary_features,
     vocabulary_options,
     vocabulary_owner,
 )
@@ -134,10 +135,13 @@ class _Features:
         _add_names(found, [(names[id_], count) for id_, count in counts if id_ in names])
         owner = vocabulary_owner(self.spec, name)
         first = first_token_id(vocabulary_options(self.spec, owner).oov_buckets)
-        unknown_ids = sum(id_ < first for id_, _ in counts)
+        unknown_ids = [id_ for id_, _ in counts if id_ < first]
+        left_out = set(unknown_ids[TOP_TOKENS:])  # of many buckets: each would be an entry
         # How many different ids there are, only counts of just this feature and split tell.
-        told = self.is_train and all(ids[entry.id] == entry.count for entry in own.top)
-        return _string_statistics(counts, own.occurring + unknown_ids if told else 0)
+        alone = [vocabulary_owner(self.spec, other) for other in vocabulary_features(self.spec)].count(owner) == 1
+        told = self.is_train and alone and all(ids[entry.id] == entry.count for entry in own.top)
+        shown = [entry for entry in counts if entry[0] not in left_out]
+        return _string_statistics(shown, own.occurring + len(unknown_ids) if told else 0)
 
     def _numbers(self, name: str) -> standard.NumericStatistics:
         sequence, details = name.split("/")[0], self.facts.details

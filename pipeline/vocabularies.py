@@ -40,6 +40,10 @@ class PlanFiles:
             for name, entry in self.tokens.items()
         }
 
+    def frequent_ids(self) -> dict[str, list[int]]:
+        """Returns the ids of the most frequent tokens of the training split, by the same names."""
+        return {name: [entry.id for entry in tokens.top] for name, tokens in self.statistics.items()}
+
 
 def write_plan(plan: DatasetPlan, output: str) -> PlanFiles:
     """Writes the vocabularies of a plan into a data set's folder."""

@@ -18,8 +18,9 @@ from pipeline.report.blocks import (
 from pipeline.report.facts import Facts
 from pipeline.report.plots import SERIES, Plot, label
 from pipeline.report.words import Name, Sentence, percent, plural, say
+from schemas.dataset_pb2 import CountBy
 from schemas.manifest_pb2 import Vocabulary
-from schemas.spec import TRAIN, token_sequences
+from schemas.spec import TRAIN, token_sequences, vocabulary_options, vocabulary_owner
 from schemas.statistics_pb2 import TokenStatistics
 
 _MOST_TOKENS = 20
@@ -33,26 +34,31 @@ def about_vocabularies(facts: Facts) -> list[Section]:
     if facts.statistics is None:
         blocks.append(needs_statistics("The most frequent tokens and the curve of what they cover"))
     for index, (name, vocabulary) in enumerate(sorted(manifest.vocabularies.items())):
-        blocks.append(Paragraph(_vocabulary_sentence(name, vocabulary)))
+        blocks.append(Paragraph(_vocabulary_sentence(facts, name, vocabulary)))
         blocks += _oov_tables(facts, name)
         if facts.statistics is not None and name in facts.statistics.tokens:
             blocks += _token_blocks(index, name, facts.statistics.tokens[name], vocabulary)
     return [Section("vocabularies", "Vocabularies", blocks)] if manifest.vocabularies else []
 
 
-def _vocabulary_sentence(name: str, vocabulary: Vocabulary) -> Sentence:
+def _vocabulary_sentence(facts: Facts, name: str, vocabulary: Vocabulary) -> Sentence:
     if not vocabulary.tokens:
         return say("{}: {}; nothing was counted.", Name(name), plural(vocabulary.size, "entry", "entries"))
-    error = (
-        f" Counted approximately: at most {vocabulary.count_error:,} too low each." if vocabulary.count_error else ""
-    )
+    spec = facts.manifest.spec
+    by_records = vocabulary_options(spec, vocabulary_owner(spec, name)).count_by == CountBy.documents
+    least, error = "", ""
+    if vocabulary.count_error:
+        least, error = "at least ", f" Counted approximately: at most {vocabulary.count_error:,} too low each."
     return say(
-        "{}: {} of {} of training, which make {} of its {}.{}",
+        "{}: {}, covering {}{} of the {} of training{}. It has {}{}.{}",
         Name(name),
         plural(vocabulary.size, "entry", "entries"),
-        plural(vocabulary.distinct, "different token"),
+        least,
         percent(vocabulary.covered / vocabulary.tokens),
         plural(vocabulary.tokens, "token"),
+        ", each counted once a record" if by_records else "",
+        least,
+        plural(vocabulary.distinct, "different token"),
         error,
     )
 
@@ -135,7 +141,9 @@ def about_classes(facts: Facts) -> list[Section]:
     unknown = {name: manifest.statistics[name].unknown_labels for name in facts.splits}
     if any(unknown.values()):
         shown = ", ".join(f"{name} {count:,}" for name, count in unknown.items() if count)
-        blocks.append(Paragraph(f"Of classes that training does not have, stored as -1: {shown}."))
+        file = manifest.spec.label.classes_file
+        known = Name(file) if file else "training"
+        blocks.append(Paragraph(say("Of classes that {} does not have, stored as -1: {}.", known, shown)))
     return [Section("classes", "Classes", blocks)]
 
 

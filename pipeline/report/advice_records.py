@@ -94,12 +94,28 @@ def missing_class_advice(facts: Facts) -> Iterator[Sentence]:
                 *map(Name, absent[:_MOST_NAMED]),
                 more,
             )
+    yield from _unknown_advice(facts)
+
+
+def _unknown_advice(facts: Facts) -> Iterator[Sentence]:
     unknown = sum(statistics.unknown_labels for statistics in facts.manifest.statistics.values())
-    if unknown:
-        what = "label" if not facts.counts_label_steps else "label of steps"
+    if not unknown:
+        return
+    shown = (
+        plural(unknown, "label of steps", "labels of steps") if facts.counts_label_steps else plural(unknown, "label")
+    )
+    verb, file = "is" if unknown == 1 else "are", facts.manifest.spec.label.classes_file
+    if file:
+        yield say(
+            "{} {} of a class that {} does not have, and stored as -1: add the class there, or leave such records out",
+            shown,
+            verb,
+            Name(file),
+        )
+    else:
         yield say(
             "{} outside the training split {} of a class that training never sees, and count as wrong: split so that "
             "every class is in training",
-            plural(unknown, what, f"{what}s" if what == "label" else "labels of steps"),
-            "is" if unknown == 1 else "are",
+            shown,
+            verb,
         )

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from pipeline.report.facts import Facts
 from pipeline.report.words import Name, Sentence, number, percent, plural, say
+from schemas.dataset_pb2 import CountBy, VocabularyOptions
 from schemas.manifest_pb2 import Vocabulary
-from schemas.spec import series_sequences, vocabulary_options
+from schemas.spec import series_sequences, vocabulary_options, vocabulary_owner
 
 _MUCH_OOV = 0.01  # of the steps of a split
 _MOST_NAMED = 5  # dimensions
@@ -30,26 +31,41 @@ def oov_advice(facts: Facts) -> Iterator[Sentence]:
 
 
 def _oov_remedy(facts: Facts, name: str, vocabulary: Vocabulary) -> Sentence:
-    options = vocabulary_options(facts.manifest.spec, name)
+    owner = vocabulary_owner(facts.manifest.spec, name)
+    options = vocabulary_options(facts.manifest.spec, owner)
     if options.file:
         return say("the file that the spec names does not fit these texts; count a vocabulary, or name another file")
-    if vocabulary.size >= vocabulary.distinct:
+    different = plural(vocabulary.distinct, "different token")
+    if vocabulary.covered >= vocabulary.tokens:
         return say(
             "all {} of training are in the vocabulary already; more training data, lower case or subwords would help",
-            plural(vocabulary.distinct, "different token"),
+            different,
         )
-    start = say("the vocabulary holds {:,} of {}", vocabulary.size, plural(vocabulary.distinct, "different token"))
-    if options.top_k and vocabulary.size >= options.top_k:
-        remedy = say("raise top_k, now {:,}", options.top_k)
-    else:
-        remedy = say("lower min_frequency, now {:,}", options.min_frequency)
-    covered = percent(vocabulary.covered / max(1, vocabulary.tokens))
+    special = len(options.special_tokens)
     return say(
-        f"{start.pattern}, which make {{}} of the training steps; {remedy.pattern}",
-        *start.values,
-        covered,
-        *remedy.values,
+        "the vocabulary holds {:,} of {}{}{}, which make {}{} of {}; {}",
+        vocabulary.size - special,
+        least := "at least " if vocabulary.count_error else "",
+        different,
+        f" beside {plural(special, 'special one')}" if special else "",
+        least,
+        percent(vocabulary.covered / vocabulary.tokens),
+        "those of training, each counted once a record"
+        if options.count_by == CountBy.documents
+        else "the training steps",
+        _option_to_change(options, vocabulary),
     )
+
+
+def _option_to_change(options: VocabularyOptions, vocabulary: Vocabulary) -> str:
+    """Returns which option keeps tokens out of a vocabulary that was counted."""
+    counters = f"approximate, now {options.approximate:,}"
+    if options.top_k and vocabulary.size - len(options.special_tokens) >= options.top_k:
+        most = f"raise top_k, now {options.top_k:,}"
+        return f"{most}, and {counters}" if options.top_k == options.approximate else most
+    if options.min_frequency > 1:
+        return f"lower min_frequency, now {options.min_frequency:,}"
+    return f"raise {counters}"
 
 
 def constant_advice(facts: Facts) -> Iterator[Sentence]:

@@ -67,7 +67,7 @@ def encode(folder: Path, spec: str, records: list[Any]) -> Encoded:
     staged, analysis = stage(job)
     plan = plan_of(job, analysis)
     vocabularies = {name: token_plan.vocabulary for name, token_plan in plan.tokens.items()}
-    block = encode_block(load(staged), job.spec, vocabularies, plan.buckets, job.splits, plan.moments)
+    block = encode_block(load(staged), job.spec, vocabularies, plan.buckets, job.splits, plan.moments, {})
     return Encoded(job, plan, block, analysis)
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2 as schemas
 from tensorflow_metadata.proto.v0 import statistics_pb2 as standard
 
+from pipeline import standard_form
 from pipeline.standard_form import SEQUENCE_STEP, common_statistics, histogram_statistics, moments_statistics
 from schemas.manifest_pb2 import Manifest
 from tests.pipeline.helpers import Stored, prepare, read_dataset, write_jsonl
@@ -147,6 +148,54 @@ def test_feature_lists_stand_in_a_struct(tmp_path: Path) -> None:
     assert {feature.name for feature in schema.feature} - {SEQUENCE_STEP} == {
         stored.name for stored in manifest.features if not stored.variable
     }
+
+
+def test_frequent_tokens_with_any_ids(tmp_path: Path) -> None:
+    file = tmp_path / "words.txt"
+    file.write_text("".join(f"[unused{i}]\n" for i in range(150)) + "aa\nb\n")
+    special = ", ".join(f"s{i}" for i in range(150))
+    spec = SPEC.replace("{min_frequency: 30}", f"{{file: {file}}}")
+    spec = spec.replace("{min_frequency: 12}", f"{{special_tokens: [{special}]}}")
+    _, by_split, _ = run(tmp_path, spec)
+    stored = read_dataset(tmp_path / "out")
+    for split, features in by_split.items():
+        for name, most in (("words", {1, 152, 153}), ("shop", {152, 153})):
+            counts = Counter(id_ for example in stored if example.split == split for id_ in example.values[name])
+            told = {int(entry.value): entry.frequency for entry in features[name].string_stats.top_values}
+            assert told.items() <= counts.items()
+            assert most <= set(told)
+
+
+def test_no_more_of_many_oov_buckets_than_the_most_frequent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standard_form, "TOP_TOKENS", 25)
+    _, by_split, _ = run(tmp_path, SPEC.replace("{min_frequency: 30}", "{top_k: 1, oov_buckets: 100000}"))
+    stored = read_dataset(tmp_path / "out")
+    for split, features in by_split.items():
+        counts = Counter(id_ for example in stored if example.split == split for id_ in example.values["words"])
+        own = features["words"].string_stats
+        told = {int(entry.value): entry.frequency for entry in own.top_values}
+        assert told.items() <= counts.items()
+        unknown = [count for id_, count in told.items() if id_ <= 100_000]
+        everything = sorted((count for id_, count in counts.items() if id_ <= 100_000), reverse=True)
+        assert unknown == everything[:25]
+        assert own.unique == (len(counts) if split == "train" else 0)
+
+
+def test_different_ids_of_features_that_share_a_vocabulary(tmp_path: Path) -> None:
+    rows = [
+        {"id": f"r{i}", "words": [f"often{j}" for j in range(100)], "other": [f"rare{i}"], "y": 1} for i in range(9)
+    ]
+    spec = """
+id: id
+sequences: {words: {type: tokens}, other: {type: tokens, vocabulary: {shared_with: words}}}
+label: {from: y, type: number}
+split: {fractions: {train: 1.0}}
+"""
+    prepare(spec, write_jsonl(tmp_path / "in.jsonl", rows), tmp_path / "out")
+    content = (tmp_path / "out" / "statistics" / "features.pb").read_bytes()
+    [dataset] = standard.DatasetFeatureStatisticsList.FromString(content).datasets
+    unique = {feature.path.step[-1]: feature.string_stats.unique for feature in dataset.features}
+    assert (unique["words"], unique["other"]) == (0, 0)  # of one of them by itself nothing is known
 
 
 @pytest.mark.parametrize(("empty", "least"), [("keep", 0), ("reject", 1)])

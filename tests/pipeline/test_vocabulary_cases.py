@@ -43,7 +43,7 @@ def run_spec(folder: Path, spec: dict[str, Any], records: list[dict[str, Any]]) 
     plan = plan_of(job, analysis)
     vocabularies = {name: token_plan.vocabulary for name, token_plan in plan.tokens.items()}
     vocabularies |= {feature: vocabularies[name] for feature, name in plan.shared.items()}
-    block = encode_block(load(staged), job.spec, vocabularies, plan.buckets, job.splits, plan.moments)
+    block = encode_block(load(staged), job.spec, vocabularies, plan.buckets, job.splits, plan.moments, {})
     stored = [example_values(frame[12:-4]) for frame in block.frames.to_pylist()]
     return {
         name: Found(vocabulary.tokens.to_pylist(), [values[name] for values in stored])

@@ -124,7 +124,8 @@ def test_a_given_vocabulary_that_cannot_be_used(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", [{"id": "1", "text": "a c a"}])
     path = tmp_path / "v.txt"
     spec = TEXT % f"file: {path}" + TRAIN
-    assert error_of(spec, source, tmp_path) == f"{path}: cannot be read: No such file or directory"
+    said = f"{path}: cannot be read: No such file or directory; sequences.text.vocabulary.file of the spec names it"
+    assert error_of(spec, source, tmp_path) == f"{said}; correct the path"
     path.write_bytes(b"a\nb\na\n")
     assert error_of(spec, source, tmp_path) == f"vocabulary {path}, line 3: 'a' stands there twice; remove one"
     path.write_bytes(b"a\n")

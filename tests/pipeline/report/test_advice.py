@@ -159,6 +159,42 @@ def test_classes_that_a_split_lacks(manifest: Manifest) -> None:
             "lower min_frequency, now 4",
         ),
         (
+            "{top_k: 3, min_frequency: 4, special_tokens: [s, t]}",
+            4,
+            "the vocabulary holds 2 of 9 different tokens beside 2 special ones, which make 90 % of the training "
+            "steps; lower min_frequency, now 4",
+        ),
+        (
+            "{top_k: 3, count_by: documents}",
+            3,
+            "the vocabulary holds 3 of 9 different tokens, which make 90 % of those of training, each counted once a "
+            "record; raise top_k, now 3",
+        ),
+        (
+            "{top_k: 8, special_tokens: [never, nowhere]}",
+            10,
+            "the vocabulary holds 8 of 9 different tokens beside 2 special ones, which make 90 % of the training "
+            "steps; raise top_k, now 8",
+        ),
+        (
+            "{approximate: 9, top_k: 3}",
+            3,
+            "the vocabulary holds 3 of at least 9 different tokens, which make at least 90 % of the training steps; "
+            "raise top_k, now 3",
+        ),
+        (
+            "{approximate: 9}",
+            9,
+            "the vocabulary holds 9 of at least 9 different tokens, which make at least 90 % of the training steps; "
+            "raise top_k, now 9, and approximate, now 9",
+        ),
+        (
+            "{approximate: 9, top_k: 0}",
+            9,
+            "the vocabulary holds 9 of at least 9 different tokens, which make at least 90 % of the training steps; "
+            "raise approximate, now 9",
+        ),
+        (
             "{top_k: 9}",
             9,
             "all 9 different tokens of training are in the vocabulary already; more training data, lower case or "
@@ -168,7 +204,10 @@ def test_classes_that_a_split_lacks(manifest: Manifest) -> None:
 )
 def test_steps_out_of_vocabulary(options: str, size: int, remedy: str) -> None:
     manifest = make_manifest(SPEC.replace("{top_k: 3}", options))
-    manifest.vocabularies["text"].size = size
+    vocabulary = manifest.vocabularies["text"]
+    vocabulary.size = size
+    vocabulary.covered = 1000 if remedy.startswith("all") else 900
+    vocabulary.count_error = 2 if "at least" in remedy else 0
     validation = manifest.statistics["validation"].lengths["text"]
     validation.oov_steps = 3
     manifest.statistics["test"].lengths["text"].oov_steps = 1
@@ -180,6 +219,28 @@ def test_steps_out_of_vocabulary(options: str, size: int, remedy: str) -> None:
     manifest.statistics["test"].lengths["text"].oov_steps = 0
     validation.oov_steps = 2
     assert said(oov_advice, make_facts(manifest)) == []
+
+
+def test_steps_out_of_a_shared_vocabulary() -> None:
+    words = "words: {type: tokens, vocabulary: {top_k: 3}}"
+    spec = SPEC.replace("sequences:", f"sequences:\n  {words}").replace(
+        "{top_k: 3}}\n  wave", "{shared_with: words}}\n  wave"
+    )
+    manifest = make_manifest(spec)
+    manifest.statistics["validation"].lengths["text"].oov_steps = 22
+    assert said(oov_advice, make_facts(manifest)) == [
+        "10 % of the steps of 'text' in split 'validation' are out of vocabulary: the vocabulary holds 3 of 9 "
+        "different tokens, which make 90 % of the training steps; raise top_k, now 3"
+    ]
+
+
+def test_classes_that_a_file_lacks() -> None:
+    manifest = make_manifest(SPEC.replace("type: class", "type: class, unknown: keep, classes_file: c.txt"))
+    manifest.statistics["train"].unknown_labels = 2
+    assert said(missing_class_advice, make_facts(manifest)) == [
+        "2 labels are of a class that 'c.txt' does not have, and stored as -1: add the class there, or leave such "
+        "records out"
+    ]
 
 
 def test_dimensions_that_say_nothing(manifest: Manifest) -> None:

@@ -129,7 +129,7 @@ def test_all_sections_in_their_order() -> None:
         "All of the 280 records that were read are kept.",
         "Training records have 2 to 100 steps; half of them have at most 5, 99 % at most 30. They are heavy-tailed: "
         "the axis is logarithmic.",
-        "text : 3 entries of 9 different tokens of training, which make 90 % of its 1,000 tokens.",
+        "text : 3 entries, covering 90 % of the 1,000 tokens of training. It has 9 different tokens.",
         "So many of the most frequent are enough: 3 for 90 %.",
         "2 classes, counted in records.",
         "wave : 3 dimensions, in training and before normalisation.",
