@@ -18,6 +18,7 @@ Hashes = npt.NDArray[np.uint64]
 
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it has an inverse modulo 2^64
 _INVERSE = pow(_BASE, -1, 1 << 64)
+_MOST_BYTES = 2**31 - 1  # which 32-bit offsets count
 _CHUNK_BYTES = 1 << 16  # hashed at once: what bounds the memory, and stays in the processor's cache
 
 
@@ -31,7 +32,9 @@ def hash_strings(strings: pa.StringArray) -> Hashes:
     hashes = np.empty(len(strings), np.uint64)
     start = 0
     while start < len(hashes):
-        end = int(np.searchsorted(offsets, int(offsets[start]) + _CHUNK_BYTES, side="right")) - 1
+        # Of the type of the offsets: for any other one NumPy would convert all of these, each time.
+        most = np.int32(min(int(offsets[start]) + _CHUNK_BYTES, _MOST_BYTES))
+        end = int(np.searchsorted(offsets, most, side="right")) - 1
         if end > start:
             inside = offsets[start : end + 1]
             hashes[start:end] = _polynomials(data[inside[0] : inside[-1]], inside - inside[0])
