@@ -95,7 +95,9 @@ def test_what_is_found_out_about_a_block(tmp_path: Path) -> None:
 
 def test_of_a_file_for_testing_only_totals_are_kept(tmp_path: Path) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", RECORDS)
-    job = make_job(SPEC, f"test={source}", tmp_path / "out", block_bytes=1 << 20)
+    other = write_jsonl(tmp_path / "other.jsonl", RECORDS)
+    inputs = [f"test={source}", f"train={other}"]
+    job = make_job(SPEC, inputs, tmp_path / "out", block_bytes=Path(source).stat().st_size)
     staged, analysis = stage(job)
     assert set(batch(staged).to_pydict()["split"]) == {job.splits.index("test")}
     assert (analysis.read, analysis.train_records, analysis.bucket_lengths) == (3, 0, Counter())
