@@ -40,7 +40,17 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.11",
-    packages=["schemas", "schemas.formats", "schemas.records", "pipeline", "pipeline.report", "trainer"],
+    packages=[
+        "schemas",
+        "schemas.formats",
+        "schemas.records",
+        "pipeline",
+        "pipeline.infer",
+        "pipeline.report",
+        "pipeline.statistics",
+        "pipeline.vocabulary",
+        "trainer",
+    ],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],
         "schemas.records": ["*.json"],

@@ -23,14 +23,15 @@ from measure import run
 from peers import HERE, ROOT, positive, prepare_corpus
 from report import table, write_section
 
-from pipeline import counting, encode, read, segments, shards, stage
+from pipeline import encode, read, segments, shards, stage
 from pipeline.analysis import Analysis
 from pipeline.block_facts import BlockFacts
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.plan import StagedParts, plan_counting, plan_dataset
 from pipeline.split_facts import WrittenFacts
-from pipeline.vocabularies import write_plan
+from pipeline.vocabulary import counting
+from pipeline.vocabulary.written import write_plan
 from schemas.formats.reading import JSONL
 from schemas.records import tokens, validate
 from schemas.spec import load_spec

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.analysis import MergeAnalyses
-    from pipeline.counting import CountTokens
     from pipeline.encode import EncodeBlocks
     from pipeline.group import GroupEvents
     from pipeline.inputs import plan_job
@@ -17,9 +16,10 @@ if TYPE_CHECKING:
     from pipeline.shards import WriteShards
     from pipeline.split_facts import MergeWrittenFacts
     from pipeline.stage import StageBlocks
+    from pipeline.vocabulary.counting import CountTokens
 
 _HOMES = {
-    "CountTokens": "pipeline.counting",
+    "CountTokens": "pipeline.vocabulary.counting",
     "EncodeBlocks": "pipeline.encode",
     "GroupEvents": "pipeline.group",
     "MergeAnalyses": "pipeline.analysis",

@@ -11,8 +11,8 @@ import pyarrow as pa
 from pipeline.analysis import Analysis
 from pipeline.moments import moments_of
 from pipeline.split_facts import length_counts
-from pipeline.token_files import Tokens, joined, occurring, once_each
-from pipeline.vocabulary_rules import vocabulary_rules
+from pipeline.vocabulary.rules import vocabulary_rules
+from pipeline.vocabulary.token_files import Tokens, joined, occurring, once_each
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.formats.fields import LABEL

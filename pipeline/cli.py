@@ -122,7 +122,7 @@ def _run(options: argparse.Namespace, rest: list[str], console: Console) -> int:
 
 
 def _infer(options: argparse.Namespace, _: list[str], console: Console) -> int:
-    from pipeline.infer import propose
+    from pipeline.infer.proposal import propose
 
     proposal = propose(options.inputs, options.format, options.encoding)
     for note in proposal.notes:

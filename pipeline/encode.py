@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from pipeline import files
 from pipeline.analysis import first_offenders
 from pipeline.block_facts import beside_column, bucket_lengths, context_column, sequence_column
-from pipeline.encoded_facts import EncodedFacts
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Index, write_segment
@@ -30,8 +29,9 @@ from pipeline.stage import (
     step_name,
     write_rejected,
 )
+from pipeline.statistics.encoded_facts import EncodedFacts
 from pipeline.threads import ThreadedDoFn
-from pipeline.vocabularies import PlanFiles, load_vocabulary
+from pipeline.vocabulary.written import PlanFiles, load_vocabulary
 from schemas.buckets import Int64s, bucket_index
 from schemas.dataset_pb2 import DatasetSpec, StoredAs, UnknownLabel
 from schemas.example import (

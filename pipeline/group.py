@@ -19,12 +19,12 @@ from pipeline.analysis import Analysis, EventCounts
 from pipeline.blocks import Block
 from pipeline.event_files import LINE, OFFSET, PIECE, EventFile, file_schema, read_events_of, write_events
 from pipeline.failure import reporting
-from pipeline.given_vocabularies import known_classes
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
 from pipeline.spread import Spread
 from pipeline.stage import ANALYSES, IDS, STAGED, Located, analysis_output, stage, tag_of_analyses, write_rejected
 from pipeline.threads import ThreadedDoFn
+from pipeline.vocabulary.given import known_classes
 from schemas.buckets import Int64s
 from schemas.formats.fields import raw_fields_of
 from schemas.formats.rejected import Rejected

@@ -9,9 +9,9 @@ from typing import Any
 from pipeline import files
 from pipeline.blocks import InputFile
 from pipeline.failure import told_of
-from pipeline.given_vocabularies import find_given
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
 from pipeline.subwords import find_tokenizers
+from pipeline.vocabulary.given import find_given
 from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
 from schemas.errors import DataError, UsageError
 from schemas.formats.blocks import BLOCK_BYTES

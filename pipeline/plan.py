@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from pipeline.analysis import Analysis
 from pipeline.moments import to_message
-from pipeline.statistics import token_statistics
-from pipeline.token_files import PARTITIONS
-from pipeline.vocabulary_rules import VocabularyRule, vocabulary_rules
+from pipeline.statistics.details import token_statistics
+from pipeline.vocabulary.rules import VocabularyRule, vocabulary_rules
+from pipeline.vocabulary.token_files import PARTITIONS
 from schemas.buckets import plan_buckets
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
@@ -75,7 +75,7 @@ class CountingTask:
     Attributes:
       number: Its place among all tasks.
       name: Of the token sequence, or "label" for classes.
-      partitions: Which of the partitions of `pipeline.token_files`.
+      partitions: Which of the partitions of `pipeline.vocabulary.token_files`.
       staged: What has counts.
     """
 

@@ -6,13 +6,13 @@ from typing import Any
 import apache_beam as beam
 
 from pipeline.analysis import Analysis
-from pipeline.counting import CountedTokens, load_candidates
 from pipeline.failure import reporting
-from pipeline.given_vocabularies import load_given
 from pipeline.job import Job
 from pipeline.plan import plan_dataset
 from pipeline.publish import judge_rejected
-from pipeline.vocabularies import PlanFiles, write_plan
+from pipeline.vocabulary.counting import CountedTokens, load_candidates
+from pipeline.vocabulary.given import load_given
+from pipeline.vocabulary.written import PlanFiles, write_plan
 
 
 class PlanDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types

@@ -7,7 +7,6 @@ from apache_beam.pvalue import AsList, AsSingleton
 
 from pipeline.analysis import MergeAnalyses
 from pipeline.blocks import Block
-from pipeline.counting import CountTokens
 from pipeline.duplicates import LeaveOutDuplicates
 from pipeline.encode import FACTS, EncodeBlocks
 from pipeline.group import GroupEvents
@@ -19,6 +18,7 @@ from pipeline.shards import WriteShards
 from pipeline.split_facts import MergeWrittenFacts
 from pipeline.spread import Spread
 from pipeline.stage import ANALYSES, IDS, STAGED, StageBlocks
+from pipeline.vocabulary.counting import CountTokens
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 
 

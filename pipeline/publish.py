@@ -17,9 +17,9 @@ from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
 from pipeline.split_facts import WrittenFacts
-from pipeline.statistics_files import write_statistics
+from pipeline.statistics.files import write_statistics
 from pipeline.subwords import publish_tokenizers
-from pipeline.vocabularies import PlanFiles
+from pipeline.vocabulary.written import PlanFiles
 from schemas.dataset_pb2 import DuplicateIds
 from schemas.errors import DataError
 from schemas.formats.blocks import file_digest

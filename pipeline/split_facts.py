@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.analysis import first_offenders
 from pipeline.merging import Merging
-from pipeline.record_facts import RecordFacts
+from pipeline.statistics.record_facts import RecordFacts
 from schemas.buckets import Int64s
 from schemas.example import DIGEST_MODULUS
 from schemas.formats.rejected import Rejected

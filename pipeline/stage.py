@@ -21,13 +21,13 @@ from pipeline.arrow_files import write_batches
 from pipeline.block_facts import BlockFacts, beside_column, context_column, sequence_column
 from pipeline.blocks import Block
 from pipeline.failure import reporting
-from pipeline.given_vocabularies import known_classes
 from pipeline.id_files import write_ids
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
 from pipeline.subwords import load_tokenizers
 from pipeline.threads import ThreadedDoFn
-from pipeline.token_files import write_token_counts
+from pipeline.vocabulary.given import known_classes
+from pipeline.vocabulary.token_files import write_token_counts
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds
 from schemas.formats.fields import LABEL, fields_of

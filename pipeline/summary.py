@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.report.efficiency import RANDOM_BATCH
 from pipeline.report.words import of_100
-from pipeline.vocabulary_summary import describe_vocabularies, vocabulary_line
+from pipeline.vocabulary.summary import describe_vocabularies, vocabulary_line
 from schemas.buckets import Int64s, bucketed_efficiency, longest_efficiency, random_batch_efficiency
 from schemas.manifest_pb2 import Counts, EventCounts, LengthStatistics, Manifest
 from schemas.spec import PER_STEP_CLASS, TRAIN, category_features

@@ -14,15 +14,15 @@ from rich.console import Console
 
 from pipeline import files
 from pipeline.analysis import Analysis
-from pipeline.counting import count
-from pipeline.given_vocabularies import load_given
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.options import beam_options
 from pipeline.plan import DatasetPlan, StagedParts, TokenCandidates, plan_counting, plan_dataset
 from pipeline.run import run
-from pipeline.token_counts import TokenCounts
-from pipeline.token_files import occurring
+from pipeline.vocabulary.counting import count
+from pipeline.vocabulary.given import load_given
+from pipeline.vocabulary.token_counts import TokenCounts
+from pipeline.vocabulary.token_files import occurring
 from schemas.dataset_pb2 import DuplicateIds
 from schemas.example import FRAME_HEADER, frame_offsets
 from schemas.example_pb2 import Example

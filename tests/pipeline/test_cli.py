@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pipeline.cli import main, parse_limit
-from pipeline.vocabulary_summary import describe_vocabularies
+from pipeline.vocabulary.summary import describe_vocabularies
 from schemas.errors import UsageError
 from schemas.manifest import load_manifest
 from tests.pipeline.helpers import REVIEW_SPEC, review_records, write_jsonl

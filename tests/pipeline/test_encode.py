@@ -20,7 +20,7 @@ from pipeline.plan import DatasetPlan
 from pipeline.segments import Segment
 from pipeline.split_facts import WrittenFacts
 from pipeline.stage import StagedBlock, _StageBlock
-from pipeline.vocabularies import write_plan
+from pipeline.vocabulary.written import write_plan
 from schemas.buckets import bucket_index
 from tests.pipeline.helpers import example_values, make_job, plan_of, read_examples, with_all_ids, write_jsonl
 

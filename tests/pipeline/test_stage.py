@@ -11,7 +11,7 @@ from pipeline.analysis import Analysis
 from pipeline.block_facts import bucket_lengths
 from pipeline.job import Job
 from pipeline.stage import StagedBlock, _StageBlock
-from pipeline.token_files import PARTITIONS, read_token_counts
+from pipeline.vocabulary.token_files import PARTITIONS, read_token_counts
 from schemas.errors import DataError
 from schemas.spec import parse_spec
 from tests.pipeline.helpers import make_job, staged_files, with_all_ids, write_jsonl

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline import encoded_facts
+from pipeline.statistics import encoded_facts
 from pipeline.verify import verify
 from schemas.errors import DataError
 from schemas.manifest import load_manifest

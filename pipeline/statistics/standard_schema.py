@@ -2,7 +2,7 @@
 
 from tensorflow_metadata.proto.v0 import schema_pb2 as standard
 
-from pipeline.standard_form import SEQUENCE_STEP
+from pipeline.statistics.standard_form import SEQUENCE_STEP
 from schemas.dataset_pb2 import Empty, StoredAs, UnknownLabel
 from schemas.formats.fields import LABEL
 from schemas.manifest import length_feature, missing_feature

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import record_facts
-from pipeline.encoded_facts import whole_moments
 from pipeline.moments import moments_of
-from pipeline.record_facts import ClassLengths, RecordFacts, WholeMoments
+from pipeline.statistics import record_facts
+from pipeline.statistics.encoded_facts import whole_moments
+from pipeline.statistics.record_facts import ClassLengths, RecordFacts, WholeMoments
 
 # One example: class, length, length before it was cut, a number, a whole number, whether the category is unknown.
 examples = st.tuples(

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.moments import ExactMoments
-from pipeline.record_facts import TOP_TOKENS
 from pipeline.split_facts import SequenceFacts, SplitFacts
+from pipeline.statistics.record_facts import TOP_TOKENS
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.formats.fields import LABEL
 from schemas.spec import category_features, number_features, series_sequences

@@ -6,8 +6,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.token_counts import COUNTS
-from pipeline.vocabulary_rules import VocabularyRule, vocabulary_rules
+from pipeline.vocabulary.rules import VocabularyRule, vocabulary_rules
+from pipeline.vocabulary.token_counts import COUNTS
 from schemas.spec import parse_spec
 
 counts = st.dictionaries(st.sampled_from("abcdefgß東"), st.integers(1, 4))

@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
-from pipeline.field_facts import FieldFacts, collect_facts
-from pipeline.infer_events import Grouping, find_grouping
-from pipeline.infer_sample import take_sample
+from pipeline.infer.events import Grouping, find_grouping
+from pipeline.infer.facts import FieldFacts, collect_facts
+from pipeline.infer.sample import take_sample
 from schemas.errors import DataError, LengthwiseError
 from schemas.formats.reading import COMPRESSION_SUFFIXES, LINES
 

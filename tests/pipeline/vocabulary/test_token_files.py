@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.token_files import (
+from pipeline.vocabulary.token_files import (
     PARTITIONS,
     joined,
     occurring,

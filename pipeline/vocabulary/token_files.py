@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from pipeline import files
 from pipeline.arrow_files import write_batches
-from pipeline.token_counts import COUNTS
-from pipeline.vocabulary_rules import vocabulary_rules
+from pipeline.vocabulary.rules import vocabulary_rules
+from pipeline.vocabulary.token_counts import COUNTS
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.hashing import hash_strings
 

@@ -9,8 +9,8 @@ import yaml
 from pipeline import files
 from pipeline.blocks import InputFile, Piece, plan_blocks
 from pipeline.failure import told_of
+from pipeline.infer.objects import Objects, likely_delimiter, objects_of, objects_of_text
 from pipeline.inputs import match_inputs
-from pipeline.sample_objects import Objects, likely_delimiter, objects_of, objects_of_text
 from schemas.dataset_pb2 import Format, Input
 from schemas.errors import DataError, UsageError
 from schemas.formats.blocks import BLOCK_BYTES, read_whole_lines

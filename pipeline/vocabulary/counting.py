@@ -14,15 +14,15 @@ import pyarrow.compute as pc
 from pipeline.analysis import Analysis
 from pipeline.arrow_files import read_table, write_batches
 from pipeline.failure import reporting
-from pipeline.frequent_tokens import FrequentTokens
-from pipeline.given_vocabularies import load_given
 from pipeline.job import Job
 from pipeline.plan import CountingTask, StagedParts, TokenCandidates, plan_counting
 from pipeline.spread import Spread
 from pipeline.threads import ThreadedDoFn
-from pipeline.token_counts import COUNTS, TokenCounts
-from pipeline.token_files import read_token_counts
-from pipeline.vocabulary_rules import vocabulary_rules
+from pipeline.vocabulary.frequent_tokens import FrequentTokens
+from pipeline.vocabulary.given import load_given
+from pipeline.vocabulary.rules import vocabulary_rules
+from pipeline.vocabulary.token_counts import COUNTS, TokenCounts
+from pipeline.vocabulary.token_files import read_token_counts
 from schemas.dataset_pb2 import DatasetSpec
 
 

@@ -8,7 +8,7 @@ import fastavro
 import pytest
 import yaml
 
-from pipeline.infer import propose
+from pipeline.infer.proposal import propose
 from schemas.errors import DataError, UsageError
 from schemas.formats.avro_codecs import CODECS
 from schemas.spec import parse_spec

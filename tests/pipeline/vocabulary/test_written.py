@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.plan import DatasetPlan, TokenPlan
-from pipeline.vocabularies import PlanFiles, load_vocabulary, write_plan
+from pipeline.vocabulary.written import PlanFiles, load_vocabulary, write_plan
 from schemas.manifest_pb2 import Bucket
 from schemas.vocabulary import Vocabulary
 from tests.pipeline.helpers import tree
@@ -56,7 +56,7 @@ def test_threads_read_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         both.wait()
         load_vocabulary(path, 9)
 
-    monkeypatch.setattr("pipeline.vocabularies.files.read", read_slowly)
+    monkeypatch.setattr("pipeline.vocabulary.written.files.read", read_slowly)
     threads = [threading.Thread(target=load) for _ in range(2)]
     for thread in threads:
         thread.start()

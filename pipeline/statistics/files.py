@@ -7,9 +7,9 @@ from google.protobuf import text_format
 
 from pipeline import files
 from pipeline.split_facts import SplitFacts
-from pipeline.standard_form import feature_statistics
-from pipeline.standard_schema import feature_schema
-from pipeline.statistics import dataset_statistics
+from pipeline.statistics.details import dataset_statistics
+from pipeline.statistics.standard_form import feature_statistics
+from pipeline.statistics.standard_schema import feature_schema
 from schemas.manifest import statistics_path
 from schemas.manifest_pb2 import Manifest, StatisticsFile
 from schemas.messages import canonical_json, to_plain

@@ -6,8 +6,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.frequent_tokens import FrequentTokens
-from pipeline.token_counts import COUNTS
+from pipeline.vocabulary.frequent_tokens import FrequentTokens
+from pipeline.vocabulary.token_counts import COUNTS
 
 blocks = st.lists(st.dictionaries(st.sampled_from("abcdefghij"), st.integers(1, 50), max_size=8), max_size=8)
 

@@ -12,9 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.moments import ExactMoments
-from pipeline.record_facts import ClassLengths, RecordFacts
 from pipeline.split_facts import SequenceFacts, SplitFacts
-from pipeline.statistics import (
+from pipeline.statistics.details import (
     SHARES,
     dataset_statistics,
     length_details,
@@ -22,6 +21,7 @@ from pipeline.statistics import (
     quantile,
     token_statistics,
 )
+from pipeline.statistics.record_facts import ClassLengths, RecordFacts
 from schemas.messages import canonical_json, to_plain
 from schemas.spec import parse_spec
 from schemas.vocabulary import Vocabulary

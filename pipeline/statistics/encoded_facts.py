@@ -1,4 +1,4 @@
-"""Looks at encoded examples, column by column: what `pipeline.record_facts` keeps of them."""
+"""Looks at encoded examples, column by column: what `pipeline.statistics.record_facts` keeps of them."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -10,8 +10,8 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from pipeline.moments import moments_of
-from pipeline.record_facts import MOST_PAIRS, ClassLengths, RecordFacts, WholeMoments
 from pipeline.split_facts import length_counts
+from pipeline.statistics.record_facts import MOST_PAIRS, ClassLengths, RecordFacts, WholeMoments
 from schemas.binary import Offsets
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tensorflow_metadata.proto.v0 import schema_pb2 as schemas
 from tensorflow_metadata.proto.v0 import statistics_pb2 as standard
 
-from pipeline import standard_form
-from pipeline.standard_form import SEQUENCE_STEP, common_statistics, histogram_statistics, moments_statistics
+from pipeline.statistics import standard_form
+from pipeline.statistics.standard_form import SEQUENCE_STEP, common_statistics, histogram_statistics, moments_statistics
 from schemas.manifest_pb2 import Manifest
 from tests.pipeline.helpers import Stored, prepare, read_dataset, write_jsonl
 

@@ -15,9 +15,9 @@ from tensorflow_metadata.proto.v0 import path_pb2 as paths
 from tensorflow_metadata.proto.v0 import statistics_pb2 as standard
 
 from pipeline.moments import ExactMoments
-from pipeline.record_facts import TOP_TOKENS, WholeMoments
 from pipeline.split_facts import SplitFacts
-from pipeline.statistics import deviation, quantile
+from pipeline.statistics.details import deviation, quantile
+from pipeline.statistics.record_facts import TOP_TOKENS, WholeMoments
 from schemas.dataset_pb2 import DatasetSpec, DuplicateIds, StoredAs
 from schemas.formats.fields import LABEL
 from schemas.manifest import length_feature, missing_feature, stored_features

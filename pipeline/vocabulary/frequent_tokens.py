@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from pipeline.token_counts import COUNTS, TokenCounts
+from pipeline.vocabulary.token_counts import COUNTS, TokenCounts
 
 
 @dataclass

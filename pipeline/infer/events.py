@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from pipeline.field_facts import FieldFacts
+from pipeline.infer.facts import FieldFacts
 from schemas.times import parse_times
 
 _LOOKED_AT = 1_000  # records whose times are read

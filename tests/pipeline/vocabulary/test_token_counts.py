@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.token_counts import COUNTS, TokenCounts
+from pipeline.vocabulary.token_counts import COUNTS, TokenCounts
 
 tokens = st.text(st.sampled_from("abß\n\0 東"), max_size=2)
 
@@ -30,7 +30,7 @@ def table_of(pairs: list[tuple[str, int]]) -> pa.Table:
 def test_any_tables_in_any_order_count_the_same(parts: list[list[tuple[str, int]]], draw: Random) -> None:
     draw.shuffle(parts)
     bag, expected = TokenCounts(), Counter[str]()
-    with mock.patch("pipeline.token_counts._MANY_ROWS", draw.choice([0, 5, 10**6])):
+    with mock.patch("pipeline.vocabulary.token_counts._MANY_ROWS", draw.choice([0, 5, 10**6])):
         for part in parts:
             bag.add(table_of(part))
             for token, count in part:
@@ -41,7 +41,7 @@ def test_any_tables_in_any_order_count_the_same(parts: list[list[tuple[str, int]
 
 
 def test_few_tables_wait_until_they_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.token_counts._MANY_ROWS", 3)
+    monkeypatch.setattr("pipeline.vocabulary.token_counts._MANY_ROWS", 3)
     bag = TokenCounts()
     for waiting in (2, 3, 0):
         bag.add(table_of([("a", 1)] * (2 if waiting == 2 else 1)))
@@ -69,7 +69,7 @@ class Watched(TokenCounts):
 @pytest.mark.parametrize("same", [True, False])
 def test_merging_touches_each_row_a_few_times_only(monkeypatch: pytest.MonkeyPatch, same: bool) -> None:
     """Merging at every addition would touch 200 * 201 / 2 * 50 rows of different tokens."""
-    monkeypatch.setattr("pipeline.token_counts._MANY_ROWS", 0)
+    monkeypatch.setattr("pipeline.vocabulary.token_counts._MANY_ROWS", 0)
     bag, rows = Watched(), 50
     for i in range(200):
         names = [f"{0 if same else i}-{j}" for j in range(rows)]

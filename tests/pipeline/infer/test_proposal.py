@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.field_facts import collect_facts
-from pipeline.infer import Proposal, propose
+from pipeline.infer.facts import collect_facts
+from pipeline.infer.proposal import Proposal, propose
 from schemas.errors import DataError, UsageError
 from schemas.spec import parse_spec
 from tests.pipeline.helpers import prepare, review_records, write_jsonl

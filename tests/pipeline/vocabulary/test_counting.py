@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.counting import CountedTokens, _Count, load_candidates
 from pipeline.job import Job
 from pipeline.plan import CountingTask, StagedParts, plan_counting
-from pipeline.token_files import PARTITIONS, write_token_counts
+from pipeline.vocabulary.counting import CountedTokens, _Count, load_candidates
+from pipeline.vocabulary.token_files import PARTITIONS, write_token_counts
 from tests.pipeline.helpers import counted, make_job, write_jsonl
 
 SPEC = "sequences: {text: {type: tokens, vocabulary: {top_k: 4, min_frequency: 2}}}\nlabel: {type: class}"

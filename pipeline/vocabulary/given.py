@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from pipeline import files
 from pipeline.job import GivenFile, Job
-from pipeline.vocabulary_rules import vocabulary_rules
+from pipeline.vocabulary.rules import vocabulary_rules
 from schemas.dataset_pb2 import DatasetSpec, UnknownLabel
 from schemas.errors import DataError
 from schemas.formats.fields import LABEL

@@ -1,0 +1,1 @@
+"""Proposes a spec from data."""

@@ -1,0 +1,1 @@
+"""What the records are like, for people and for other tools."""

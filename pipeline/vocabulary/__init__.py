@@ -1,0 +1,1 @@
+"""Which tokens a data set knows: counted, chosen, written."""
