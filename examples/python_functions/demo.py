@@ -89,7 +89,7 @@ padding  of 100 steps computed, data are: {100 * padding["longest"]:.0f} if all 
          {100 * batches["padding_efficiency"]:.0f} in the bucketed batches that the model was trained on
 model    {_short(OUT / "model")}: test accuracy {accuracy:.3f}; always saying '{classes[0]}' gives {majority:.3f}
 predict  {_short(HERE / "snippet.jsonl")} is from: {_answer(answer)}
-files    {_short(OUT)}/: dataset/manifest.json, dataset/spec.yaml, model/, predictions.jsonl
+files    {_short(OUT)}/: dataset/report.html, dataset/manifest.json, model/, predictions.jsonl
 took     {seconds:.0f} s"""
 
 
