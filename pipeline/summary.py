@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report.efficiency import RANDOM_BATCH
+from pipeline.report.efficiency import RANDOM_BATCH, padding
+from pipeline.report.facts import histogram
 from pipeline.report.words import of_100
 from pipeline.vocabulary.summary import describe_vocabularies, vocabulary_line
-from schemas.buckets import Int64s, bucketed_efficiency, longest_efficiency, random_batch_efficiency
 from schemas.manifest_pb2 import Counts, EventCounts, LengthStatistics, Manifest
 from schemas.spec import PER_STEP_CLASS, TRAIN, category_features
 
@@ -74,23 +74,9 @@ def describe(manifest: Manifest, output: str) -> dict[str, Any]:
     }
 
 
-def padding(manifest: Manifest) -> dict[str, float]:
-    """Returns the padding efficiency of the training split three ways."""
-    lengths, counts = _histogram(manifest.statistics[TRAIN].bucket_length)
-    return {
-        "bucketed": bucketed_efficiency(lengths, counts, manifest.buckets),
-        "random_batches": random_batch_efficiency(lengths, counts, RANDOM_BATCH),
-        "longest": longest_efficiency(lengths, counts),
-    }
-
-
 def _unread_line(unread: Sequence[str]) -> str:
     more = f" and {len(unread) - _MOST_UNREAD} more" if len(unread) > _MOST_UNREAD else ""
     return f"fields that the spec does not read: {', '.join(unread[:_MOST_UNREAD])}{more}"
-
-
-def _histogram(statistics: LengthStatistics) -> tuple[Int64s, Int64s]:
-    return np.array(statistics.lengths, np.int64), np.array(statistics.counts, np.int64)
 
 
 def _counts_line(manifest: Manifest) -> str:
@@ -133,7 +119,7 @@ def _describe_events(events: EventCounts) -> dict[str, Any]:
 
 
 def _length_line(statistics: LengthStatistics) -> str:
-    lengths, counts = _histogram(statistics)
+    lengths, counts = histogram(statistics)
     shares = np.cumsum(counts) / counts.sum()
     median, p99 = (int(lengths[np.searchsorted(shares, share)]) for share in (0.5, 0.99))
     return (

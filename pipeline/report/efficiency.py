@@ -12,6 +12,7 @@ from schemas.buckets import (
     padded_steps_by_count,
     random_batch_efficiency,
 )
+from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN
 
 MOST_BUCKETS = 32  # of the curve
@@ -46,15 +47,25 @@ def measure(facts: Facts) -> Efficiency | None:
     lengths, counts = histogram(facts.manifest.statistics[TRAIN].bucket_length)
     if not len(lengths) or not lengths[-1]:
         return None
-    by_count = efficiency_by_count(lengths, counts, MOST_BUCKETS)
+    by_count, three_ways = efficiency_by_count(lengths, counts, MOST_BUCKETS), padding(facts.manifest)
     return Efficiency(
-        longest=longest_efficiency(lengths, counts),
-        random=random_batch_efficiency(lengths, counts, RANDOM_BATCH),
-        bucketed=bucketed_efficiency(lengths, counts, facts.manifest.buckets),
+        longest=three_ways["longest"],
+        random=three_ways["random_batches"],
+        bucketed=three_ways["bucketed"],
         by_count=by_count,
         knee=find_knee(by_count),
         worthwhile=worthwhile_count(by_count),
     )
+
+
+def padding(manifest: Manifest) -> dict[str, float]:
+    """Returns the padding efficiency of the training split three ways."""
+    lengths, counts = histogram(manifest.statistics[TRAIN].bucket_length)
+    return {
+        "bucketed": bucketed_efficiency(lengths, counts, manifest.buckets),
+        "random_batches": random_batch_efficiency(lengths, counts, RANDOM_BATCH),
+        "longest": longest_efficiency(lengths, counts),
+    }
 
 
 def efficiency_by_count(lengths: Int64s, counts: Int64s, most: int) -> tuple[float, ...]:

@@ -1,6 +1,7 @@
 import pytest
 
-from pipeline.summary import describe, padding, summarise
+from pipeline.report.efficiency import padding
+from pipeline.summary import describe, summarise
 from schemas.dataset_pb2 import ContextType
 from schemas.manifest_pb2 import (
     Bucket,
