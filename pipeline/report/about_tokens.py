@@ -18,6 +18,7 @@ from pipeline.report.blocks import (
 from pipeline.report.facts import Facts
 from pipeline.report.plots import SERIES, Plot, label
 from pipeline.report.words import Name, Sentence, percent, plural, say
+from pipeline.vocabulary.summary import coverage
 from schemas.dataset_pb2 import CountBy
 from schemas.manifest_pb2 import Vocabulary
 from schemas.spec import TRAIN, token_sequences, vocabulary_options, vocabulary_owner
@@ -54,7 +55,7 @@ def _vocabulary_sentence(facts: Facts, name: str, vocabulary: Vocabulary) -> Sen
         Name(name),
         plural(vocabulary.size, "entry", "entries"),
         least,
-        percent(vocabulary.covered / vocabulary.tokens),
+        percent(coverage(vocabulary)),
         plural(vocabulary.tokens, "token"),
         ", each counted once a record" if by_records else "",
         least,

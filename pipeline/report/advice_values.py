@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.report.facts import Facts
 from pipeline.report.words import Name, Sentence, number, percent, plural, say
+from pipeline.vocabulary.summary import coverage
 from schemas.dataset_pb2 import CountBy, VocabularyOptions
 from schemas.manifest_pb2 import Vocabulary
 from schemas.spec import series_sequences, vocabulary_options, vocabulary_owner
@@ -49,7 +50,7 @@ def _oov_remedy(facts: Facts, name: str, vocabulary: Vocabulary) -> Sentence:
         different,
         f" beside {plural(special, 'special one')}" if special else "",
         least,
-        percent(vocabulary.covered / vocabulary.tokens),
+        percent(coverage(vocabulary)),
         "those of training, each counted once a record"
         if options.count_by == CountBy.documents
         else "the training steps",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from schemas.manifest_pb2 import Manifest
+from schemas.manifest_pb2 import Manifest, Vocabulary
 
 
 def vocabulary_line(manifest: Manifest, name: str) -> str:
@@ -12,7 +12,7 @@ def vocabulary_line(manifest: Manifest, name: str) -> str:
     rates = ", ".join(f"{split} {rate:.2%}" for split, rate in oov_rates(manifest, name).items())
     return (
         f"{name}: vocabulary of {entry.size:,}, {least}{entry.distinct:,} different tokens counted{error}, {least}"
-        f"{_coverage(entry):.2%} of all covered{f'; steps out of vocabulary: {rates}' if rates else ''}"
+        f"{coverage(entry):.2%} of all covered{f'; steps out of vocabulary: {rates}' if rates else ''}"
     )
 
 
@@ -22,7 +22,7 @@ def describe_vocabularies(manifest: Manifest) -> dict[str, Any]:
         name: {
             "size": entry.size,
             "distinct": entry.distinct,
-            "coverage": _coverage(entry),
+            "coverage": coverage(entry),
             "count_error": entry.count_error,
             "oov_rates": oov_rates(manifest, name),
         }
@@ -40,6 +40,6 @@ def oov_rates(manifest: Manifest, name: str) -> dict[str, float]:
     return found
 
 
-def _coverage(entry: Any) -> float:
+def coverage(entry: Vocabulary) -> float:
     """Returns the share of what was counted in the training split that has an entry."""
     return float(entry.covered / entry.tokens) if entry.tokens else 1.0
