@@ -50,6 +50,7 @@ setup(
         "pipeline.statistics",
         "pipeline.vocabulary",
         "trainer",
+        "trainer.batches",
     ],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],

@@ -8,20 +8,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trainer.batch_plan import BatchLimits
+    from trainer.batches.opening import open_dataset
+    from trainer.batches.order import Order
+    from trainer.batches.sizes import BatchLimits
     from trainer.config import TrainerConfig, load_config
-    from trainer.input_pipeline import Order, open_dataset
     from trainer.model import build_model
     from trainer.predict import load
 
 _HOMES = {
-    "BatchLimits": "trainer.batch_plan",
-    "Order": "trainer.input_pipeline",
+    "BatchLimits": "trainer.batches.sizes",
+    "Order": "trainer.batches.order",
     "TrainerConfig": "trainer.config",
     "build_model": "trainer.model",
     "load": "trainer.predict",
     "load_config": "trainer.config",
-    "open_dataset": "trainer.input_pipeline",
+    "open_dataset": "trainer.batches.opening",
 }
 
 __all__ = [

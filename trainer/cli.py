@@ -89,7 +89,7 @@ def _batches(asked: argparse.Namespace) -> dict[str, Any]:
     config = load_config(asked.config, asked.set)
     load_manifest(asked.data)
     import_tensorflow()
-    from trainer.epoch import describe_epoch
+    from trainer.batches.epoch import describe_epoch
 
     return describe_epoch(asked.data, asked.split, config)
 

@@ -12,7 +12,7 @@ import yaml
 from schemas.errors import DataError, UsageError
 from schemas.messages import nearest
 from schemas.yaml_text import parse_yaml
-from trainer.batch_plan import BatchLimits
+from trainer.batches.sizes import BatchLimits
 
 POOLINGS = ("mean", "max", "last")
 _BOUNDS: dict[str, tuple[float, float]] = {

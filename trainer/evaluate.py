@@ -13,8 +13,9 @@ from schemas.manifest import length_feature, load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import to_plain
 from schemas.spec import TEST, bucket_sequences
-from trainer.batch_plan import BatchLimits
-from trainer.input_pipeline import SplitSource
+from trainer.batches.bucketed import bucketed_batches
+from trainer.batches.sizes import BatchLimits
+from trainer.batches.source import SplitSource
 from trainer.metrics import Totals, measure_of
 from trainer.model import SequenceModel
 from trainer.saved import load_saved
@@ -46,7 +47,7 @@ class Evaluator:
         if not self._plan.examples:
             raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
         self.unknown_labels = 0
-        self._dataset = source.batches(self._plan)
+        self._dataset = bucketed_batches(source, self._plan)
         features = self._dataset.element_spec[0]
         self._predict = tf.function(lambda batch: model(batch, training=False), input_signature=[features])
 

@@ -15,7 +15,7 @@ from schemas.records.examples import ExampleBlock
 from schemas.records.missing import fill_means
 from schemas.spec import leaders
 from schemas.vocabulary import Vocabulary
-from trainer.parsing import input_specs
+from trainer.batches.parsing import input_specs
 
 
 class ModelInputs:
@@ -48,7 +48,7 @@ class ModelInputs:
         self.lengths: Int64s = np.max([self._lengths[length_feature(name)] for name in leaders(spec)], axis=0)
 
     def batch(self, rows: Int64s) -> dict[str, tf.Tensor]:
-        """Returns the inputs of some examples, padded as `trainer.input_pipeline.open_dataset` pads them."""
+        """Returns the inputs of some examples, padded as `trainer.batches.opening.open_dataset` pads them."""
         return {
             name: tf.constant(self._of(name, rows).astype(spec.dtype.as_numpy_dtype, copy=False))
             for name, spec in self._specs.items()

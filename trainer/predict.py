@@ -20,10 +20,10 @@ from schemas.manifest_pb2 import Manifest
 from schemas.ragged import Int64s
 from schemas.records.examples import ExampleBlock
 from schemas.records.validate import validate
-from trainer.batch_plan import BatchLimits, sorted_batches
+from trainer.batches.parsing import input_specs
+from trainer.batches.sizes import BatchLimits, sorted_batches
 from trainer.model import SequenceModel
 from trainer.model_inputs import ModelInputs
-from trainer.parsing import input_specs
 from trainer.progress import say
 from trainer.raw_records import blocks_of_file, blocks_of_objects, whole_file
 from trainer.saved import SavedModel, load_saved

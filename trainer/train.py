@@ -14,10 +14,12 @@ from schemas.errors import DataError
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN, VALIDATION
-from trainer.batch_plan import BatchPlan
+from trainer.batches.bucketed import bucketed_batches
+from trainer.batches.order import Order
+from trainer.batches.sizes import BatchPlan
+from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, dump_config, limits_of, to_plain
 from trainer.evaluate import Evaluator
-from trainer.input_pipeline import Order, SplitSource
 from trainer.model import SequenceModel, build_model
 from trainer.model_folder import check_output
 from trainer.progress import say, tracked
@@ -114,7 +116,7 @@ class _Run:
         step: TrainStep | None = None
         for epoch in range(1, self.config.epochs + 1):
             order = Order(self.config.seed, epoch - 1, self.config.shuffle_window)
-            dataset = source.batches(plan, order)
+            dataset = bucketed_batches(source, plan, order)
             step = step or make_train_step(self.model, dataset.element_spec)
             started = time.monotonic()
             batches = tracked(source.iterate(dataset), plan.steps, f"epoch {epoch}")

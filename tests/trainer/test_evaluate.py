@@ -10,10 +10,10 @@ from schemas.errors import DataError
 from schemas.manifest import load_manifest
 from tests.trainer.conftest import SMALL, TEST_LENGTHS, TOKEN_SPEC, token_records
 from tests.trainer.dataset_builder import build_dataset
-from trainer.batch_plan import BatchLimits
+from trainer.batches.sizes import BatchLimits
+from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
 from trainer.evaluate import Evaluator, evaluate
-from trainer.input_pipeline import SplitSource
 from trainer.predict import load
 from trainer.train import train
 

@@ -13,7 +13,7 @@ from schemas.manifest_pb2 import Manifest
 from schemas.spec import parse_spec
 from tests.trainer.dataset_builder import build_dataset
 from trainer import load
-from trainer.batch_plan import BatchLimits
+from trainer.batches.sizes import BatchLimits
 from trainer.config import TrainerConfig
 from trainer.predict import Predictor, predict_file
 from trainer.saved import load_saved

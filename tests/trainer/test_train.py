@@ -14,7 +14,7 @@ from schemas.manifest import load_manifest
 from tests.trainer.conftest import SMALL, TOKEN_SPEC, token_records
 from tests.trainer.dataset_builder import build_dataset
 from trainer import load, open_dataset
-from trainer.batch_plan import BatchLimits
+from trainer.batches.sizes import BatchLimits
 from trainer.config import TrainerConfig, load_config
 from trainer.evaluate import evaluate
 from trainer.model import build_model

@@ -12,8 +12,9 @@ from schemas.manifest import load_manifest
 from tests.trainer.dataset_builder import build_dataset
 from tests.trainer.example_blocks import example_block
 from trainer import BatchLimits, open_dataset
-from trainer.input_pipeline import SplitSource
-from trainer.parsing import BatchParser, input_specs
+from trainer.batches.bucketed import bucketed_batches
+from trainer.batches.parsing import BatchParser, input_specs
+from trainer.batches.source import SplitSource
 
 ALL = """
 id: id
@@ -179,7 +180,7 @@ def test_records_that_contradict_themselves(tmp_path: Path, name: str, values: A
     build_dataset(tmp_path / "data", spec, {"train": examples}, [5])
     source = SplitSource(tmp_path / "data", load_manifest(tmp_path / "data"), "train")
     with pytest.raises(DataError) as error:
-        list(source.iterate(source.batches(source.plan(BatchLimits(100, 100)))))
+        list(source.iterate(bucketed_batches(source, source.plan(BatchLimits(100, 100)))))
     rest = str(error.value).partition(" do not fit the manifest: ")[2]
     assert rest.partition(";")[0] == expected
 

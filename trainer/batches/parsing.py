@@ -42,7 +42,7 @@ def parse_one_each(records: tf.Tensor, names: list[str], spec: DatasetSpec) -> d
 
 
 class BatchParser:
-    """Parses the serialized records of one batch into padded tensors; see `trainer.input_pipeline.open_dataset`."""
+    """Parses the serialized records of one batch into padded tensors; see `trainer.batches.opening.open_dataset`."""
 
     def __init__(self, manifest: Manifest, mean_examples: float | None, with_ids: bool) -> None:
         """Chooses what is parsed.

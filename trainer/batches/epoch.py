@@ -8,8 +8,10 @@ import tensorflow as tf
 
 from schemas.manifest import length_feature, load_manifest
 from schemas.spec import TRAIN
+from trainer.batches.bucketed import bucketed_batches
+from trainer.batches.order import Order
+from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, limits_of
-from trainer.input_pipeline import Order, SplitSource
 from trainer.progress import tracked
 
 
@@ -33,7 +35,7 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
     source = SplitSource(data, manifest, split)
     plan = source.plan(limits_of(config))
     order = Order(config.seed, 0, config.shuffle_window) if split == TRAIN else None
-    dataset = source.batches(plan, order)
+    dataset = bucketed_batches(source, plan, order)
     names = sorted(manifest.spec.sequences)
     steps = examples = real = padded = 0
     started = time.monotonic()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
-from trainer.batch_plan import BatchLimits, BatchPlan, BucketLoad, plan_batches, sorted_batches
+from trainer.batches.sizes import BatchLimits, BatchPlan, BucketLoad, plan_batches, sorted_batches
 
 loads = st.lists(st.builds(BucketLoad, st.integers(0, 5_000), st.integers(0, 3_000)), min_size=1, max_size=9)
 

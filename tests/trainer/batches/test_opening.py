@@ -12,7 +12,8 @@ from schemas.manifest import load_manifest
 from tests.trainer.conftest import BOUNDS, TEST_LENGTHS, TRAIN_LENGTHS
 from tests.trainer.dataset_builder import build_dataset
 from trainer import BatchLimits, Order, open_dataset
-from trainer.input_pipeline import SplitSource
+from trainer.batches.bucketed import bucketed_batches
+from trainer.batches.source import SplitSource
 
 LIMITS = BatchLimits(padded_steps=40, max_examples=8)
 TWO_SEQUENCES = """
@@ -119,7 +120,7 @@ def test_every_example_has_the_same_pull_over_an_epoch(token_data: Path) -> None
     plan = source.plan(LIMITS)
     pulls = [
         value / len(weight)
-        for _, _, weight in source.batches(plan, Order())
+        for _, _, weight in bucketed_batches(source, plan, Order())
         for value in weight.numpy().astype(np.float64)
     ]
     np.testing.assert_allclose(pulls, plan.steps / plan.examples, rtol=1e-6)
@@ -225,7 +226,7 @@ def test_a_shard_of_other_bytes(damaged: Path) -> None:
     with pytest.raises(
         DataError, match="the records of split 'train' do not fit the manifest: corrupted record at 12; `python"
     ):
-        list(source.iterate(source.batches(source.plan(LIMITS))))
+        list(source.iterate(bucketed_batches(source, source.plan(LIMITS))))
 
 
 def test_files_that_the_manifest_does_not_name_do_not_matter(damaged: Path) -> None:

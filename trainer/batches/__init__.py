@@ -1,0 +1,1 @@
+"""Shards become batches: how many examples, in which order, padded how."""

@@ -1,0 +1,109 @@
+"""One split of a data set on disk: its shards, what its buckets hold, and what goes wrong in reading them.
+
+The manifest says which files there are, how many records each holds and where the buckets lie, so
+that the number of steps is known before the first one.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+from schemas.errors import DataError
+from schemas.manifest import shards_of
+from schemas.manifest_pb2 import Manifest, Shard
+from schemas.spec import bucket_sequences, leaders
+from trainer.batches.sizes import BatchLimits, BatchPlan, BucketLoad, plan_batches
+
+
+class SplitSource:
+    """One split of a data set on disk, its files checked to be there."""
+
+    def __init__(self, folder: str | Path, manifest: Manifest, split: str) -> None:
+        """Looks for every shard of a split.
+
+        Args:
+          folder: Of the data set.
+          manifest: Of the data set.
+          split: A split of it.
+
+        Raises:
+          DataError: No such split, or a shard that is missing or has another size than written.
+        """
+        self.folder = Path(folder)
+        self.manifest = manifest
+        self.split = split
+        self.shards = [shard for shard in shards_of(manifest, split) if shard.records]
+        for shard in self.shards:
+            _check_shard(self.folder, shard)
+
+    @property
+    def records(self) -> int:
+        """Records of the split."""
+        return sum(shard.records for shard in self.shards)
+
+    @property
+    def paths(self) -> list[str]:
+        """The path of each of `shards`."""
+        return [str(self.folder / shard.path) for shard in self.shards]
+
+    def loads(self) -> list[BucketLoad]:
+        """Returns what each bucket of this split holds."""
+        loads = []
+        # Where the buckets go by one sequence, another may be longer; how long is known of the split.
+        others = self._longest_beside_buckets()
+        for i in range(len(self.manifest.buckets)):
+            inside = [shard for shard in self.shards if shard.bucket == i]
+            longest = max([others, *(shard.max_length for shard in inside)]) if inside else 0
+            loads.append(BucketLoad(sum(shard.records for shard in inside), longest))
+        return loads
+
+    def _longest_beside_buckets(self) -> int:
+        spec, lengths = self.manifest.spec, self.manifest.statistics[self.split].lengths
+        # An aligned sequence is as long as its leader, record by record.
+        decide = {spec.sequences[name].aligned_with or name for name in bucket_sequences(spec)}
+        others = set(leaders(spec)) - decide
+        return max((max(lengths[name].lengths, default=0) for name in others), default=0)
+
+    def plan(self, limits: BatchLimits) -> BatchPlan:
+        """Returns the batches of an epoch over this split."""
+        return plan_batches(self.loads(), limits)
+
+    def iterate(self, dataset: tf.data.Dataset) -> Iterator[Any]:
+        """Yields the batches of a dataset of this split.
+
+        Raises:
+          DataError: A file is damaged, or holds other records than the manifest says.
+        """
+        batches = iter(dataset)
+        while True:
+            try:
+                yield next(batches)
+            except StopIteration:
+                return
+            except tf.errors.OpError as error:
+                raise DataError(
+                    f"{self.folder}: the records of split '{self.split}' do not fit the manifest: {_reason(error)}; "
+                    f"`python -m pipeline verify {self.folder}` says which file, then write the data set again"
+                ) from None
+
+
+def _reason(error: tf.errors.OpError) -> str:
+    """Returns the text of a failed assertion, else TensorFlow's first line without the names of its nodes."""
+    lines: list[str] = (error.message or type(error).__name__).splitlines()
+    failed = re.search(r"assertion failed: \[(.*)\]", lines[0])
+    if failed:
+        return failed[1].replace("\\'", "'")
+    return re.sub(r"\{\{.*?\}\}|\[Op:.*", "", lines[0]).strip()
+
+
+def _check_shard(folder: Path, shard: Shard) -> None:
+    path = folder / shard.path
+    try:
+        size = path.stat().st_size
+    except OSError:
+        raise DataError(f"{path}: is missing though the manifest names it; write the data set again") from None
+    if size != shard.bytes:
+        raise DataError(f"{path}: has {size} bytes where the manifest says {shard.bytes}; write the data set again")
