@@ -8,8 +8,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trainer.batches.opening import open_dataset
+    from trainer.batches.batching import Batching
+    from trainer.batches.opening import open_dataset, open_epochs
     from trainer.batches.order import Order
+    from trainer.batches.position import Position
     from trainer.batches.sizes import BatchLimits
     from trainer.config import TrainerConfig, load_config
     from trainer.model import build_model
@@ -17,22 +19,28 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BatchLimits": "trainer.batches.sizes",
+    "Batching": "trainer.batches.batching",
     "Order": "trainer.batches.order",
+    "Position": "trainer.batches.position",
     "TrainerConfig": "trainer.config",
     "build_model": "trainer.model",
     "load": "trainer.predict",
     "load_config": "trainer.config",
     "open_dataset": "trainer.batches.opening",
+    "open_epochs": "trainer.batches.opening",
 }
 
 __all__ = [
     "BatchLimits",
+    "Batching",
     "Order",
+    "Position",
     "TrainerConfig",
     "build_model",
     "load",
     "load_config",
     "open_dataset",
+    "open_epochs",
 ]
 
 

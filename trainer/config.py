@@ -12,6 +12,8 @@ import yaml
 from schemas.errors import DataError, UsageError
 from schemas.messages import nearest
 from schemas.yaml_text import parse_yaml
+from trainer.batches.batching import METHODS, PLANNED, Batching
+from trainer.batches.order import Order
 from trainer.batches.sizes import BatchLimits
 
 POOLINGS = ("mean", "max", "last")
@@ -33,6 +35,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "min_batch_size": (1, 1_000_000),
     "min_epoch_steps": (1, 1_000_000_000),
     "shuffle_window": (1, 2**31 - 1),
+    "shuffle_megabytes": (1, 1_000_000),
+    "pool_batches": (1, 1_000_000),
 }
 
 
@@ -60,7 +64,11 @@ class TrainerConfig:
       max_batch_size: Most examples of a batch.
       min_batch_size: Examples of a batch that `min_epoch_steps` does not go below.
       min_epoch_steps: Batches of an epoch for which the budget is lowered on small data.
-      shuffle_window: Records held in memory to be shuffled.
+      shuffle_window: Records held in memory to be shuffled, ...
+      shuffle_megabytes: ... and their bytes on disk, which lowers the window where records are large.
+      batching: How batches are made: "planned", or "bucket_by_sequence_length".
+      pool_batches: Batches of a bucket that are sorted by length together, where batches are planned.
+      static_shapes: Whether all batches of a bucket have one shape: as many rows, as many steps.
     """
 
     embedding_size: int = 64
@@ -82,6 +90,10 @@ class TrainerConfig:
     min_batch_size: int = 8
     min_epoch_steps: int = 200
     shuffle_window: int = 65_536
+    shuffle_megabytes: int = 256
+    batching: str = PLANNED
+    pool_batches: int = 32
+    static_shapes: bool = False
 
     def __post_init__(self) -> None:
         """Checks every value.
@@ -98,6 +110,8 @@ class TrainerConfig:
         for name in self.pooling:
             if name not in POOLINGS:
                 raise UsageError(f"pooling: '{name}' is no valid value; {nearest(name, POOLINGS)}")
+        if self.batching not in METHODS:
+            raise UsageError(f"batching: '{self.batching}' is no valid value; {nearest(self.batching, METHODS)}")
         if self.min_batch_size > self.max_batch_size:
             raise UsageError(
                 f"min_batch_size: {self.min_batch_size} is more than max_batch_size {self.max_batch_size}; "
@@ -111,6 +125,7 @@ _KINDS = {
     bool: "true or false",
     int: "a whole number",
     float: "a number",
+    str: "a name",
     tuple[str, ...]: "a list of names, as in [mean, max]",
 }
 
@@ -155,14 +170,20 @@ def dump_config(config: TrainerConfig) -> str:
     return yaml.safe_dump(to_plain(config), sort_keys=False, default_flow_style=None)
 
 
-def limits_of(config: TrainerConfig) -> BatchLimits:
-    """Returns what the settings say about training batches."""
-    return BatchLimits(
+def batching_of(config: TrainerConfig) -> Batching:
+    """Returns how the settings say that training batches are made."""
+    limits = BatchLimits(
         padded_steps=config.batch_padded_steps,
         max_examples=config.max_batch_size,
         min_examples=config.min_batch_size,
         min_steps=config.min_epoch_steps,
     )
+    return Batching(config.batching, limits, config.pool_batches, config.static_shapes)
+
+
+def order_of(config: TrainerConfig, epoch: int) -> Order:
+    """Returns how the settings say that an epoch, from 0, is shuffled."""
+    return Order(config.seed, epoch, config.shuffle_window, config.shuffle_megabytes << 20)
 
 
 def _read_yaml(path: str | Path) -> dict[str, object]:
@@ -206,6 +227,8 @@ def _typed(key: str, value: object) -> object:
         return value
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
+    if kind is str and isinstance(value, str):
+        return value
     if kind == tuple[str, ...] and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
     raise UsageError(f"{key}: expected {_KINDS[kind]}; received {_shown(value)}")

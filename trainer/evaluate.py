@@ -13,14 +13,15 @@ from schemas.manifest import length_feature, load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import to_plain
 from schemas.spec import TEST, bucket_sequences
-from trainer.batches.bucketed import bucketed_batches
+from trainer.batches.batching import Batching
+from trainer.batches.epochs import Epochs
 from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.metrics import Totals, measure_of
 from trainer.model import SequenceModel
 from trainer.saved import load_saved
 
-EVALUATION_LIMITS = BatchLimits(padded_steps=32_768, max_examples=1_024)
+EVALUATION_BATCHES = Batching(limits=BatchLimits(padded_steps=32_768, max_examples=1_024))
 
 
 class Evaluator:
@@ -30,24 +31,24 @@ class Evaluator:
       unknown_labels: Examples of the last run whose class the training split does not have.
     """
 
-    def __init__(self, model: SequenceModel, source: SplitSource, limits: BatchLimits = EVALUATION_LIMITS) -> None:
+    def __init__(self, model: SequenceModel, source: SplitSource, batching: Batching = EVALUATION_BATCHES) -> None:
         """Prepares the batches and the function that predicts.
 
         Args:
           model: The model.
           source: The split.
-          limits: What batches may be like; the metrics do not depend on them.
+          batching: How batches are made; the metrics do not depend on it.
 
         Raises:
           DataError: The split has no examples.
         """
         self._model = model
         self._source = source
-        self._plan = source.plan(limits)
-        if not self._plan.examples:
+        epochs = Epochs(source, batching, training=False)
+        if not epochs.examples:
             raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
         self.unknown_labels = 0
-        self._dataset = bucketed_batches(source, self._plan)
+        self._dataset = epochs.open(None)
         features = self._dataset.element_spec[0]
         self._predict = tf.function(lambda batch: model(batch, training=False), input_signature=[features])
 

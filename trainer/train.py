@@ -14,11 +14,9 @@ from schemas.errors import DataError
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN, VALIDATION
-from trainer.batches.bucketed import bucketed_batches
-from trainer.batches.order import Order
-from trainer.batches.sizes import BatchPlan
+from trainer.batches.epochs import Epochs
 from trainer.batches.source import SplitSource
-from trainer.config import TrainerConfig, dump_config, limits_of, to_plain
+from trainer.config import TrainerConfig, batching_of, dump_config, order_of, to_plain
 from trainer.evaluate import Evaluator
 from trainer.model import SequenceModel, build_model
 from trainer.model_folder import check_output
@@ -49,23 +47,22 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
     manifest = load_manifest(data)
     contract = read_contract(data, manifest)
     model = build_model(manifest, config)
-    source = SplitSource(data, manifest, TRAIN)
-    plan = source.plan(limits_of(config))
-    if not plan.examples:
+    epochs = Epochs(SplitSource(data, manifest, TRAIN), batching_of(config), training=True)
+    if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
     validation = _validation(data, manifest, model)
     say(dump_config(config).rstrip())
-    say(f"training on {plan.examples} examples in {plan.steps} steps an epoch, batches of {_range(plan)}")
+    say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
     if validation is None:
         say(f"no split '{VALIDATION}': training for all {config.epochs} epochs, the last weights are kept")
     run = _Run(model, config, validation)
     started = time.monotonic()
-    run.epochs(source, plan)
+    run.epochs(epochs)
     summary = {
         "model": str(output),
         "data_fingerprint": manifest.data_fingerprint,
         "seconds": round(time.monotonic() - started, 3),
-        "steps_per_epoch": plan.steps,
+        "steps_per_epoch": epochs.steps,
         "epochs": len(run.history),
         "best_epoch": run.best_epoch,
         "metrics": run.best_metrics,
@@ -111,23 +108,22 @@ class _Run:
     best_metrics: dict[str, float] = field(default_factory=dict)
     best_weights: list[Any] = field(default_factory=list)
 
-    def epochs(self, source: SplitSource, plan: BatchPlan) -> None:
+    def epochs(self, epochs: Epochs) -> None:
         """Trains until the epochs are over or the validation loss stops falling."""
         step: TrainStep | None = None
         for epoch in range(1, self.config.epochs + 1):
-            order = Order(self.config.seed, epoch - 1, self.config.shuffle_window)
-            dataset = bucketed_batches(source, plan, order)
+            dataset = epochs.open(order_of(self.config, epoch - 1))
             step = step or make_train_step(self.model, dataset.element_spec)
             started = time.monotonic()
-            batches = tracked(source.iterate(dataset), plan.steps, f"epoch {epoch}")
+            batches = tracked(epochs.source.iterate(dataset), epochs.steps, f"epoch {epoch}")
             total = 0.0
             for batch in batches:
                 loss = float(step(*batch))
                 _check_finite(loss, TRAIN, epoch, self.config)
                 total += loss
-            # A batch weighs batch size / mean batch size, so that the mean over steps is one over examples.
-            self._after_epoch(epoch, total / plan.steps, time.monotonic() - started)
-            if self._is_over(epoch, plan.steps):
+            # A batch weighs its rows / the mean number of examples: the mean over steps is one over examples.
+            self._after_epoch(epoch, total / epochs.steps, time.monotonic() - started)
+            if self._is_over(epoch, epochs.steps):
                 break
         if self.best_weights:
             self.model.set_weights(self.best_weights)
@@ -166,6 +162,6 @@ def _check_finite(loss: float, name: str, epoch: int, config: TrainerConfig) -> 
         )
 
 
-def _range(plan: BatchPlan) -> str:
-    low, high = min(plan.sizes), max(plan.sizes)
+def _range(epochs: Epochs) -> str:
+    low, high = min(epochs.sizes), max(epochs.sizes)
     return f"{low} examples" if low == high else f"{low} to {high} examples"

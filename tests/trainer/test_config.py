@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from schemas.errors import UsageError
-from trainer.config import TrainerConfig, config_from, dump_config, limits_of, load_config, to_plain
+from trainer.config import TrainerConfig, batching_of, config_from, dump_config, load_config, to_plain
 
 
 def message(path: Path | None = None, *settings: str) -> str:
@@ -91,7 +91,8 @@ def test_what_is_dumped_reads_back() -> None:
 
 
 def test_limits() -> None:
-    limits = limits_of(TrainerConfig(batch_padded_steps=5, max_batch_size=4, min_batch_size=3, min_epoch_steps=2))
+    config = TrainerConfig(batch_padded_steps=5, max_batch_size=4, min_batch_size=3, min_epoch_steps=2)
+    limits = batching_of(config).limits
     assert (limits.padded_steps, limits.max_examples, limits.min_examples, limits.min_steps) == (5, 4, 3, 2)
 
 

@@ -10,6 +10,7 @@ from schemas.errors import DataError
 from schemas.manifest import load_manifest
 from tests.trainer.conftest import SMALL, TEST_LENGTHS, TOKEN_SPEC, token_records
 from tests.trainer.dataset_builder import build_dataset
+from trainer.batches.batching import Batching
 from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
@@ -23,8 +24,8 @@ def test_metrics_do_not_depend_on_batches(token_data: Path, token_model: Path) -
     source = SplitSource(token_data, load_manifest(token_data), "test")
     model = load(token_model).model
     for size in (1, 7, 64):
-        limits = BatchLimits(padded_steps=10_000, max_examples=size)
-        totals = Evaluator(model, source, limits).run()
+        batching = Batching(limits=BatchLimits(padded_steps=10_000, max_examples=size))
+        totals = Evaluator(model, source, batching).run()
         assert totals.metrics() == pytest.approx(expected["metrics"], rel=1e-6)
         assert totals.examples == expected["examples"] == len(TEST_LENGTHS)
 

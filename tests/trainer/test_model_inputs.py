@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from schemas.manifest import load_manifest
+from tests.trainer.batches.test_parsing import ALL, EXAMPLES
 from tests.trainer.dataset_builder import build_dataset
 from tests.trainer.example_blocks import example_block
-from tests.trainer.test_parsing import ALL, EXAMPLES
-from trainer import BatchLimits, open_dataset
+from trainer import Batching, BatchLimits, open_dataset
 from trainer.model_inputs import ModelInputs
 from trainer.saved import read_vocabularies
 
@@ -38,7 +38,9 @@ def test_the_same_tensors_as_from_disk(folder: Path, rows: list[int]) -> None:
     inputs = ModelInputs(example_block(SPEC, with_gaps()), manifest, read_vocabularies(folder, manifest))
     batch = inputs.batch(np.array(rows))
     stored = {}
-    for features, _, _ in open_dataset(folder, training=False, with_ids=True, limits=BatchLimits(100, len(rows))):
+    for features, _, _ in open_dataset(
+        folder, training=False, with_ids=True, batching=Batching(limits=BatchLimits(100, len(rows)))
+    ):
         ids = features["id"].numpy().tolist()
         wanted = [EXAMPLES[row]["id"].encode() for row in rows]
         if sorted(ids) == sorted(wanted):

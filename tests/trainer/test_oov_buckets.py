@@ -10,7 +10,7 @@ from schemas.formats.jsonl import parse_jsonl
 from schemas.manifest import load_manifest
 from schemas.records.validate import validate
 from tests.trainer.dataset_builder import build_dataset
-from trainer import BatchLimits, load, open_dataset
+from trainer import Batching, BatchLimits, load, open_dataset
 from trainer.config import TrainerConfig
 from trainer.model_inputs import ModelInputs
 from trainer.saved import load_saved, read_vocabularies
@@ -40,7 +40,9 @@ def test_the_same_ids_on_disk_in_training_and_in_prediction(tmp_path: Path) -> N
     block = validate(parse_jsonl(raw, fields), manifest.spec)
     inputs = ModelInputs(block, manifest, read_vocabularies(tmp_path / "data", manifest)).batch(np.arange(24))
     stored = {}
-    batches = open_dataset(tmp_path / "data", training=False, with_ids=True, limits=BatchLimits(1_000, 24))
+    batches = open_dataset(
+        tmp_path / "data", training=False, with_ids=True, batching=Batching(limits=BatchLimits(1_000, 24))
+    )
     for features, _, _ in batches:
         for i, name in enumerate(features["id"].numpy().tolist()):
             stored[name.decode()] = (features["text"].numpy()[i].tolist(), int(features["land"].numpy()[i]))

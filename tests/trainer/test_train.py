@@ -14,6 +14,7 @@ from schemas.manifest import load_manifest
 from tests.trainer.conftest import SMALL, TOKEN_SPEC, token_records
 from tests.trainer.dataset_builder import build_dataset
 from trainer import load, open_dataset
+from trainer.batches.batching import Batching
 from trainer.batches.sizes import BatchLimits
 from trainer.config import TrainerConfig, load_config
 from trainer.evaluate import evaluate
@@ -82,7 +83,7 @@ def test_a_padded_batch_trains_as_its_examples_one_by_one(token_data: Path) -> N
     model = build_model(manifest, QUICK)
     model.compile(optimizer="sgd", loss=model.loss)
     limits = BatchLimits(padded_steps=1_000, max_examples=8)
-    features, label, _ = next(iter(open_dataset(token_data, limits=limits)))
+    features, label, _ = next(iter(open_dataset(token_data, batching=Batching(limits=limits))))
     ones = tf.ones(label.shape)
 
     def change(batch: Any, labels: Any, weight: Any) -> list[np.ndarray]:

@@ -8,12 +8,12 @@ one by one and holds no padded tensor in any buffer.
 import numpy as np
 import tensorflow as tf
 
-from schemas.buckets import exclusive_boundaries
+from schemas.buckets import exclusive_boundaries, upper_bounds
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.manifest import length_feature
 from schemas.spec import bucket_sequences
 from trainer.batches.order import Order
-from trainer.batches.parsing import BatchParser, parse_one_each
+from trainer.batches.parsing import parse_one_each
 from trainer.batches.sizes import BatchPlan
 from trainer.batches.source import SplitSource
 
@@ -21,16 +21,13 @@ from trainer.batches.source import SplitSource
 _LENGTH_POOL = 256
 
 
-def bucketed_batches(
-    source: SplitSource, plan: BatchPlan, order: Order | None = None, with_ids: bool = False
-) -> tf.data.Dataset:
-    """Returns one epoch; see `trainer.batches.opening.open_dataset`.
+def bucketed_batches(source: SplitSource, plan: BatchPlan, order: Order | None = None) -> tf.data.Dataset:
+    """Returns the batches of an epoch: serialized records, string, (batch,), and their bucket, int64.
 
     Args:
       source: The split.
       plan: As the source planned it.
-      order: How to shuffle, for training; none means the order on disk and weights of 1.
-      with_ids: Whether the features hold "id".
+      order: How to shuffle; none means the order on disk.
     """
     spec = source.manifest.spec
     dataset = tf.data.TFRecordDataset(source.paths) if order is None else _shuffled(source, order)
@@ -40,9 +37,12 @@ def bucketed_batches(
         bucket_boundaries=exclusive_boundaries(source.manifest.buckets),
         bucket_batch_sizes=list(plan.sizes),
     )
-    parser = BatchParser(source.manifest, None if order is None else plan.mean_examples, with_ids)
-    dataset = dataset.map(parser, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return dataset.apply(tf.data.experimental.assert_cardinality(plan.steps)).prefetch(tf.data.AUTOTUNE)
+    bounds = tf.constant(upper_bounds(source.manifest.buckets))
+
+    def with_bucket(records: tf.Tensor, lengths: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return records, tf.searchsorted(bounds, tf.cast(lengths[:1], tf.int64), out_type=tf.int64)[0]
+
+    return dataset.map(with_bucket).apply(tf.data.experimental.assert_cardinality(plan.steps))
 
 
 def bucket_length(records: tf.Tensor, spec: DatasetSpec) -> tf.Tensor:

@@ -8,10 +8,9 @@ import tensorflow as tf
 
 from schemas.manifest import length_feature, load_manifest
 from schemas.spec import TRAIN
-from trainer.batches.bucketed import bucketed_batches
-from trainer.batches.order import Order
+from trainer.batches.epochs import Epochs
 from trainer.batches.source import SplitSource
-from trainer.config import TrainerConfig, limits_of
+from trainer.config import TrainerConfig, batching_of, order_of
 from trainer.progress import tracked
 
 
@@ -31,15 +30,13 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
       DataError: The data set cannot be used.
     """
     manifest = load_manifest(data)
-    tf.random.set_seed(config.seed)  # the order depends on it; training sets the same
     source = SplitSource(data, manifest, split)
-    plan = source.plan(limits_of(config))
-    order = Order(config.seed, 0, config.shuffle_window) if split == TRAIN else None
-    dataset = bucketed_batches(source, plan, order)
+    epochs = Epochs(source, batching_of(config), training=split == TRAIN)
+    dataset = epochs.open(order_of(config, 0) if split == TRAIN else None)
     names = sorted(manifest.spec.sequences)
     steps = examples = real = padded = 0
     started = time.monotonic()
-    for batch in tracked(source.iterate(dataset), plan.steps, f"split {split}"):
+    for batch in tracked(source.iterate(dataset), epochs.steps, f"split {split}"):
         features = batch[0] if isinstance(batch, tuple) else batch
         steps += 1
         examples += int(features[length_feature(names[0])].shape[0])
@@ -53,5 +50,5 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
         "examples": examples,
         "padding_efficiency": round(real / padded, 6) if padded else 1.0,
         "examples_per_second": round(examples / seconds, 1) if seconds else 0.0,
-        "batch_sizes": list(plan.sizes),
+        "batch_sizes": list(epochs.sizes),
     }

@@ -6,12 +6,10 @@ import tensorflow as tf
 
 from schemas.manifest import load_manifest
 from schemas.spec import TRAIN
-from trainer.batches.bucketed import bucketed_batches
+from trainer.batches.batching import DEFAULT_BATCHING, Batching
+from trainer.batches.epochs import Epochs
 from trainer.batches.order import Order
-from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
-
-DEFAULT_LIMITS = BatchLimits(padded_steps=16_384, max_examples=512, min_examples=8, min_steps=200)
 
 
 def open_dataset(
@@ -19,8 +17,9 @@ def open_dataset(
     split: str = TRAIN,
     *,
     training: bool | None = None,
-    limits: BatchLimits = DEFAULT_LIMITS,
+    batching: Batching = DEFAULT_BATCHING,
     order: Order | None = None,
+    first_step: int = 0,
     with_ids: bool = False,
 ) -> tf.data.Dataset:
     """Opens one epoch over one split of a data set that the pipeline wrote.
@@ -33,14 +32,17 @@ def open_dataset(
       split: Which records.
       training: Whether the order is shuffled and weights are for training (below); not said: for
         the split "train".
-      limits: What batches may be like.
+      batching: How batches are made: the way, their size and shape, replicas.
       order: How to shuffle; means nothing unless training.
+      first_step: Batches of the epoch to leave out, to go on where a training was stopped; that is quick however
+        many they are where batches are planned.
       with_ids: Whether the features hold "id", string, (batch,), and where records are cut up
         "id/parent", string, (batch,), and "id/start", int64, (batch,).
 
     Returns:
       A dataset of (features, label, weight), or of features where the data set has no label. What
-      has steps is padded with 0 at the end.
+      has steps is padded with 0 at the end. Rows of filler, where replicas or static shapes ask for them, are 0 or
+      empty, have the length 0 and the weight 0.
 
       features[NAME] of a sequence: int32 (batch, steps) of tokens, float32 (batch, steps, dims) of
       a series, int32 (batch, steps, characters) of `take: characters`; of the context: int32 id or
@@ -50,15 +52,42 @@ def open_dataset(
       steps), characters of each token.
 
       label: (batch,), int64 class id or float32 number, or int64 (batch, steps) for a
-      per_step_class label. weight: float32, as label; in training it is batch size / mean batch
-      size, so that a mean loss over each batch gives every example the same pull over an epoch;
+      per_step_class label. weight: float32, as label; in training it is rows of the batch /
+      mean number of examples, so that a mean loss over each batch gives every example the same pull over an epoch;
       else 1. Steps of a per_step_class label weigh 1, padding 0. A class that the training split
       does not have (`unknown: keep`) comes as label 0 with weight 0.
 
     Raises:
       DataError: No data set, no such split, or a shard that is missing or cut off.
+      UsageError: No such step or replica, or shapes that cannot be static.
+    """
+    training = split == TRAIN if training is None else training
+    epochs = open_epochs(folder, split, training=training, batching=batching, with_ids=with_ids)
+    return epochs.open((order or Order()) if training else None, first_step)
+
+
+def open_epochs(
+    folder: str | Path,
+    split: str = TRAIN,
+    *,
+    training: bool | None = None,
+    batching: Batching = DEFAULT_BATCHING,
+    with_ids: bool = False,
+) -> Epochs:
+    """Opens a split of a data set to go through it epoch by epoch, and to go on where a training was stopped.
+
+    Every epoch has `steps` steps and is a dataset as `open_dataset` returns it.
+
+    Args:
+      folder: Of the data set.
+      split: Which records.
+      training: See `open_dataset`.
+      batching: See `open_dataset`.
+      with_ids: See `open_dataset`.
+
+    Raises:
+      DataError: See `open_dataset`.
+      UsageError: See `open_dataset`.
     """
     source = SplitSource(folder, load_manifest(folder), split)
-    if training is None:
-        training = split == TRAIN
-    return bucketed_batches(source, source.plan(limits), (order or Order()) if training else None, with_ids)
+    return Epochs(source, batching, split == TRAIN if training is None else training, with_ids)

@@ -1,6 +1,27 @@
-"""In which order an epoch goes through its records."""
+"""In which order an epoch goes through the records of a bucket: a pure function of a seed.
 
+The files of a bucket are cut into blocks of neighbouring records, read in one go. An epoch goes
+through all blocks in an order drawn anew, a window of them at a time, and through the records of a
+window in an order drawn anew. Nothing but the number of records of each file decides, so that the
+order of any part is known without reading what comes before it.
+
+Orders are drawn by sorting the hashes of numbers, and the hash is SplitMix64 (Steele, Lea and
+Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014): the same on every machine,
+with every version of NumPy, and simple enough to be computed by TensorFlow as well.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Int64s = npt.NDArray[np.int64]
+
+GOLDEN = 0x9E3779B97F4A7C15
+FACTORS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+SHIFTS = (30, 27, 31)
+_WORD = (1 << 64) - 1
 
 
 @dataclass(frozen=True)
@@ -10,9 +31,115 @@ class Order:
     Attributes:
       seed: Of the whole training run.
       epoch: From 0; each epoch has an order of its own.
-      window: Records held in memory to be shuffled; a split that is no larger is shuffled whole.
+      window: Records held in memory to be shuffled, over all buckets; a split that is no larger is shuffled whole.
+      window_bytes: Most bytes of such records, which lowers `window` where records are large.
+      block_bytes: Bytes that are read in one go, in about: neighbours on disk that always share a window.
     """
 
     seed: int = 0
     epoch: int = 0
     window: int = 65_536
+    window_bytes: int = 1 << 28
+    block_bytes: int = 1 << 17
+
+
+@dataclass(frozen=True)
+class BlockOrder:
+    """The order in which the records of one bucket are read.
+
+    Attributes:
+      shard: Of each block, in the order of reading: which of the bucket's shards it is of, int64, (blocks,).
+      first: Of each block: its first record in the shard, int64, (blocks,).
+      records: Of each block, int64, (blocks,).
+      window_blocks: Blocks of each window but the last, which may have fewer.
+      starts: Records before each window, and before the end, int64, (windows + 1,).
+      seeds: Of the order of the records of each window, int64, (windows,); none: the order on disk.
+    """
+
+    shard: Int64s
+    first: Int64s
+    records: Int64s
+    window_blocks: int
+    starts: Int64s
+    seeds: Int64s | None
+
+    @property
+    def total(self) -> int:
+        """Records of the bucket."""
+        return int(self.starts[-1])
+
+    def windows(self, start: int, stop: int) -> range:
+        """Returns the windows that hold the records from `start` to `stop`, exclusive, of the order."""
+        if stop <= start:
+            return range(0)
+        first, last = np.searchsorted(self.starts, [start, stop - 1], side="right") - 1
+        return range(int(first), int(last) + 1)
+
+    def blocks(self, window: int) -> slice:
+        """Returns which blocks a window has."""
+        return slice(window * self.window_blocks, (window + 1) * self.window_blocks)
+
+    def rows(self, start: int, stop: int) -> tuple[Int64s, Int64s]:
+        """Returns shard and place in it of the records from `start` to `stop`, exclusive, of the order."""
+        parts = [self._rows_of_window(window) for window in self.windows(start, stop)]
+        if not parts:
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        skipped = int(self.starts[self.windows(start, stop)[0]])
+        shard, row = (np.concatenate(column)[start - skipped : stop - skipped] for column in zip(*parts, strict=True))
+        return shard, row
+
+    def _rows_of_window(self, window: int) -> tuple[Int64s, Int64s]:
+        inside = self.blocks(window)
+        records = self.records[inside]
+        shard = np.repeat(self.shard[inside], records)
+        before = np.repeat(np.cumsum(records) - records, records)
+        row = np.repeat(self.first[inside], records) + np.arange(len(shard)) - before
+        if self.seeds is None:
+            return shard, row
+        order = permutation(int(self.seeds[window]), len(shard))
+        return shard[order], row[order]
+
+
+def order_blocks(shard_records: Sequence[int], block_records: int, window_records: int, seed: int | None) -> BlockOrder:
+    """Returns the order in which an epoch reads the records of one bucket.
+
+    Args:
+      shard_records: Records of each shard of the bucket.
+      block_records: Of a block, 1 or more; the last one of a shard may have fewer.
+      window_records: Of a window, in about: as many whole blocks as fit, one at least.
+      seed: Of this bucket and epoch; none means the order on disk.
+    """
+    counts = np.array(shard_records, np.int64)
+    blocks = -(-counts // block_records)
+    shard = np.repeat(np.arange(len(counts)), blocks)
+    first = (np.arange(len(shard)) - np.repeat(np.cumsum(blocks) - blocks, blocks)) * block_records
+    records = np.minimum(counts[shard] - first, block_records)
+    if seed is not None:
+        order = permutation(seed, len(shard))
+        shard, first, records = shard[order], first[order], records[order]
+    window_blocks = max(1, window_records // block_records)
+    ends = np.append(np.cumsum(records)[window_blocks - 1 :: window_blocks], counts.sum())
+    starts = np.unique(np.append(0, ends))
+    seeds = None if seed is None else hashes(mixed(seed, 1), len(starts) - 1)
+    return BlockOrder(shard, first, records, window_blocks, starts.astype(np.int64), seeds)
+
+
+def permutation(seed: int, count: int) -> Int64s:
+    """Returns the numbers below `count` in the order of their hashes, int64, (count,)."""
+    return np.argsort(hashes(seed, count), kind="stable")
+
+
+def hashes(seed: int, count: int) -> Int64s:
+    """Returns the hashes of the numbers below `count`: 63 bits each, so that they are no less than 0."""
+    numbers = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(GOLDEN) + np.uint64(seed & _WORD)
+    for shift, factor in zip(SHIFTS, FACTORS, strict=False):
+        numbers = (numbers ^ (numbers >> np.uint64(shift))) * np.uint64(factor)
+    return ((numbers ^ (numbers >> np.uint64(SHIFTS[-1]))) >> np.uint64(1)).astype(np.int64)
+
+
+def mixed(*numbers: int) -> int:
+    """Returns one seed made of several numbers, 63 bits; other numbers give another one, but for chance."""
+    seed = 0
+    for number in numbers:
+        seed = int(hashes(seed ^ (number & _WORD), 1)[0])
+    return seed

@@ -4,6 +4,7 @@ A data set holds `tf.train.Example` or `tf.train.SequenceExample` messages; the 
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import tensorflow as tf
@@ -13,6 +14,7 @@ from schemas.formats.fields import ID, LABEL
 from schemas.manifest import PARENT_FEATURE, START_FEATURE, length_feature, missing_feature, sizes_feature
 from schemas.manifest_pb2 import Manifest, StoredFeature
 from schemas.spec import NUMBER, PER_STEP_CLASS, series_sequences
+from trainer.batches.layout import PLAIN, Layout
 
 _TYPES = {"bytes": tf.string, "int64": tf.int64, "float": tf.float32}
 _NO_INPUTS = {ID, PARENT_FEATURE, START_FEATURE, LABEL}
@@ -44,28 +46,38 @@ def parse_one_each(records: tf.Tensor, names: list[str], spec: DatasetSpec) -> d
 class BatchParser:
     """Parses the serialized records of one batch into padded tensors; see `trainer.batches.opening.open_dataset`."""
 
-    def __init__(self, manifest: Manifest, mean_examples: float | None, with_ids: bool) -> None:
+    def __init__(self, manifest: Manifest, mean_examples: float | None, with_ids: bool, layout: Layout = PLAIN) -> None:
         """Chooses what is parsed.
 
         Args:
           manifest: Of the data set.
           mean_examples: Of a batch over an epoch, where weights are for training.
           with_ids: Whether the features hold the ids of examples and of the records that they are pieces of.
+          layout: The shapes of batches.
         """
         self._spec = manifest.spec
         self._mean_examples = mean_examples
+        self._layout = layout
         hidden = set() if with_ids else _NO_INPUTS - {LABEL}
         self._stored = {feature.name: feature for feature in manifest.features if feature.name not in hidden}
         self._specs = {name: _tensor_spec(feature, manifest.spec) for name, feature in self._stored.items()}
 
-    def __call__(self, records: tf.Tensor, lengths: tf.Tensor) -> Any:
-        """Returns (features, label, weight) of records, string, (batch,), or features where there is no label."""
-        parsed = self._parse(records)
-        features = {name: self._tensor(name, parsed) for name in self._stored if name != LABEL}
+    def __call__(self, records: tf.Tensor, bucket: tf.Tensor) -> Any:
+        """Returns (features, label, weight), or features where there is no label.
+
+        Args:
+          records: Of a batch, serialized, string, (batch,).
+          bucket: That the batch belongs to, int64.
+        """
+        rows = self._layout.rows(tf.size(records, tf.int64), bucket)
+        own = self._layout.of_replica(records, rows)
+        parsed = self._parse(own)
+        filled = partial(_filled, rows=rows // self._layout.shares)
+        features = {name: filled(self._tensor(name, parsed, bucket)) for name in self._stored if name != LABEL}
         if LABEL not in self._stored:
             return features
-        label, weight = self._label(parsed)
-        return features, label, weight
+        label, weight = self._label(parsed, rows, bucket)
+        return features, filled(label), filled(weight)
 
     def _parse(self, records: tf.Tensor) -> dict[str, Any]:
         """Returns values; those of steps are ragged: (batch, (values)), or (batch, (steps), (values)) of lists."""
@@ -94,15 +106,15 @@ class BatchParser:
         splits = tf.gather(values.values.row_splits, values.row_splits)
         return tf.RaggedTensor.from_row_splits(flat, splits, validate=False)
 
-    def _tensor(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:
+    def _tensor(self, name: str, parsed: Mapping[str, Any], bucket: tf.Tensor) -> tf.Tensor:
         spec = self._specs[name]
-        values = self._padded(name, parsed) if self._stored[name].variable else parsed[name]
+        values = self._padded(name, parsed, bucket) if self._stored[name].variable else parsed[name]
         return tf.ensure_shape(tf.cast(values, spec.dtype) if values.dtype != spec.dtype else values, spec.shape)
 
-    def _padded(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:
-        """Pads at the end to the longest of the batch, to one step at least: an RNN needs one."""
+    def _padded(self, name: str, parsed: Mapping[str, Any], bucket: tf.Tensor) -> tf.Tensor:
+        """Pads at the end to the width of the layout or the longest of the batch, to one step at least for an RNN."""
         steps = self._steps(name, parsed)
-        width = tf.maximum(tf.reduce_max(steps), 1)
+        width = self._layout.width(self._leader(name), steps, bucket)
         values = parsed[name]
         if _is_characters(name, self._spec):
             return self._padded_characters(values, parsed[sizes_feature(name)], width)
@@ -122,23 +134,36 @@ class BatchParser:
 
     def _steps(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:
         """Returns how many steps a feature has in each record, int64, (batch,)."""
-        return parsed[length_feature(self._spec.label.of if name == LABEL else name.split("/")[0])]
+        return parsed[length_feature(self._sequence(name))]
 
-    def _label(self, parsed: Mapping[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
+    def _sequence(self, name: str) -> str:
+        return self._spec.label.of if name == LABEL else name.split("/")[0]
+
+    def _leader(self, name: str) -> str:
+        sequence = self._sequence(name)
+        return self._spec.sequences[sequence].aligned_with or sequence
+
+    def _label(self, parsed: Mapping[str, Any], rows: tf.Tensor, bucket: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns label and weight of the real rows; `rows` are those of the whole batch, filler included."""
         label = parsed[LABEL]
         if self._spec.label.type == PER_STEP_CLASS:
-            steps, label = self._steps(LABEL, parsed), self._padded(LABEL, parsed)
+            steps, label = self._steps(LABEL, parsed), self._padded(LABEL, parsed, bucket)
             weight = tf.sequence_mask(steps, tf.shape(label)[1], tf.float32)
         else:
-            examples = tf.size(label)
             share = 1.0
             if self._mean_examples is not None:
-                share = tf.cast(examples, tf.float32) / self._mean_examples
-            weight = tf.fill([examples], share)
+                share = tf.cast(rows, tf.float32) / self._mean_examples
+            weight = tf.fill([tf.size(label)], share)
         if self._spec.label.type == NUMBER:
             return label, weight
         # A class of no id (-1) would be an index out of range; where it weighs nothing, any id will do.
         return tf.maximum(label, 0), tf.where(label >= 0, weight, 0.0)
+
+
+def _filled(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
+    """Returns values with as many rows of zeros, or empty strings, behind them as there are too few."""
+    missing = rows - tf.shape(values, tf.int64)[0]
+    return tf.pad(values, [[0, missing], *[[0, 0]] * (values.shape.rank - 1)])
 
 
 def _tensor_spec(feature: StoredFeature, spec: DatasetSpec) -> tf.TensorSpec:

@@ -66,7 +66,7 @@ class BatchPlan:
 
     Attributes:
       sizes: Examples of a full batch of each bucket, all 1 or more.
-      steps: Batches of an epoch; each bucket ends with at most one that is not full.
+      steps: Batches of an epoch where each bucket ends with at most one that is not full.
       examples: Examples of an epoch: all of the split.
     """
 
@@ -84,7 +84,7 @@ def plan_batches(loads: Sequence[BucketLoad], limits: BatchLimits) -> BatchPlan:
     """Plans the batches of an epoch.
 
     The budget is the largest one, up to `limits.padded_steps`, that leaves `limits.min_steps`
-    batches; where none does, every batch has `limits.min_examples` or what the full budget allows
+    batches that are full; where none does, every batch has `limits.min_examples` or what the full budget allows
     if that is fewer.
 
     Args:
@@ -92,12 +92,12 @@ def plan_batches(loads: Sequence[BucketLoad], limits: BatchLimits) -> BatchPlan:
       limits: What batches may be like.
     """
     low, high = 0, limits.padded_steps
-    if _steps(loads, _sizes(loads, limits, high)) >= limits.min_steps:
+    if _full_batches(loads, _sizes(loads, limits, high)) >= limits.min_steps:
         low = high
-    # The number of steps falls as the budget rises, so that halving finds the largest budget.
+    # The number of full batches falls as the budget rises, so that halving finds the largest budget.
     while high - low > 1:
         middle = (low + high) // 2
-        if _steps(loads, _sizes(loads, limits, middle)) >= limits.min_steps:
+        if _full_batches(loads, _sizes(loads, limits, middle)) >= limits.min_steps:
             low = middle
         else:
             high = middle
@@ -131,6 +131,10 @@ def _size(max_length: int, limits: BatchLimits, budget: int) -> int:
 
     # The floor never exceeds what the full budget allows: memory comes first.
     return max(within(budget), min(limits.min_examples, within(limits.padded_steps)))
+
+
+def _full_batches(loads: Sequence[BucketLoad], sizes: Sequence[int]) -> int:
+    return sum(load.records // size for load, size in zip(loads, sizes, strict=True))
 
 
 def _steps(loads: Sequence[BucketLoad], sizes: Sequence[int]) -> int:

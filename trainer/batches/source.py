@@ -96,7 +96,7 @@ def _reason(error: tf.errors.OpError) -> str:
     failed = re.search(r"assertion failed: \[(.*)\]", lines[0])
     if failed:
         return failed[1].replace("\\'", "'")
-    return re.sub(r"\{\{.*?\}\}|\[Op:.*", "", lines[0]).strip()
+    return re.sub(r"Error in user-defined function .* with iterator: \S+: |\{\{.*?\}\}|\[Op:.*", "", lines[0]).strip()
 
 
 def _check_shard(folder: Path, shard: Shard) -> None:

@@ -12,7 +12,8 @@ from schemas.manifest import load_manifest
 from tests.trainer.dataset_builder import build_dataset
 from tests.trainer.example_blocks import example_block
 from trainer import BatchLimits, open_dataset
-from trainer.batches.bucketed import bucketed_batches
+from trainer.batches.batching import Batching
+from trainer.batches.epochs import Epochs
 from trainer.batches.parsing import BatchParser, input_specs
 from trainer.batches.source import SplitSource
 
@@ -93,8 +94,9 @@ def all_features(folder: Path, stored_as: str) -> Path:
 def test_all_features(tmp_path: Path, stored_as: str) -> None:
     folder = all_features(tmp_path / "data", stored_as)
     ((features, label, weight),) = open_dataset(folder, training=False, with_ids=True)
-    assert {name: tensor.numpy().tolist() for name, tensor in features.items()} == EXPECTED
-    assert (label.numpy().tolist(), weight.numpy().tolist()) == ([1, 0], [1.0, 1.0])
+    # The shorter one comes first.
+    assert {name: tensor.numpy().tolist()[::-1] for name, tensor in features.items()} == EXPECTED
+    assert (label.numpy().tolist(), weight.numpy().tolist()) == ([0, 1], [1.0, 1.0])
 
 
 @pytest.mark.parametrize("stored_as", ["example", "sequence_example"])
@@ -143,8 +145,8 @@ def test_steps_of_no_known_class_weigh_nothing(tmp_path: Path, stored_as: str) -
     test = [{"id": "b", "x": ["u", "v", "v"], "label": ["B", "C", "A"]}, {"id": "c", "x": ["u"], "label": ["C"]}]
     build_dataset(tmp_path / "data", spec, {"train": train, "test": test}, [5])
     ((_, label, weight),) = open_dataset(tmp_path / "data", "test")
-    assert label.numpy().tolist() == [[1, 0, 0], [0, 0, 0]]
-    assert weight.numpy().tolist() == [[1.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
+    assert label.numpy().tolist() == [[0, 0, 0], [1, 0, 0]]
+    assert weight.numpy().tolist() == [[0.0, 0.0, 0.0], [1.0, 0.0, 1.0]]
 
 
 def test_an_unknown_class_is_class_0_of_weight_0(tmp_path: Path) -> None:
@@ -180,7 +182,7 @@ def test_records_that_contradict_themselves(tmp_path: Path, name: str, values: A
     build_dataset(tmp_path / "data", spec, {"train": examples}, [5])
     source = SplitSource(tmp_path / "data", load_manifest(tmp_path / "data"), "train")
     with pytest.raises(DataError) as error:
-        list(source.iterate(bucketed_batches(source, source.plan(BatchLimits(100, 100)))))
+        list(source.iterate(Epochs(source, Batching(limits=BatchLimits(100, 100)), training=False).open(None)))
     rest = str(error.value).partition(" do not fit the manifest: ")[2]
     assert rest.partition(";")[0] == expected
 

@@ -1,0 +1,106 @@
+"""The epochs of one split, batch by batch, whichever way these are made."""
+
+from dataclasses import asdict, replace
+
+import tensorflow as tf
+
+from schemas.errors import UsageError
+from trainer.batches.batching import PLANNED, Batching
+from trainer.batches.bucketed import bucketed_batches
+from trainer.batches.layout import Layout, static_widths
+from trainer.batches.order import Order
+from trainer.batches.parsing import BatchParser
+from trainer.batches.plan import EpochPlan, ShardSize, plan_epoch
+from trainer.batches.planned import PlannedReader
+from trainer.batches.position import Position, digest
+from trainer.batches.source import SplitSource
+
+
+class Epochs:
+    """The epochs of one split: as many steps each, known before the first one.
+
+    Attributes:
+      source: The split.
+      sizes: Records of a full batch of each bucket.
+      steps: Batches of an epoch.
+      examples: Records of an epoch.
+    """
+
+    def __init__(self, source: SplitSource, batching: Batching, training: bool, with_ids: bool = False) -> None:
+        """Plans what all epochs have in common.
+
+        Args:
+          source: The split.
+          batching: How batches are made.
+          training: Whether weights are for training; see `trainer.batches.opening.open_dataset`.
+          with_ids: Whether the features hold ids.
+
+        Raises:
+          UsageError: Shapes cannot be static, or there is no such replica.
+        """
+        self.source = source
+        self._batching = batching
+        self._plan = source.plan(batching.limits)
+        self.sizes, self.examples = self._plan.sizes, self._plan.examples
+        planned = batching.method == PLANNED
+        self.steps = self.plan(None).steps if planned else self._plan.steps
+        mean_examples = self.examples / self.steps if training and self.steps else None
+        parser = BatchParser(source.manifest, mean_examples, with_ids, self._layout())
+        signature = [tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int64)]
+        self._parse = tf.function(parser, input_signature=signature, autograph=False)
+        self._reader = PlannedReader(source) if planned else None
+
+    def open(self, order: Order | None, first_step: int = 0) -> tf.data.Dataset:
+        """Returns one epoch from a step on; see `trainer.batches.opening.open_dataset`.
+
+        Args:
+          order: How to shuffle; none means the order on disk.
+          first_step: Batches to leave out.
+
+        Raises:
+          DataError: The index of a shard is missing or damaged.
+          UsageError: There is no such step.
+        """
+        if not 0 <= first_step <= self.steps:
+            raise UsageError(f"first_step: {first_step} is none of the {self.steps} steps of an epoch")
+        if self._reader is not None:
+            batches = self._reader.batches(self.plan(order), first_step)
+        else:
+            batches = bucketed_batches(self.source, self._plan, order).skip(first_step)
+        return batches.map(self._parse, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+
+    def plan(self, order: Order | None) -> EpochPlan:
+        """Returns which records make which batch, where batches are planned."""
+        shards = [ShardSize(shard.bucket, shard.records, shard.bytes) for shard in self.source.shards]
+        return plan_epoch(shards, self.sizes, order, self._batching.pool)
+
+    def position(self, order: Order, step: int) -> Position:
+        """Returns a place in training: what to keep to go on from there, with as many replicas as one likes."""
+        settings = {
+            "order": {**asdict(order), "epoch": None},
+            "method": self._batching.method,
+            "pool": self._batching.pool,
+            "sizes": list(self.sizes),
+        }
+        return Position(order.epoch, step, self.source.manifest.fingerprint, digest(settings))
+
+    def resume(self, order: Order, position: Position) -> tf.data.Dataset:
+        """Returns what remains of the epoch of a position.
+
+        Args:
+          order: How training shuffles; its epoch means nothing here.
+          position: Of a training over the same batches.
+
+        Raises:
+          DataError: The data set or the settings have changed.
+        """
+        position.check(self.position(order, 0))
+        return self.open(replace(order, epoch=position.epoch), position.step)
+
+    def _layout(self) -> Layout:
+        batching = self._batching
+        if not batching.static_shapes:
+            return Layout(batching.replicas, batching.replica)
+        longest = [load.max_length for load in self.source.loads()]
+        widths = static_widths(self.source.manifest, self.source.split, longest)
+        return Layout(batching.replicas, batching.replica, self.sizes, widths)
