@@ -20,16 +20,18 @@ class Cuts:
     """The cheapest cuts into 1, 2, … groups; no more groups than distinct lengths.
 
     Attributes:
+      lengths: Number of distinct lengths.
       totals: Cost of all records in 1, 2, … groups; never rises.
       choices: Of 2, 3, … groups: where the last one begins, by how many lengths are cut, int32, (lengths + 1,).
     """
 
+    lengths: int
     totals: list[int]
     choices: list[_Choice]
 
     def ends(self, groups: int) -> list[int]:
         """Returns, for each of `groups` groups, how many distinct lengths it and those before it hold."""
-        ends = [len(self.choices[0]) - 1] if self.choices else [1]
+        ends = [self.lengths]
         for choice in reversed(self.choices[: groups - 1]):
             ends.append(int(choice[ends[-1]]))
         return ends[::-1]
@@ -57,7 +59,7 @@ def cheapest_cuts(costs: Sequence[int], counts: Sequence[int], most: int) -> Cut
         total, choice = _one_group_more(costs, running, total, groups)
         totals.append(total[-1])
         choices.append(np.array(choice, np.int32))
-    return Cuts(totals, choices)
+    return Cuts(len(costs), totals, choices)
 
 
 def _one_group_more(
