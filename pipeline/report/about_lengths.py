@@ -219,8 +219,8 @@ def _wanted(wanted: Buckets, now: int) -> Iterator[Sentence]:
         yield say("The spec has the number of buckets chosen, up to {:,}: {:,} are at the knee.", wanted.most, now)
     if wanted.HasField("seconds"):
         yield say(
-            "The spec asks for the fewest predicted seconds of training, not for the least padding: buckets of the same "
-            "number that pad less, as the curve has them, take as long or longer by its prediction."
+            "The spec asks for the fewest predicted seconds of training, not for the least padding: buckets of the "
+            "same number that pad less, as the curve has them, take as long or longer by its prediction."
         )
 
 
