@@ -148,7 +148,7 @@ def timed() -> dict[str, Histogram]:
 
 
 def time_table(rounds: int) -> str:
-    """Returns the median seconds of a plan, by what it plans for."""
+    """Returns the median processor seconds of a plan, by what it plans for."""
     plans: dict[str, Plan] = {
         "padded steps": lambda of, count: plan_buckets(*of, count),
         "seconds": lambda of, count: plan_buckets(*of, count, SECONDS),
@@ -162,9 +162,9 @@ def time_table(rounds: int) -> str:
 
 
 def _seconds(plan: Plan, of: Histogram) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     plan(of, MOST)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def result_text(histograms: Mapping[str, Histogram], rounds: int) -> str:
@@ -180,7 +180,7 @@ def result_text(histograms: Mapping[str, Histogram], rounds: int) -> str:
         "",
         seconds_table(histograms),
         "",
-        f"Seconds that a plan takes over {DISTINCT:,} distinct lengths, {MOST} buckets, medians of {rounds}:",
+        f"Processor seconds of a plan over {DISTINCT:,} distinct lengths, {MOST} buckets, medians of {rounds}:",
         "",
         time_table(rounds),
         "",

@@ -20,7 +20,7 @@ from schemas.spec import TRAIN
 
 MOST_BUCKETS = 32  # of the curve
 RANDOM_BATCH = 64  # records of the random batches that bucketing is compared with
-# The programme takes some 1.5 µs for each distinct length and bucket: 0.2 s for this many.
+# The programme takes some 1 µs for each distinct length and bucket: 0.2 s for this many.
 _MOST_LENGTHS = 5_000
 
 

@@ -188,6 +188,14 @@ def test_predicted_seconds(histogram: Histogram, bounds: list[int], seconds: Bat
     assert found == pytest.approx(exact, rel=1e-12, abs=float(rounding(histogram)))
 
 
+@given(large_histograms, st.integers(1, 12), st.integers(1, 20_000), st.integers(1, 600))
+def test_seconds_for_nothing_but_padded_steps_are_padded_steps(
+    histogram: Histogram, count: int, padded_steps: int, examples: int
+) -> None:
+    seconds = BatchSeconds(batch=0, step=0, padded_step=1, padded_steps=padded_steps, examples=examples)
+    assert plan_buckets(*columns(histogram), count, seconds) == plan_buckets(*columns(histogram), count)
+
+
 def test_the_seconds_of_the_documentation() -> None:
     lengths, counts = columns({10: 1000, 40: 200, 160: 50})
     seconds = BatchSeconds(batch=0.01, step=0.001, padded_step=1e-6, padded_steps=1600, examples=40)
