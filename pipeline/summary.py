@@ -131,7 +131,7 @@ def _length_line(statistics: LengthStatistics) -> str:
 
 def _buckets(manifest: Manifest) -> str:
     wanted = manifest.spec.buckets
-    chosen = f", the knee of up to {wanted.most}," if wanted.HasField("most") else ""
+    chosen = f", the knee of up to {wanted.most}" if wanted.HasField("most") else ""
     return f"{len(manifest.buckets)} buckets{chosen}"
 
 

@@ -216,7 +216,9 @@ def about_padding(facts: Facts, efficiency: Efficiency | None) -> Section:
 def _wanted(wanted: Buckets, now: int) -> Iterator[Sentence]:
     """Yields what the spec asks of the buckets, where that is not a number of them that pad the least."""
     if wanted.HasField("most"):
-        yield say("The spec has the number of buckets chosen, up to {:,}: {:,} are at the knee.", wanted.most, now)
+        what = "predicted records per second" if wanted.HasField("seconds") else "padding efficiency"
+        rule = f"The spec has the number of buckets chosen, up to {{:,}}: {{:,}} are at the knee of the {what}."
+        yield say(rule, wanted.most, now)
     if wanted.HasField("seconds"):
         yield say(
             "The spec asks for the fewest predicted seconds of training, not for the least padding: buckets of the "

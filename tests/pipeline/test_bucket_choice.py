@@ -75,7 +75,7 @@ def test_the_number_at_the_knee(prepared: Run) -> None:
     assert done.result["buckets"] == chosen
     assert "predicted_seconds" not in done.result
     [line] = [line for line in done.said if line.startswith("padding efficiency (train): ")]
-    assert f" in {chosen} buckets, the knee of up to 12, (of 100 steps computed, " in line
+    assert f" in {chosen} buckets, the knee of up to 12 (of 100 steps computed, " in line
 
 
 def test_the_fewest_predicted_seconds(prepared: Run) -> None:
