@@ -186,13 +186,12 @@ def test_how_the_buckets_were_chosen() -> None:
     manifest = make_manifest()
     manifest.spec.buckets.most = 32
     text = Page(render(make_facts(manifest))).text
-    assert "The spec has the number of buckets chosen, up to 32: 2 are at the knee." in text
-    assert "predicted seconds" not in text
+    assert "up to 32: 2 are at the knee of the padding efficiency." in text
+    assert "predicted" not in text
     manifest.spec.buckets.seconds.step = 1
-    assert (
-        "The spec asks for the fewest predicted seconds of training, not for the least padding: "
-        in Page(render(make_facts(manifest))).text
-    )
+    text = Page(render(make_facts(manifest))).text
+    assert "up to 32: 2 are at the knee of the predicted records per second." in text
+    assert "The spec asks for the fewest predicted seconds of training, not for the least padding: " in text
 
 
 def test_a_thousand_classes() -> None:
