@@ -11,8 +11,8 @@ from pipeline.moments import to_message
 from pipeline.statistics.details import token_statistics
 from pipeline.vocabulary.rules import VocabularyRule, vocabulary_rules
 from pipeline.vocabulary.token_files import PARTITIONS
-from schemas.buckets import plan_buckets
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.buckets import Int64s, plan_buckets, plan_buckets_at_knee
+from schemas.dataset_pb2 import Buckets, DatasetSpec
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Bucket, Moments
 from schemas.statistics_pb2 import TokenStatistics
@@ -168,7 +168,7 @@ def plan_dataset(
     counts = np.array([analysis.bucket_lengths[int(length)] for length in lengths], np.int64)
     rules, stated = vocabulary_rules(spec), given or {}
     return DatasetPlan(
-        buckets=plan_buckets(lengths, counts, spec.buckets.count),
+        buckets=_plan_buckets(lengths, counts, spec.buckets),
         tokens={name: _plan_tokens(name, candidates[name], rule, stated.get(name)) for name, rule in rules.items()},
         moments={name: to_message(moments) for name, moments in sorted(analysis.moments.items())},
         shared={feature: name for name, rule in rules.items() for feature in rule.features[1:]},
@@ -216,6 +216,13 @@ def plan_shards(record_bytes: int, shard_bytes: int) -> int:
 def shard_starts(count: int) -> list[int]:
     """Returns the least `order` (uint64) of the records of each of `count` shards."""
     return [-(-(i << 64) // count) for i in range(count)]
+
+
+def _plan_buckets(lengths: Int64s, counts: Int64s, wanted: Buckets) -> list[Bucket]:
+    seconds = wanted.seconds if wanted.HasField("seconds") else None
+    if wanted.HasField("most"):
+        return plan_buckets_at_knee(lengths, counts, wanted.most, seconds)
+    return plan_buckets(lengths, counts, wanted.count, seconds)
 
 
 def _plan_tokens(

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.report.efficiency import RANDOM_BATCH, padding
+from pipeline.report.efficiency import RANDOM_BATCH, padding, predicted_seconds
 from pipeline.report.facts import histogram
 from pipeline.report.words import of_100
 from pipeline.vocabulary.summary import describe_vocabularies, vocabulary_line
@@ -33,11 +33,12 @@ def summarise(
         lines += _sequence_lines(manifest, name, statistics)
     lines += [vocabulary_line(manifest, name) for name in category_features(manifest.spec)]
     lines.append(
-        f"padding efficiency (train): {efficiency['bucketed']:.3f} in {len(manifest.buckets)} buckets "
+        f"padding efficiency (train): {efficiency['bucketed']:.3f} in {_buckets(manifest)} "
         f"(of 100 steps computed, {of_100(efficiency['bucketed'])} are data); "
         f"{efficiency['random_batches']:.3f} in random batches of {RANDOM_BATCH}; "
         f"{efficiency['longest']:.3f} padded to the longest"
     )
+    lines += _seconds_line(manifest)
     lines += _unknown_label_lines(manifest)
     lines += _empty_splits_line(manifest)
     lines += [f"rejected records: {output}/{file.path}" for file in manifest.rejected_files]
@@ -70,6 +71,7 @@ def describe(manifest: Manifest, output: str) -> dict[str, Any]:
         "buckets": len(manifest.buckets),
         "shards": len(manifest.shards),
         "padding_efficiency": padding(manifest),
+        **({"predicted_seconds": predicted} if (predicted := predicted_seconds(manifest)) else {}),
         "vocabularies": describe_vocabularies(manifest),
     }
 
@@ -125,6 +127,23 @@ def _length_line(statistics: LengthStatistics) -> str:
     return (
         f"lengths (train): {lengths[0]} to {lengths[-1]}, median {median}, 99 % up to {p99}, {statistics.steps:,} steps"
     )
+
+
+def _buckets(manifest: Manifest) -> str:
+    wanted = manifest.spec.buckets
+    chosen = f", the knee of up to {wanted.most}" if wanted.HasField("most") else ""
+    return f"{len(manifest.buckets)} buckets{chosen}"
+
+
+def _seconds_line(manifest: Manifest) -> list[str]:
+    """Returns nothing where the spec does not say what a batch takes."""
+    predicted = predicted_seconds(manifest)
+    if not predicted:
+        return []
+    return [
+        f"predicted seconds of an epoch (train): {predicted['bucketed']:.4g} in our buckets, "
+        f"{predicted['longest']:.4g} padded to the longest"
+    ]
 
 
 def _empty_splits_line(manifest: Manifest) -> list[str]:

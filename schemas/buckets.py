@@ -14,36 +14,44 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from schemas.batch_seconds import PER_SECOND, record_costs
+from schemas.cuts import Cuts, cheapest_cuts, knee
+from schemas.dataset_pb2 import BatchSeconds
 from schemas.manifest_pb2 import Bucket
 
 Int64s = npt.NDArray[np.int64]
 
 
-def plan_buckets(lengths: Int64s, counts: Int64s, count: int) -> list[Bucket]:
-    """Plans the buckets that pad the least, each record padded to the longest of its bucket.
-
-    Exact dynamic programme over the distinct lengths. With L the rising lengths and C the running
-    count, the cost of the first j lengths in k buckets is
-    D_k(j) = min over i < j of D_(k-1)(i) + L_j * (C_j - C_i), which is the lower envelope of lines
-    of slope -C_i at L_j: all minima of one k in O(distinct lengths).
+def plan_buckets(lengths: Int64s, counts: Int64s, count: int, seconds: BatchSeconds | None = None) -> list[Bucket]:
+    """Plans the buckets that cost the least, each record padded to the longest of its bucket.
 
     Args:
       lengths: Distinct lengths in rising order, int64, (n,), n >= 1.
       counts: Records of each length, int64, (n,), all positive.
       count: Buckets wanted; fewer are returned where there are fewer distinct lengths.
+      seconds: What a batch is predicted to take; the cost is then the predicted seconds of an epoch, and
+        without it padded steps.
 
     Returns:
       The buckets in rising order; the first begins at length 0, the last is open.
     """
-    rising = [int(length) for length in lengths]
-    running = [0, *(int(total) for total in np.cumsum(counts))]
-    ends = _best_ends(rising, running, min(count, len(rising)))
-    buckets = []
-    start = 0
-    for end in ends[:-1]:
-        buckets.append(Bucket(min_length=start, max_length=rising[end - 1]))
-        start = rising[end - 1] + 1
-    return [*buckets, Bucket(min_length=start)]
+    cuts = _cheapest_cuts(lengths, counts, count, seconds)
+    return _buckets(lengths, cuts.ends(len(cuts.totals)))
+
+
+def plan_buckets_at_knee(
+    lengths: Int64s, counts: Int64s, most: int, seconds: BatchSeconds | None = None
+) -> list[Bucket]:
+    """Plans as many buckets, up to `most`, as there are at the knee of what they cost (see `schemas.cuts.knee`).
+
+    Args:
+      lengths: Distinct lengths in rising order, int64, (n,), n >= 1.
+      counts: Records of each length, int64, (n,), all positive.
+      most: Buckets to choose from, 1 or more.
+      seconds: As for `plan_buckets`, which returns the same buckets for the number that is chosen.
+    """
+    cuts = _cheapest_cuts(lengths, counts, most, seconds)
+    return _buckets(lengths, cuts.ends(knee(_up_to(most, cuts.totals))))
 
 
 def padded_steps_by_count(lengths: Int64s, counts: Int64s, most: int) -> list[int]:
@@ -56,61 +64,26 @@ def padded_steps_by_count(lengths: Int64s, counts: Int64s, most: int) -> list[in
       counts: Records of each length, int64, (n,), all positive.
       most: Number of buckets to end with, 1 or more.
     """
-    rising = [int(length) for length in lengths]
-    running = [0, *(int(total) for total in np.cumsum(counts))]
-    cost = _in_one_bucket(rising, running)
-    totals = [cost[-1]]
-    for k in range(2, min(most, len(rising)) + 1):
-        cost, _ = _one_bucket_more(rising, running, cost, k)
-        totals.append(cost[-1])
+    return _up_to(most, _cheapest_cuts(lengths, counts, most, None).totals)
+
+
+def _cheapest_cuts(lengths: Int64s, counts: Int64s, most: int, seconds: BatchSeconds | None) -> Cuts:
+    rising: list[int] = lengths.tolist()
+    return cheapest_cuts(record_costs(rising, seconds) if seconds else rising, counts.tolist(), most)
+
+
+def _up_to(most: int, totals: list[int]) -> list[int]:
     return totals + totals[-1:] * (most - len(totals))
 
 
-def _in_one_bucket(rising: list[int], running: list[int]) -> list[int]:
-    """Returns D_1: the padded steps of the first j lengths in one bucket."""
-    return [0] + [rising[j - 1] * running[j] for j in range(1, len(rising) + 1)]
-
-
-def _best_ends(rising: list[int], running: list[int], count: int) -> list[int]:
-    """Returns, for each bucket, how many distinct lengths it and those before it hold."""
-    n = len(rising)
-    cost = _in_one_bucket(rising, running)
-    choices: list[list[int]] = []
-    for k in range(2, count + 1):
-        cost, choice = _one_bucket_more(rising, running, cost, k)
-        choices.append(choice)
-    ends = [n]
-    for choice in reversed(choices):
-        ends.append(choice[ends[-1]])
-    return ends[::-1]
-
-
-def _one_bucket_more(rising: list[int], running: list[int], cost: list[int], k: int) -> tuple[list[int], list[int]]:
-    """Returns D_k and the last cut of each, from D_(k-1), by a monotone lower envelope."""
-    n = len(rising)
-    more, choice = [0] * (n + 1), [0] * (n + 1)
-    hull: list[int] = []  # indexes i of lines D_(k-1)(i) - C_i * x, the steepest last
-    first = 0
-    for j in range(k, n + 1):
-        i = j - 1
-        while len(hull) - first >= 2 and _is_above(hull[-2], hull[-1], i, running, cost):
-            hull.pop()
-        hull.append(i)
-        x = rising[j - 1]
-        while len(hull) - first >= 2 and _at(hull[first + 1], x, running, cost) < _at(hull[first], x, running, cost):
-            first += 1
-        choice[j] = hull[first]
-        more[j] = _at(hull[first], x, running, cost) + x * running[j]
-    return more, choice
-
-
-def _at(i: int, x: int, running: list[int], cost: list[int]) -> int:
-    return cost[i] - running[i] * x
-
-
-def _is_above(a: int, b: int, c: int, running: list[int], cost: list[int]) -> bool:
-    """Whether line b is nowhere below both a and c, whose slopes lie on either side of its own."""
-    return (cost[c] - cost[a]) * (running[b] - running[a]) <= (cost[b] - cost[a]) * (running[c] - running[a])
+def _buckets(lengths: Int64s, ends: list[int]) -> list[Bucket]:
+    buckets = []
+    start = 0
+    for end in ends[:-1]:
+        longest = int(lengths[end - 1])
+        buckets.append(Bucket(min_length=start, max_length=longest))
+        start = longest + 1
+    return [*buckets, Bucket(min_length=start)]
 
 
 def upper_bounds(buckets: Sequence[Bucket]) -> Int64s:
@@ -136,13 +109,29 @@ def padded_steps(lengths: Int64s, counts: Int64s, buckets: Sequence[Bucket]) -> 
       counts: Records of each length, int64, (n,).
       buckets: In rising order of length.
     """
+    return sum(longest * records for longest, records in _contents(lengths, counts, buckets))
+
+
+def epoch_seconds(lengths: Int64s, counts: Int64s, buckets: Sequence[Bucket], seconds: BatchSeconds) -> float:
+    """Returns the seconds that an epoch is predicted to take, batches that are not full counted by their share.
+
+    Args:
+      lengths: Distinct lengths in rising order, int64, (n,).
+      counts: Records of each length, int64, (n,).
+      buckets: In rising order of length.
+      seconds: What a batch is predicted to take.
+    """
+    contents = _contents(lengths, counts, buckets)
+    costs = record_costs([longest for longest, _ in contents], seconds)
+    # Divided last, as whole numbers: a sum of floats would depend on their order.
+    return sum(cost * records for cost, (_, records) in zip(costs, contents, strict=True)) / PER_SECOND
+
+
+def _contents(lengths: Int64s, counts: Int64s, buckets: Sequence[Bucket]) -> list[tuple[int, int]]:
+    """Returns the longest length and the number of records of every bucket that holds any."""
     index = bucket_index(lengths, buckets)
-    total = 0
-    for bucket in range(len(buckets)):
-        inside = index == bucket
-        if inside.any():
-            total += int(lengths[inside].max()) * int(counts[inside].sum())
-    return total
+    held = (index == bucket for bucket in range(len(buckets)))
+    return [(int(lengths[inside].max()), int(counts[inside].sum())) for inside in held if inside.any()]
 
 
 def bucketed_efficiency(lengths: Int64s, counts: Int64s, buckets: Sequence[Bucket]) -> float:

@@ -560,9 +560,27 @@ class Split(_message.Message):
     def __init__(self, by: _Optional[_Union[SplitBy.Value, str]] = ..., salt: _Optional[int] = ..., fractions: _Optional[_Mapping[str, float]] = ..., names: _Optional[_Mapping[str, str]] = ..., before: _Optional[_Mapping[str, str]] = ..., otherwise: _Optional[str] = ..., time_format: _Optional[str] = ..., zone: _Optional[str] = ..., **kwargs) -> None: ...
 
 class Buckets(_message.Message):
-    __slots__ = ("by", "count")
+    __slots__ = ("by", "count", "most", "seconds")
     BY_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    SECONDS_FIELD_NUMBER: _ClassVar[int]
     by: str
     count: int
-    def __init__(self, by: _Optional[str] = ..., count: _Optional[int] = ...) -> None: ...
+    most: int
+    seconds: BatchSeconds
+    def __init__(self, by: _Optional[str] = ..., count: _Optional[int] = ..., most: _Optional[int] = ..., seconds: _Optional[_Union[BatchSeconds, _Mapping]] = ...) -> None: ...
+
+class BatchSeconds(_message.Message):
+    __slots__ = ("batch", "step", "padded_step", "padded_steps", "examples")
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    PADDED_STEP_FIELD_NUMBER: _ClassVar[int]
+    PADDED_STEPS_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    batch: float
+    step: float
+    padded_step: float
+    padded_steps: int
+    examples: int
+    def __init__(self, batch: _Optional[float] = ..., step: _Optional[float] = ..., padded_step: _Optional[float] = ..., padded_steps: _Optional[int] = ..., examples: _Optional[int] = ...) -> None: ...

@@ -14,8 +14,9 @@ from schemas.dataset_pb2 import (
 )
 from schemas.errors import DataError, UsageError
 from schemas.messages import fill, to_plain
+from schemas.spec_buckets import DEFAULT_BUCKETS, MAX_BUCKETS
 from schemas.spec_checks import check_name, check_split_name, source_path
-from schemas.spec_records import DEFAULT_BUCKETS, MAX_BUCKETS, TEST, TRAIN, VALIDATION, leaders, resolve_records
+from schemas.spec_records import TEST, TRAIN, VALIDATION, leaders, resolve_records
 from schemas.spec_sequences import resolve_sequences
 from schemas.spec_vocabulary import (
     DEFAULT_TOP_K,

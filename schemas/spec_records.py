@@ -20,6 +20,7 @@ from schemas.dataset_pb2 import (
     UnknownLabel,
 )
 from schemas.errors import DataError
+from schemas.spec_buckets import resolve_buckets
 from schemas.spec_checks import (
     check_at_least,
     check_clock,
@@ -35,8 +36,6 @@ from schemas.spec_vocabulary import resolve_vocabulary
 from schemas.times import parse_time
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
-DEFAULT_BUCKETS = 8
-MAX_BUCKETS = 1_000
 DEFAULT_MAX_RECORD_BYTES = 64 << 20  # 64 MiB
 
 _SPLIT_FIELDS = {
@@ -73,7 +72,7 @@ def resolve_records(spec: DatasetSpec) -> None:
     _resolve_split(spec)
     _resolve_group(spec)
     _resolve_window(spec)
-    _resolve_buckets(spec)
+    resolve_buckets(spec)
     _check_pieces(spec)
 
 
@@ -272,14 +271,3 @@ def _check_pieces(spec: DatasetSpec) -> None:
             f"{what}: cuts every sequence at the same steps, and {', '.join(leaders(spec))} have lengths of their own; "
             "say `aligned_with` where they have as many steps, or leave them out"
         )
-
-
-def _resolve_buckets(spec: DatasetSpec) -> None:
-    buckets = spec.buckets
-    buckets.SetInParent()
-    if buckets.HasField("by"):
-        check_one_of(buckets.by, spec.sequences, "buckets.by", "sequence")
-    if not buckets.HasField("count"):
-        buckets.count = DEFAULT_BUCKETS
-    if not 1 <= buckets.count <= MAX_BUCKETS:
-        raise DataError(f"buckets.count: {buckets.count} is out of range; it must lie in [1, {MAX_BUCKETS}]")

@@ -1,6 +1,6 @@
 """Sections about lengths and about what padding costs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from pipeline.report.facts import Facts, histogram
 from pipeline.report.plots import SERIES, Plot, label
 from pipeline.report.words import Name, Sentence, number, of_100, percent, plural, say
 from schemas.buckets import Int64s, upper_bounds
+from schemas.dataset_pb2 import Buckets
 from schemas.manifest_pb2 import LengthStatistics
 from schemas.spec import TRAIN, leaders
 from schemas.statistics_pb2 import LengthDetails
@@ -205,10 +206,24 @@ def about_padding(facts: Facts, efficiency: Efficiency | None) -> Section:
         [
             Paragraph(explained),
             Plots(plots),
+            *(Paragraph(sentence) for sentence in _wanted(facts.manifest.spec.buckets, now)),
             Paragraph(say(knee, plural(efficiency.knee, "bucket"), plural(efficiency.worthwhile, "bucket"))),
             _count_table(efficiency, now),
         ],
     )
+
+
+def _wanted(wanted: Buckets, now: int) -> Iterator[Sentence]:
+    """Yields what the spec asks of the buckets, where that is not a number of them that pad the least."""
+    if wanted.HasField("most"):
+        what = "predicted records per second" if wanted.HasField("seconds") else "padding efficiency"
+        rule = f"The spec has the number of buckets chosen, up to {{:,}}: {{:,}} are at the knee of the {what}."
+        yield say(rule, wanted.most, now)
+    if wanted.HasField("seconds"):
+        yield say(
+            "The spec asks for the fewest predicted seconds of training, not for the least padding: buckets of the "
+            "same number that pad less, as the curve has them, take as long or longer by its prediction."
+        )
 
 
 def _curve(efficiency: Efficiency, now: int) -> Plot:

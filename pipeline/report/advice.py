@@ -91,11 +91,13 @@ def _gentle_limit(facts: Facts, name: str) -> tuple[int, float] | None:
 def bucket_advice(facts: Facts, efficiency: Efficiency | None) -> Iterator[Sentence]:
     """Yields the number of buckets that would save at least 3 of 100 steps, each of them at least one.
 
-    No more than have two batches of training records each, on average.
+    No more than have two batches of training records each, on average. Nothing where the spec asks for the fewest
+    seconds instead, and nothing within the number up to which it has the knee chosen.
     """
-    if efficiency is None:
+    wanted = facts.manifest.spec.buckets
+    if efficiency is None or wanted.HasField("seconds"):
         return
-    now = len(facts.manifest.buckets)
+    now = max(len(facts.manifest.buckets), wanted.most)
     better = max(1, min(efficiency.worthwhile, facts.manifest.statistics[TRAIN].records // (2 * _BATCH)))
     gain = efficiency.by_count[better - 1] - efficiency.bucketed
     if better > now and gain >= _WORTH_CHANGING:

@@ -3,23 +3,30 @@
 import itertools
 from bisect import bisect_right
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.batch_seconds import PER_SECOND
 from schemas.buckets import (
     Int64s,
     bucket_index,
     bucketed_efficiency,
+    epoch_seconds,
     exclusive_boundaries,
     longest_efficiency,
     padded_steps,
+    padded_steps_by_count,
     plan_buckets,
+    plan_buckets_at_knee,
     random_batch_efficiency,
     upper_bounds,
 )
+from schemas.cuts import knee
+from schemas.dataset_pb2 import BatchSeconds
 from schemas.manifest_pb2 import Bucket
 
 Histogram = dict[int, int]
@@ -27,6 +34,22 @@ Boundaries = Callable[[Histogram, int], list[int]]
 
 small_histograms = st.dictionaries(st.integers(0, 60), st.integers(1, 30), min_size=1, max_size=9)
 large_histograms = st.dictionaries(st.integers(0, 3000), st.integers(1, 10_000), min_size=1, max_size=80)
+small_models = st.builds(
+    BatchSeconds,
+    batch=st.floats(0, 1),
+    step=st.floats(0, 1),
+    padded_step=st.floats(0, 1),
+    padded_steps=st.integers(1, 300),
+    examples=st.integers(1, 20),
+)
+large_models = st.builds(
+    BatchSeconds,
+    batch=st.floats(0, 0.01),
+    step=st.floats(0, 0.001),
+    padded_step=st.floats(0, 1e-6),
+    padded_steps=st.integers(1, 20_000),
+    examples=st.integers(1, 600),
+)
 
 
 def columns(histogram: Histogram) -> tuple[Int64s, Int64s]:
@@ -48,10 +71,30 @@ def padded_by_hand(histogram: Histogram, bounds: list[int]) -> int:
     return total
 
 
-def least_by_trying_all(histogram: Histogram, count: int) -> int:
+def seconds_by_hand(histogram: Histogram, bounds: list[int], seconds: BatchSeconds) -> Fraction:
+    total = Fraction(0)
+    for low, high in itertools.pairwise([-1, *bounds, max(histogram)]):
+        inside = [length for length in histogram if low < length <= high]
+        longest = max(inside, default=0)
+        examples = max(1, min(seconds.examples, seconds.padded_steps // max(1, longest)))
+        batch = Fraction(seconds.batch) + Fraction(seconds.step) * longest
+        batch += Fraction(seconds.padded_step) * longest * examples
+        total += batch * Fraction(sum(histogram[length] for length in inside), examples)
+    return total
+
+
+def rounding(histogram: Histogram) -> Fraction:
+    """What costs in whole attoseconds may be too low by: less than one for each record."""
+    return Fraction(sum(histogram.values()), PER_SECOND)
+
+
+def all_bounds(histogram: Histogram, count: int) -> list[list[int]]:
     rising = sorted(histogram)
-    cuts = min(count, len(rising)) - 1
-    return min(padded_by_hand(histogram, list(bounds)) for bounds in itertools.combinations(rising[:-1], cuts))
+    return [list(bounds) for bounds in itertools.combinations(rising[:-1], min(count, len(rising)) - 1)]
+
+
+def least_by_trying_all(histogram: Histogram, count: int) -> int:
+    return min(padded_by_hand(histogram, bounds) for bounds in all_bounds(histogram, count))
 
 
 def equal_width(histogram: Histogram, count: int) -> list[int]:
@@ -116,6 +159,52 @@ def test_the_plan_is_exact_for_large_numbers(lengths: list[int], count: int) -> 
     assert padded_by_hand(histogram, bounds) == least_by_trying_all(histogram, count)
 
 
+@given(small_histograms, st.integers(1, 10), small_models)
+def test_the_plan_takes_as_little_as_the_best_of_all_plans(
+    histogram: Histogram, count: int, seconds: BatchSeconds
+) -> None:
+    buckets = plan_buckets(*columns(histogram), count, seconds)
+    assert len(buckets) == min(count, len(histogram))
+    planned = seconds_by_hand(histogram, upper_bounds(buckets).tolist(), seconds)
+    best = min(seconds_by_hand(histogram, bounds, seconds) for bounds in all_bounds(histogram, count))
+    assert best <= planned <= best + rounding(histogram)
+
+
+@pytest.mark.parametrize("rule", [equal_width, geometric, equal_count, equal_tokens])
+@given(histogram=large_histograms, count=st.integers(1, 12), seconds=large_models)
+def test_the_plan_never_takes_longer_than_common_rules(
+    rule: Boundaries, histogram: Histogram, count: int, seconds: BatchSeconds
+) -> None:
+    bounds = upper_bounds(plan_buckets(*columns(histogram), count, seconds)).tolist()
+    common = seconds_by_hand(histogram, sorted(set(rule(histogram, count))), seconds)
+    assert seconds_by_hand(histogram, bounds, seconds) <= common + rounding(histogram)
+
+
+@given(large_histograms, st.lists(st.integers(0, 3000), max_size=6, unique=True), large_models)
+def test_predicted_seconds(histogram: Histogram, bounds: list[int], seconds: BatchSeconds) -> None:
+    bounds = sorted(bound for bound in bounds if bound < max(histogram))
+    found = epoch_seconds(*columns(histogram), buckets_of(bounds), seconds)
+    exact = float(seconds_by_hand(histogram, bounds, seconds))
+    assert found == pytest.approx(exact, rel=1e-12, abs=float(rounding(histogram)))
+
+
+@given(large_histograms, st.integers(1, 12), st.integers(1, 20_000), st.integers(1, 600))
+def test_seconds_for_nothing_but_padded_steps_are_padded_steps(
+    histogram: Histogram, count: int, padded_steps: int, examples: int
+) -> None:
+    seconds = BatchSeconds(batch=0, step=0, padded_step=1, padded_steps=padded_steps, examples=examples)
+    assert plan_buckets(*columns(histogram), count, seconds) == plan_buckets(*columns(histogram), count)
+
+
+def test_the_seconds_of_the_documentation() -> None:
+    lengths, counts = columns({10: 1000, 40: 200, 160: 50})
+    seconds = BatchSeconds(batch=0.01, step=0.001, padded_step=1e-6, padded_steps=1600, examples=40)
+    padded, timed = plan_buckets(lengths, counts, 2), plan_buckets(lengths, counts, 2, seconds)
+    assert (padded, timed) == (buckets_of([10]), buckets_of([40]))
+    assert [padded_steps(lengths, counts, plan) for plan in (padded, timed)] == [50_000, 56_000]
+    assert [epoch_seconds(lengths, counts, plan, seconds) for plan in (padded, timed)] == [4.8, 2.406]
+
+
 @pytest.mark.parametrize("rule", [equal_width, geometric, equal_count, equal_tokens])
 @given(histogram=large_histograms, count=st.integers(1, 12))
 def test_the_plan_is_never_worse_than_common_rules(rule: Boundaries, histogram: Histogram, count: int) -> None:
@@ -130,6 +219,54 @@ def test_one_bucket_more_is_never_worse(histogram: Histogram) -> None:
     costs = [padded_steps(lengths, counts, plan_buckets(lengths, counts, count)) for count in range(1, 8)]
     assert costs == sorted(costs, reverse=True)
     assert costs[0] == max(histogram) * sum(histogram.values())
+
+
+@given(large_histograms, large_models)
+def test_one_bucket_more_never_takes_longer(histogram: Histogram, seconds: BatchSeconds) -> None:
+    lengths, counts = columns(histogram)
+    plans = [plan_buckets(lengths, counts, count, seconds) for count in range(1, 8)]
+    costs = [epoch_seconds(lengths, counts, plan, seconds) for plan in plans]
+    assert costs == sorted(costs, reverse=True)
+
+
+@given(large_histograms, st.integers(1, 40), st.none() | large_models)
+def test_the_knee_has_the_buckets_that_are_planned_for_its_number(
+    histogram: Histogram, most: int, seconds: BatchSeconds | None
+) -> None:
+    lengths, counts = columns(histogram)
+    chosen = plan_buckets_at_knee(lengths, counts, most, seconds)
+    assert 1 <= len(chosen) <= most
+    assert chosen == plan_buckets(lengths, counts, len(chosen), seconds)
+
+
+@given(large_histograms, st.integers(1, 40))
+def test_the_knee_is_that_of_the_padding_efficiency(histogram: Histogram, most: int) -> None:
+    lengths, counts = columns(histogram)
+    totals = padded_steps_by_count(lengths, counts, most)
+    assert len(plan_buckets_at_knee(lengths, counts, most)) == knee(totals)
+
+
+@pytest.mark.parametrize(
+    ("histogram", "most", "bounds"),
+    [
+        ({7: 3}, 32, []),
+        ({0: 2}, 32, []),
+        ({2: 90, 9: 10}, 1, []),
+        ({2: 90, 9: 10}, 2, [2]),
+        ({2: 90, 9: 10}, 32, [2]),
+        ({3: 10, 5: 10, 9: 1}, 4, [3, 5]),
+        ({3: 10, 5: 10, 9: 1}, 3, [5]),
+    ],
+)
+def test_knees(histogram: Histogram, most: int, bounds: list[int]) -> None:
+    assert plan_buckets_at_knee(*columns(histogram), most) == buckets_of(bounds)
+
+
+def test_equal_seconds_for_all_lengths_need_one_bucket() -> None:
+    lengths, counts = columns({2: 90, 9: 10, 30: 5})
+    seconds = BatchSeconds(batch=1, step=0, padded_step=0, padded_steps=10_000, examples=4)
+    assert plan_buckets_at_knee(lengths, counts, 32, seconds) == buckets_of([])
+    assert len(plan_buckets(lengths, counts, 2, seconds)) == 2
 
 
 @given(large_histograms, st.integers(1, 12))

@@ -78,6 +78,18 @@ def test_more_buckets(manifest: Manifest) -> None:
     assert list(bucket_advice(facts, None)) == []
 
 
+def test_no_other_number_than_the_knee_that_was_asked_for(manifest: Manifest) -> None:
+    manifest.spec.buckets.most = 2
+    assert str(next(bucket_advice(make_facts(manifest), measure(make_facts(manifest))))).startswith("3 buckets would")
+    manifest.spec.buckets.most = 3
+    assert list(bucket_advice(make_facts(manifest), measure(make_facts(manifest)))) == []
+
+
+def test_no_less_padding_where_seconds_were_asked_for(manifest: Manifest) -> None:
+    manifest.spec.buckets.seconds.step = 1
+    assert list(bucket_advice(make_facts(manifest), measure(make_facts(manifest)))) == []
+
+
 def test_no_more_buckets_than_have_two_batches_each(manifest: Manifest) -> None:
     manifest.statistics["train"].records = 127
     facts = make_facts(manifest)

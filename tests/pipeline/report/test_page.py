@@ -182,6 +182,18 @@ def test_one_length() -> None:
     assert "All training records are of one length: no step computed is padding." in page.text
 
 
+def test_how_the_buckets_were_chosen() -> None:
+    manifest = make_manifest()
+    manifest.spec.buckets.most = 32
+    text = Page(render(make_facts(manifest))).text
+    assert "up to 32: 2 are at the knee of the padding efficiency." in text
+    assert "predicted" not in text
+    manifest.spec.buckets.seconds.step = 1
+    text = Page(render(make_facts(manifest))).text
+    assert "up to 32: 2 are at the knee of the predicted records per second." in text
+    assert "The spec asks for the fewest predicted seconds of training, not for the least padding: " in text
+
+
 def test_a_thousand_classes() -> None:
     manifest = make_manifest()
     for split in manifest.statistics.values():

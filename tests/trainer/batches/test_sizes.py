@@ -5,8 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.batch_seconds import DEFAULT_EXAMPLES, DEFAULT_PADDED_STEPS, batch_examples
+from schemas.dataset_pb2 import BatchSeconds
 from schemas.errors import UsageError
 from trainer.batches.sizes import BatchLimits, BatchPlan, BucketLoad, plan_batches, sorted_batches
+from trainer.config import TrainerConfig
 
 loads = st.lists(st.builds(BucketLoad, st.integers(0, 5_000), st.integers(0, 3_000)), min_size=1, max_size=9)
 
@@ -30,6 +33,18 @@ def test_example_of_the_docstring() -> None:
     plan = plan_batches([BucketLoad(800, 10), BucketLoad(200, 40)], BatchLimits(400, 1_000))
     assert plan == BatchPlan(sizes=(40, 10), steps=40, examples=1_000)
     assert plan.mean_examples == 25
+
+
+@given(st.integers(0, 3_000), st.integers(1, 20_000), st.integers(1, 600))
+def test_buckets_are_planned_for_the_batches_that_are_made(longest: int, padded_steps: int, examples: int) -> None:
+    plan = plan_batches([BucketLoad(1, longest)], BatchLimits(padded_steps, examples))
+    seconds = BatchSeconds(padded_steps=padded_steps, examples=examples)
+    assert plan.sizes == (batch_examples(longest, seconds),)
+
+
+def test_buckets_are_planned_for_the_default_settings() -> None:
+    config = TrainerConfig()
+    assert (config.batch_padded_steps, config.max_batch_size) == (DEFAULT_PADDED_STEPS, DEFAULT_EXAMPLES)
 
 
 def test_small_data_lowers_the_budget_to_the_largest_with_enough_steps() -> None:
