@@ -77,12 +77,10 @@ class PlannedReader:
         shard, first, records = order.shard[inside], order.first[inside], order.records[inside]
         paths, offset, size = self._places(segment.bucket, shard, first, first + records)
         starts = order.starts[windows.start : windows.stop + 1]
-        blocks = np.full(len(windows), order.window_blocks)
-        blocks[-1] = len(shard) - order.window_blocks * (len(windows) - 1)
         seeds = np.zeros(len(windows), np.int64) if order.seeds is None else order.seeds[windows.start : windows.stop]
         first_record = np.maximum(segment.start - starts[:-1], 0)
         last_record = np.minimum(segment.stop, starts[1:]) - starts[:-1]
-        return _Windows(paths, offset, size, records, blocks, seeds, first_record, last_record)
+        return _Windows(paths, offset, size, records, np.diff(starts), seeds, first_record, last_record)
 
     def _places(self, bucket: int, shard: Int64s, first: Int64s, after: Int64s) -> tuple[Any, Int64s, Int64s]:
         """Returns path, offset and bytes of blocks of records from `first` to `after`, exclusive."""
@@ -107,7 +105,7 @@ class _Windows:
       offset: Of each block in its shard, (blocks,).
       bytes: Of each block, (blocks,).
       records: Of each block, (blocks,).
-      blocks: Of each window, (windows,).
+      total: Records of each window, (windows,).
       seed: Of the order in each window, (windows,).
       first: Of this order: where what is wanted begins, (windows,).
       last: And ends, exclusive, (windows,).
@@ -117,7 +115,7 @@ class _Windows:
     offset: Int64s
     bytes: Int64s
     records: Int64s
-    blocks: Int64s
+    total: Int64s
     seed: Int64s
     first: Int64s
     last: Int64s
@@ -133,40 +131,41 @@ def _joined(parts: Sequence[_Windows]) -> _Windows:
 
 def _stream_function(source: SplitSource, shuffled: bool) -> Any:
     """Returns a function of the arrays of windows, seeds of pools and three numbers that makes a dataset."""
-    numbers = [tf.TensorSpec([None], tf.int64)] * 8
+
+    def window(records: Any, seed: Any, first: Any, last: Any) -> tf.Tensor:
+        if not shuffled:
+            return records[first:last]
+        return tf.gather(records, _permutation(seed, tf.size(records, tf.int64))[first:last])
 
     def stream(
-        path: Any, offset: Any, size: Any, records: Any, blocks: Any, seed: Any, first: Any, last: Any,
+        path: Any, offset: Any, size: Any, records: Any, total: Any, seed: Any, first: Any, last: Any,
         pool_seeds: Any, batch: Any, pool: Any, skipped: Any,
     ) -> tf.Tensor:  # fmt: skip
-        end = tf.cumsum(blocks)
-
-        def window(begin: Any, end: Any, seed: Any, first: Any, last: Any) -> tf.Tensor:
-            columns = (path[begin:end], offset[begin:end], size[begin:end], records[begin:end])
-            read = tf.data.Dataset.from_tensor_slices(columns).flat_map(_block)
-            total = tf.reduce_sum(records[begin:end])
-            content = read.batch(total).get_single_element()
-            return tf.gather(content, _permutation(seed, total)[first:last]) if shuffled else content[first:last]
-
         def arrange(content: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
             order = _arranged(bucket_length(content, source.manifest.spec), batch, seed if shuffled else None)
             return tf.gather(content, order)
 
-        windows = tf.data.Dataset.from_tensor_slices((end - blocks, end, seed, first, last))
-        pools = windows.map(window).prefetch(1).rebatch(pool * batch)
-        pools = tf.data.Dataset.zip((pools, tf.data.Dataset.from_tensor_slices(pool_seeds)))
-        dataset = pools.map(arrange).rebatch(batch).skip(skipped).prefetch(1)
-        return tf.data.experimental.to_variant(dataset)
+        blocks = _slices(path, offset, size, records).map(_block, num_parallel_calls=2, deterministic=True)
+        windows = tf.data.Dataset.zip((blocks.rebatch(total), _slices(seed, first, last)))
+        pools = windows.map(lambda content, rest: window(content, *rest)).prefetch(1).rebatch(pool * batch)
+        batches = tf.data.Dataset.zip((pools, _slices(pool_seeds))).map(lambda content, seed: arrange(content, seed[0]))
+        return tf.data.experimental.to_variant(batches.rebatch(batch).skip(skipped).prefetch(1))
 
-    signature = [tf.TensorSpec([None], tf.string), *numbers, *[tf.TensorSpec([], tf.int64)] * 3]
-    return tf.function(stream, input_signature=signature, autograph=False)
+    arrays = [tf.TensorSpec([None], tf.string), *[tf.TensorSpec([None], tf.int64)] * 8]
+    return tf.function(stream, input_signature=[*arrays, *[tf.TensorSpec([], tf.int64)] * 3], autograph=False)
 
 
-def _block(path: tf.Tensor, offset: tf.Tensor, size: tf.Tensor, records: tf.Tensor) -> tf.data.Dataset:
+def _slices(*columns: tf.Tensor) -> tf.data.Dataset:
+    return tf.data.Dataset.from_tensor_slices(columns)
+
+
+def _block(path: tf.Tensor, offset: tf.Tensor, size: tf.Tensor, records: tf.Tensor) -> tf.Tensor:
+    """Returns the records of a block; fewer where the file has no more."""
     variant = tf.raw_ops.TFRecordDatasetV2(
         filenames=path[None], compression_type="", buffer_size=tf.minimum(size, _MOST_READ), byte_offsets=offset[None]
     )
-    return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string)).take(records)
+    content = tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
+    return content.batch(records).take(1).get_single_element()
 
 
 def _arranged(lengths: tf.Tensor, size: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
