@@ -36,6 +36,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "min_epoch_steps": (1, 1_000_000_000),
     "shuffle_window": (1, 2**31 - 1),
     "shuffle_megabytes": (1, 1_000_000),
+    "shuffle_block_kilobytes": (1, 2**31 - 1),
     "pool_batches": (1, 1_000_000),
 }
 
@@ -65,10 +66,12 @@ class TrainerConfig:
       min_batch_size: Examples of a batch that `min_epoch_steps` does not go below.
       min_epoch_steps: Batches of an epoch for which the budget is lowered on small data.
       shuffle_window: Records held in memory to be shuffled, ...
-      shuffle_megabytes: ... and their bytes on disk, which lowers the window where records are large.
+      shuffle_megabytes: ... and their MiB on disk, which lowers the window where records are large.
+      shuffle_block_kilobytes: KiB that are read in one go, of records that stand side by side on disk.
       batching: How batches are made: "planned", or "bucket_by_sequence_length".
       pool_batches: Batches of a bucket that are sorted by length together, where batches are planned.
       static_shapes: Whether all batches of a bucket have one shape: as many rows, as many steps.
+      jit_compile: Whether XLA compiles the training step, once for each of these shapes.
     """
 
     embedding_size: int = 64
@@ -91,9 +94,11 @@ class TrainerConfig:
     min_epoch_steps: int = 200
     shuffle_window: int = 65_536
     shuffle_megabytes: int = 256
+    shuffle_block_kilobytes: int = 128
     batching: str = PLANNED
     pool_batches: int = 32
     static_shapes: bool = False
+    jit_compile: bool = False
 
     def __post_init__(self) -> None:
         """Checks every value.
@@ -112,6 +117,11 @@ class TrainerConfig:
                 raise UsageError(f"pooling: '{name}' is no valid value; {nearest(name, POOLINGS)}")
         if self.batching not in METHODS:
             raise UsageError(f"batching: '{self.batching}' is no valid value; {nearest(self.batching, METHODS)}")
+        if self.jit_compile and not self.static_shapes:
+            raise UsageError(
+                "jit_compile: true compiles the training step for every shape of a batch; set static_shapes: true, so "
+                "that there are no more shapes than buckets"
+            )
         if self.min_batch_size > self.max_batch_size:
             raise UsageError(
                 f"min_batch_size: {self.min_batch_size} is more than max_batch_size {self.max_batch_size}; "
@@ -183,7 +193,8 @@ def batching_of(config: TrainerConfig) -> Batching:
 
 def order_of(config: TrainerConfig, epoch: int) -> Order:
     """Returns how the settings say that an epoch, from 0, is shuffled."""
-    return Order(config.seed, epoch, config.shuffle_window, config.shuffle_megabytes << 20)
+    window_bytes, block_bytes = config.shuffle_megabytes << 20, config.shuffle_block_kilobytes << 10
+    return Order(config.seed, epoch, config.shuffle_window, window_bytes, block_bytes)
 
 
 def _read_yaml(path: str | Path) -> dict[str, object]:

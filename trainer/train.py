@@ -74,14 +74,16 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
     return summary
 
 
-def make_train_step(model: SequenceModel, element_spec: Any) -> TrainStep:
+def make_train_step(model: SequenceModel, element_spec: Any, jit_compile: bool = False) -> TrainStep:
     """Returns a function (features, label, weight) -> loss that changes the model's weights once.
 
-    The loss is the mean over the batch of loss x weight. It is traced once, for any batch.
+    The loss is the mean over the batch of loss x weight. It is traced once, for any batch; to be
+    compiled, once for each shape of a batch.
 
     Args:
       model: Compiled.
       element_spec: Of the training dataset.
+      jit_compile: Whether XLA compiles it.
     """
 
     def step(features: Any, label: Any, weight: Any) -> tf.Tensor:
@@ -92,8 +94,25 @@ def make_train_step(model: SequenceModel, element_spec: Any) -> TrainStep:
         model.optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
         return loss
 
-    compiled: TrainStep = tf.function(step, input_signature=element_spec)
-    return compiled
+    if jit_compile:
+        model.optimizer.build(model.trainable_variables)  # else the first shape is traced twice
+        return _StepByShape(step)
+    traced: TrainStep = tf.function(step, input_signature=element_spec)
+    return traced
+
+
+class _StepByShape:
+    """A train step that XLA compiles for each shape of a batch, of which there are as many as buckets."""
+
+    def __init__(self, step: TrainStep) -> None:
+        self._step = step
+        self.compiled: dict[Any, TrainStep] = {}
+
+    def __call__(self, features: Any, label: Any, weight: Any) -> tf.Tensor:
+        shape = tuple(tuple(part.shape) for part in tf.nest.flatten((features, label, weight)))
+        if shape not in self.compiled:
+            self.compiled[shape] = tf.function(self._step, jit_compile=True)
+        return self.compiled[shape](features, label, weight)
 
 
 @dataclass
@@ -113,7 +132,7 @@ class _Run:
         step: TrainStep | None = None
         for epoch in range(1, self.config.epochs + 1):
             dataset = epochs.open(order_of(self.config, epoch - 1))
-            step = step or make_train_step(self.model, dataset.element_spec)
+            step = step or make_train_step(self.model, dataset.element_spec, self.config.jit_compile)
             started = time.monotonic()
             batches = tracked(epochs.source.iterate(dataset), epochs.steps, f"epoch {epoch}")
             total = 0.0

@@ -4,8 +4,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from schemas.buckets import random_batch_efficiency
 from schemas.manifest import length_feature, load_manifest
 from schemas.spec import TRAIN
 from trainer.batches.epochs import Epochs
@@ -23,8 +25,9 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
       config: Settings.
 
     Returns:
-      {"split", "steps", "examples", "padding_efficiency" (real / padded steps of all sequences),
-      "examples_per_second", "batch_sizes" (of each bucket)}.
+      {"split", "batching" (the way), "steps", "examples", "padding_efficiency" (real / padded steps of all
+      sequences), "random_padding_efficiency" (expected of random batches with as many examples on average, of
+      the length that buckets go by), "examples_per_second", "batch_sizes" (of each bucket)}.
 
     Raises:
       DataError: The data set cannot be used.
@@ -46,9 +49,17 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
     seconds = time.monotonic() - started
     return {
         "split": split,
+        "batching": config.batching,
         "steps": steps,
         "examples": examples,
         "padding_efficiency": round(real / padded, 6) if padded else 1.0,
+        "random_padding_efficiency": round(_random_efficiency(source, epochs), 6),
         "examples_per_second": round(examples / seconds, 1) if seconds else 0.0,
         "batch_sizes": list(epochs.sizes),
     }
+
+
+def _random_efficiency(source: SplitSource, epochs: Epochs) -> float:
+    lengths = source.manifest.statistics[source.split].bucket_length
+    size = max(1, round(epochs.examples / max(epochs.steps, 1)))
+    return random_batch_efficiency(np.array(lengths.lengths, np.int64), np.array(lengths.counts, np.int64), size)
