@@ -16,7 +16,7 @@ from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN, VALIDATION
 from trainer.batches.bucketed import bucketed_batches
 from trainer.batches.order import Order
-from trainer.batches.sizes import BatchPlan
+from trainer.batches.sizes import BatchPlan, warnings_of
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, dump_config, limits_of, to_plain
 from trainer.evaluate import Evaluator
@@ -51,6 +51,8 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
     model = build_model(manifest, config)
     source = SplitSource(data, manifest, TRAIN)
     plan = source.plan(limits_of(config))
+    for line in warnings_of(source.loads(), limits_of(config)):
+        say(line)
     if not plan.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
     validation = _validation(data, manifest, model)

@@ -10,9 +10,10 @@ from schemas.manifest import length_feature, load_manifest
 from schemas.spec import TRAIN
 from trainer.batches.bucketed import bucketed_batches
 from trainer.batches.order import Order
+from trainer.batches.sizes import warnings_of
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, limits_of
-from trainer.progress import tracked
+from trainer.progress import say, tracked
 
 
 def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[str, Any]:
@@ -34,6 +35,8 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
     tf.random.set_seed(config.seed)  # the order depends on it; training sets the same
     source = SplitSource(data, manifest, split)
     plan = source.plan(limits_of(config))
+    for line in warnings_of(source.loads(), limits_of(config)):
+        say(line)
     order = Order(config.seed, 0, config.shuffle_window) if split == TRAIN else None
     dataset = bucketed_batches(source, plan, order)
     names = sorted(manifest.spec.sequences)
