@@ -1,5 +1,6 @@
 """Finds the budget of padded steps that suits a model and a machine, by trials on the heaviest batch."""
 
+import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ DEFAULT_TRIAL_SECONDS = 300.0
 # Of the memory that there is, or that is allowed: what else the training process holds is not in a trial.
 _SHARE = 0.9
 # Weights and what belongs to them are all there after the first step.
-_REPEATS = {LARGEST: 1, FASTEST: 5}
+_REPEATS = {LARGEST: 1, FASTEST: 15}
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Search:
     def __post_init__(self) -> None:
         """Refuses limits that leave nothing."""
         for name, value in (("--memory-limit-mb", self.memory_limit_mib), ("--trial-seconds", self.trial_seconds)):
-            if value is not None and not value > 0:
-                raise UsageError(f"{name}: {value:g} is out of range; it must be more than 0")
+            if value is not None and not 0 < value < math.inf:
+                raise UsageError(f"{name}: {value:g} is out of range; it must be a number above 0")
 
 
 def search_budget(data: str | Path, config: TrainerConfig, search: Search) -> dict[str, Any]:
@@ -79,9 +80,7 @@ def search_budget(data: str | Path, config: TrainerConfig, search: Search) -> di
     else:
         say(f"from the cache: {path}; delete it to measure again")
     if result["examples"] == config.max_batch_size:
-        say(
-            f"batches of {config.max_batch_size} examples are the most that max_batch_size allows; raise it to go further"
-        )
+        say(f"{config.max_batch_size} examples are the most that max_batch_size allows; raise it to search further")
     say(f"use it: --set batch_padded_steps={result['batch_padded_steps']}")
     return {**result, "cached": cached}
 

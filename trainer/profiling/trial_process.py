@@ -20,6 +20,8 @@ from trainer.tensorflow_setup import import_tensorflow
 
 # No exit code of Python's own, nor of a shell's.
 OUT_OF_MEMORY = 75
+# After which no other step is measured, once three were.
+_MOST_SECONDS = 5.0
 
 
 def main() -> int:
@@ -78,7 +80,7 @@ def _measure(data: str, settings: dict[str, Any], examples: int, steps: int, rep
     from trainer.profiling.steps import StepTimer
 
     timer = StepTimer(load_manifest(data), config_from(settings))
-    seconds = timer.seconds(Shape(steps, examples), repeats)
+    seconds = timer.seconds(Shape(steps, examples), repeats, _MOST_SECONDS)
     return {"seconds": seconds, "peak_mib": peak_mib()}
 
 

@@ -18,6 +18,7 @@ from trainer.profiling.shapes import Shape
 from trainer.profiling.trial_process import OUT_OF_MEMORY
 
 _ROOT = Path(__file__).parents[2]
+_COMMAND = [sys.executable, "-m", "trainer.profiling.trial_process"]
 _SECONDS_BETWEEN_LOOKS = 0.05
 
 
@@ -114,8 +115,8 @@ def run_process(asked: dict[str, Any], limit_mib: int, most_seconds: float) -> t
         question.write(json.dumps(asked).encode())
         question.seek(0)
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "trainer.profiling.trial_process"],
+        process = subprocess.Popen(  # noqa: S603  # a program of this package
+            _COMMAND,
             stdin=question,
             stdout=out,
             stderr=err,
