@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 from trainer.config import TrainerConfig, to_plain
 from trainer.profiling.memory import peak_mib
 from trainer.profiling.shapes import Shape
@@ -73,7 +73,7 @@ class TrialRunner:
         """Trains on a batch of a shape.
 
         Raises:
-          DataError: The process failed by something else than the size of the batch.
+          UsageError, DataError: The process failed by something else than the size of the batch.
         """
         settings = to_plain(self.config)
         asked = {"data": str(self.data), "settings": settings, "examples": shape.examples, "steps": shape.steps}
@@ -89,7 +89,8 @@ def describe_machine(most_seconds: float) -> dict[str, Any]:
     """Returns {"device", "versions"}; asks a process, because a GPU's memory is its as soon as it looks.
 
     Raises:
-      DataError: TensorFlow does not start.
+      UsageError: TensorFlow is not installed.
+      DataError: It does not start.
     """
     answer, failure, _ = run_process({}, sys.maxsize, most_seconds)
     if failure:
@@ -109,7 +110,7 @@ def run_process(asked: dict[str, Any], limit_mib: int, most_seconds: float) -> t
       Its answer, {} where there is none; why that is, "" where there is one; its most main memory in MiB.
 
     Raises:
-      DataError: It failed by something else than memory or time.
+      UsageError, DataError: It failed by something else than memory or time.
     """
     with tempfile.TemporaryFile() as question, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         question.write(json.dumps(asked).encode())
@@ -157,7 +158,8 @@ def _failure(code: int, err: IO[bytes]) -> str:
         return f"was ended by {signal.Signals(-code).name}"
     err.seek(0)
     lines = err.read().decode(errors="replace").strip().splitlines()
-    raise DataError(lines[-1] if lines else f"a trial ended with code {code} and said nothing")
+    kind = UsageError if code == UsageError.exit_code else DataError
+    raise kind(lines[-1] if lines else f"a trial ended with code {code} and said nothing")
 
 
 def _answer(out: IO[bytes]) -> dict[str, Any]:

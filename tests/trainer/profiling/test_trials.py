@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from schemas.errors import DataError
+from schemas.errors import DataError, LengthwiseError, UsageError
 from trainer.config import TrainerConfig
 from trainer.profiling.shapes import Shape
 from trainer.profiling.trial_process import OUT_OF_MEMORY
@@ -76,16 +76,19 @@ def test_a_trial_is_ended_as_soon_as_it_takes_too_much_memory(monkeypatch: Any) 
 
 
 @pytest.mark.parametrize(
-    ("code", "message"),
+    ("code", "kind", "message"),
     [
-        ("print('one\\nlabel: has 1 class', file=sys.stderr); sys.exit(2)", "label: has 1 class"),
-        ("sys.exit(3)", "a trial ended with code 3 and said nothing"),
-        ("raise ValueError('oh')", "ValueError: oh"),
+        ("print('one\\nlabel: none', file=sys.stderr); sys.exit(2)", UsageError, "label: none"),
+        ("print('label: has 1 class', file=sys.stderr); sys.exit(1)", DataError, "label: has 1 class"),
+        ("sys.exit(3)", DataError, "a trial ended with code 3 and said nothing"),
+        ("raise ValueError('oh')", DataError, "ValueError: oh"),
     ],
 )
-def test_another_failure_is_no_matter_of_size(code: str, message: str, monkeypatch: Any) -> None:
+def test_another_failure_is_no_matter_of_size(
+    code: str, kind: type[LengthwiseError], message: str, monkeypatch: Any
+) -> None:
     process(monkeypatch, code)
-    with pytest.raises(DataError) as error:
+    with pytest.raises(kind) as error:
         runner().run(Shape(20, 8))
     assert str(error.value) == message
 
