@@ -1,7 +1,6 @@
 """Measures the seconds of training steps, and what they follow from."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from trainer.profiling.shapes import Shape, longest_by_leader, shapes_to_measure
 from trainer.progress import say, tracked
 from trainer.train import make_train_step
 
-_REPEATS = 15
-# Of one shape, after which no other step of it is begun once there are three.
-_SECONDS = 2.0
+# Of all rounds over the shapes together, unless the least number of rounds takes longer.
+_SECONDS = 20.0
+_LEAST_ROUNDS, _MOST_ROUNDS = 3, 50
 
 
 class StepTimer:
@@ -46,14 +45,22 @@ class StepTimer:
           repeats: Steps that are measured.
           most_seconds: After which no other step is begun, once three were measured.
         """
-        batch = synthetic_batch(self._manifest, shape)
-        self._step(*batch).numpy()
+        batch = self.batch(shape)
+        self.once(batch)
         measured: list[float] = []
         while len(measured) < min(repeats, 3) or (len(measured) < repeats and sum(measured) < most_seconds):
-            started = time.perf_counter()
-            self._step(*batch).numpy()  # waits for the result
-            measured.append(time.perf_counter() - started)
+            measured.append(self.once(batch))
         return float(np.median(measured))
+
+    def batch(self, shape: Shape) -> tuple[Any, ...]:
+        """Returns a batch to train on."""
+        return synthetic_batch(self._manifest, shape)
+
+    def once(self, batch: tuple[Any, ...]) -> float:
+        """Returns the seconds of one training step."""
+        started = time.perf_counter()
+        self._step(*batch).numpy()  # waits for the result
+        return time.perf_counter() - started
 
 
 def profile_steps(data: str | Path, config: TrainerConfig) -> dict[str, Any]:
@@ -75,7 +82,7 @@ def profile_steps(data: str | Path, config: TrainerConfig) -> dict[str, Any]:
     longest = max(longest_by_leader(manifest).values())
     shortest = min(manifest.statistics[TRAIN].bucket_length.lengths)
     shapes = shapes_to_measure(min(shortest, longest), longest, limits_of(config))
-    measurements = list(_measured(StepTimer(manifest, config), shapes))
+    measurements = _measured(StepTimer(manifest, config), shapes)
     fitted = fit_seconds(measurements)
     seconds = _spec_fields(fitted, config)
     say(f"in the spec: buckets: {{seconds: {{{', '.join(f'{name}: {value}' for name, value in seconds.items())}}}}}")
@@ -96,11 +103,16 @@ def device_kind() -> str:
     return "CPU"
 
 
-def _measured(timer: StepTimer, shapes: list[Shape]) -> Iterator[Measurement]:
-    # Tracing the function takes seconds that belong to no shape.
-    timer.seconds(shapes[0], repeats=1)
-    for shape in tracked(shapes, len(shapes), "measuring"):
-        yield Measurement(shape.examples, shape.steps, timer.seconds(shape, _REPEATS, _SECONDS))
+def _measured(timer: StepTimer, shapes: list[Shape]) -> list[Measurement]:
+    """Returns the median seconds of each shape, of rounds over all of them: a busy moment is no shape's own."""
+    batches = [timer.batch(shape) for shape in shapes]
+    timer.once(batches[0])  # traces the function, which belongs to no shape
+    # The first round is left out: it makes room for shapes that are new.
+    first = sum(timer.once(batch) for batch in tracked(batches, len(batches), "warming up"))
+    rounds = min(max(int(_SECONDS / first), _LEAST_ROUNDS), _MOST_ROUNDS)
+    items = tracked(batches * rounds, len(batches) * rounds, "measuring")
+    seconds = np.median(np.array([timer.once(batch) for batch in items]).reshape(rounds, -1), axis=0)
+    return [Measurement(shape.examples, shape.steps, float(of)) for shape, of in zip(shapes, seconds, strict=True)]
 
 
 def _spec_fields(fitted: StepSeconds, config: TrainerConfig) -> dict[str, float | int]:
