@@ -51,6 +51,7 @@ setup(
         "pipeline.vocabulary",
         "trainer",
         "trainer.batches",
+        "trainer.profiling",
     ],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],

@@ -10,6 +10,7 @@ from schemas.errors import LengthwiseError, UsageError
 from schemas.manifest import load_manifest
 from trainer.config import load_config
 from trainer.model_folder import check_model_folder, check_output
+from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
 from trainer.raw_records import check_predictions_file, check_raw_file
 from trainer.tensorflow_setup import import_tensorflow
 
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     batches.add_argument("--data", required=True, metavar="DIR", help="the data set")
     batches.add_argument("--split", default="train", help="which records (default: %(default)s)")
     _add_settings(batches)
+    _add_profile(commands)
     train = _command(commands, "train", _train, "train a model")
     train.add_argument("--data", required=True, metavar="DIR", help="the data set")
     train.add_argument("--output", required=True, metavar="MODEL_DIR", help="where the model goes")
@@ -85,6 +87,20 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_profile(commands: Any) -> None:
+    text = "measure training steps on this machine, or search for the best batch size"
+    profile = _command(commands, "profile", _profile, text)
+    profile.add_argument("--data", required=True, metavar="DIR", help="the data set")
+    profile.add_argument(
+        "--search", choices=SEARCHES, help="for a budget of padded steps: largest or fastest that fits"
+    )
+    profile.add_argument("--memory-limit-mb", type=int, metavar="N", help="MiB that training may take (default: all)")
+    profile.add_argument(
+        "--trial-seconds", type=float, metavar="S", help=f"a trial may take (default: {DEFAULT_TRIAL_SECONDS:g})"
+    )
+    _add_settings(profile)
+
+
 def _batches(asked: argparse.Namespace) -> dict[str, Any]:
     config = load_config(asked.config, asked.set)
     load_manifest(asked.data)
@@ -92,6 +108,23 @@ def _batches(asked: argparse.Namespace) -> dict[str, Any]:
     from trainer.batches.epoch import describe_epoch
 
     return describe_epoch(asked.data, asked.split, config)
+
+
+def _profile(asked: argparse.Namespace) -> dict[str, Any]:
+    config = load_config(asked.config, asked.set)
+    if asked.search is not None:
+        # Trials are processes of their own: this one needs no TensorFlow.
+        seconds = DEFAULT_TRIAL_SECONDS if asked.trial_seconds is None else asked.trial_seconds
+        return search_budget(asked.data, config, Search(asked.search, asked.memory_limit_mb, seconds))
+    for name in ("memory_limit_mb", "trial_seconds"):
+        if getattr(asked, name) is not None:
+            option = f"--{name.replace('_', '-')}"
+            raise UsageError(f"{option}: means something with --search only; add --search largest, or leave it out")
+    load_manifest(asked.data)
+    import_tensorflow()
+    from trainer.profiling.steps import profile_steps
+
+    return profile_steps(asked.data, config)
 
 
 def _train(asked: argparse.Namespace) -> dict[str, Any]:

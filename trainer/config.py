@@ -2,7 +2,7 @@
 
 import dataclasses
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,17 @@ from trainer.batches.order import Order
 from trainer.batches.sizes import BatchLimits
 
 POOLINGS = ("mean", "max", "last")
+# The settings that decide what the model is, as against how it is trained.
+MODEL_SETTINGS = (
+    "embedding_size",
+    "lstm_units",
+    "lstm_layers",
+    "bidirectional",
+    "pooling",
+    "input_dropout",
+    "step_dropout",
+    "dropout",
+)
 _BOUNDS: dict[str, tuple[float, float]] = {
     "embedding_size": (1, 65_536),
     "lstm_units": (1, 65_536),
@@ -34,6 +45,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "max_batch_size": (1, 1_000_000),
     "min_batch_size": (1, 1_000_000),
     "min_epoch_steps": (1, 1_000_000_000),
+    "batch_sizes": (1, 1_000_000),
+    "batch_multiple": (1, 1_000_000),
     "shuffle_window": (1, 2**31 - 1),
     "shuffle_megabytes": (1, 1_000_000),
     "shuffle_block_kilobytes": (1, 2**31 - 1),
@@ -65,6 +78,9 @@ class TrainerConfig:
       max_batch_size: Most examples of a batch.
       min_batch_size: Examples of a batch that `min_epoch_steps` does not go below.
       min_epoch_steps: Batches of an epoch for which the budget is lowered on small data.
+      batch_sizes: Examples of a full batch: one number for all buckets, or one for each in rising order of
+        length. Nothing else changes them; none means that the four settings above decide.
+      batch_multiple: Batches by budget have a multiple of this many examples, wherever one fits into the budget.
       shuffle_window: Records held in memory to be shuffled, ...
       shuffle_megabytes: ... and their MiB on disk, which lowers the window where records are large.
       shuffle_block_kilobytes: KiB that are read in one go, of records that stand side by side on disk.
@@ -92,6 +108,8 @@ class TrainerConfig:
     max_batch_size: int = 512
     min_batch_size: int = 8
     min_epoch_steps: int = 200
+    batch_sizes: tuple[int, ...] = ()
+    batch_multiple: int = 1
     shuffle_window: int = 65_536
     shuffle_megabytes: int = 256
     shuffle_block_kilobytes: int = 128
@@ -108,8 +126,9 @@ class TrainerConfig:
         """
         for name, (low, high) in _BOUNDS.items():
             value = getattr(self, name)
-            if not low <= value <= high:
-                raise UsageError(f"{name}: {value} is out of range; it must lie in [{low:g}, {high:g}]")
+            for number in value if isinstance(value, tuple) else (value,):
+                if not low <= number <= high:
+                    raise UsageError(f"{name}: {number} is out of range; it must lie in [{low:g}, {high:g}]")
         if not self.pooling or len(set(self.pooling)) < len(self.pooling):
             raise UsageError(f"pooling: {list(self.pooling)}; name one or more of {', '.join(POOLINGS)}, each once")
         for name in self.pooling:
@@ -129,6 +148,14 @@ class TrainerConfig:
             )
 
 
+def _is_int(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_str(value: object) -> bool:
+    return isinstance(value, str)
+
+
 _FIELDS = {field.name: field for field in dataclasses.fields(TrainerConfig)}
 _TYPES: dict[str, Any] = typing.get_type_hints(TrainerConfig)
 _KINDS = {
@@ -137,7 +164,10 @@ _KINDS = {
     float: "a number",
     str: "a name",
     tuple[str, ...]: "a list of names, as in [mean, max]",
+    tuple[int, ...]: "a list of whole numbers, as in [128, 64]",
 }
+# What the items of a list must be.
+_LISTS: dict[Any, Callable[[object], bool]] = {tuple[str, ...]: _is_str, tuple[int, ...]: _is_int}
 
 
 def load_config(path: str | Path | None, settings: Iterable[str] = ()) -> TrainerConfig:
@@ -172,7 +202,7 @@ def config_from(values: Mapping[str, object]) -> TrainerConfig:
 def to_plain(config: TrainerConfig) -> dict[str, object]:
     """Returns every setting as a plain value."""
     values = dataclasses.asdict(config)
-    return values | {"pooling": list(config.pooling)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def dump_config(config: TrainerConfig) -> str:
@@ -180,15 +210,21 @@ def dump_config(config: TrainerConfig) -> str:
     return yaml.safe_dump(to_plain(config), sort_keys=False, default_flow_style=None)
 
 
-def batching_of(config: TrainerConfig) -> Batching:
-    """Returns how the settings say that training batches are made."""
-    limits = BatchLimits(
+def limits_of(config: TrainerConfig) -> BatchLimits:
+    """Returns how large the settings say that training batches may be."""
+    return BatchLimits(
         padded_steps=config.batch_padded_steps,
         max_examples=config.max_batch_size,
         min_examples=config.min_batch_size,
         min_steps=config.min_epoch_steps,
+        sizes=config.batch_sizes,
+        multiple=config.batch_multiple,
     )
-    return Batching(config.batching, limits, config.pool_batches, config.static_shapes)
+
+
+def batching_of(config: TrainerConfig) -> Batching:
+    """Returns how the settings say that training batches are made."""
+    return Batching(config.batching, limits_of(config), config.pool_batches, config.static_shapes)
 
 
 def order_of(config: TrainerConfig, epoch: int) -> Order:
@@ -223,9 +259,16 @@ def _parse_setting(setting: str) -> dict[str, object]:
         value = parse_yaml(text)
     except DataError:
         value = text
-    if _TYPES.get(key) == tuple[str, ...] and isinstance(value, str):
+    if _TYPES.get(key) in _LISTS and isinstance(value, str):
         value = [part.strip() for part in value.split(",")]
+    if _TYPES.get(key) == tuple[int, ...]:
+        value = [_whole(part) for part in value] if isinstance(value, list) else [value]
     return {key: value}
+
+
+def _whole(text: object) -> object:
+    """Returns the number that a part of `128,64` is, and anything else as it came, for the error to show."""
+    return int(text) if isinstance(text, str) and text.isdecimal() else text
 
 
 def _typed(key: str, value: object) -> object:
@@ -234,13 +277,13 @@ def _typed(key: str, value: object) -> object:
     kind = _TYPES[key]
     if kind is bool and isinstance(value, bool):
         return value
-    if kind is int and isinstance(value, int) and not isinstance(value, bool):
+    if kind is int and _is_int(value):
         return value
     if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     if kind is str and isinstance(value, str):
         return value
-    if kind == tuple[str, ...] and isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if kind in _LISTS and isinstance(value, list) and all(_LISTS[kind](item) for item in value):
         return tuple(value)
     raise UsageError(f"{key}: expected {_KINDS[kind]}; received {_shown(value)}")
 

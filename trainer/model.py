@@ -15,20 +15,8 @@ from schemas.manifest_pb2 import Manifest
 from schemas.spec import CLASS, NUMBER, leaders, series_sequences
 from schemas.vocabulary import first_token_id
 from trainer.branches import ContextEntry, SequenceBranch
-from trainer.config import TrainerConfig, to_plain
+from trainer.config import MODEL_SETTINGS, TrainerConfig, to_plain
 from trainer.layers import PACKAGE, Unstandardize
-
-# The settings that decide what the model is, as against how it is trained.
-_MODEL_SETTINGS = (
-    "embedding_size",
-    "lstm_units",
-    "lstm_layers",
-    "bidirectional",
-    "pooling",
-    "input_dropout",
-    "step_dropout",
-    "dropout",
-)
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -138,7 +126,7 @@ def build_model(manifest: Manifest, config: TrainerConfig | None = None) -> Sequ
     target = _target(manifest)
     keras.utils.set_random_seed(config.seed)
     plain = to_plain(config)
-    settings = {name: plain[name] for name in _MODEL_SETTINGS}
+    settings = {name: plain[name] for name in MODEL_SETTINGS}
     model = SequenceModel(_sources(manifest), target, settings, _context(manifest), name="lengthwise")
     model.compile(
         optimizer=keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm or None),

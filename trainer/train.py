@@ -48,6 +48,8 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
     contract = read_contract(data, manifest)
     model = build_model(manifest, config)
     epochs = Epochs(SplitSource(data, manifest, TRAIN), batching_of(config), training=True)
+    for line in epochs.warnings:
+        say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
     validation = _validation(data, manifest, model)

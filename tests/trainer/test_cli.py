@@ -69,6 +69,29 @@ def test_batches(token_data: Path, capsys: Any) -> None:
     assert result["examples_per_second"] > 0
 
 
+def test_batches_of_given_sizes(token_data: Path, capsys: Any) -> None:
+    command = ["batches", "--data", str(token_data), "--set"]
+    assert main([*command, "batch_sizes=20,10,5"]) == 0
+    assert json.loads(capsys.readouterr().out)["batch_sizes"] == [20, 10, 5]
+    assert main([*command, "batch_sizes=7"]) == 0
+    assert json.loads(capsys.readouterr().out)["batch_sizes"] == [7, 7, 7]
+    assert failure(capsys, *command, "batch_sizes=20,10") == (
+        2,
+        "error: batch_sizes: 2 sizes for a data set of 3 buckets; give one size for all buckets, or one for each in "
+        "rising order of length",
+    )
+
+
+def test_a_budget_smaller_than_one_example_is_said_once(token_data: Path, capsys: Any) -> None:
+    assert main(["batches", "--data", str(token_data), "--set", "batch_padded_steps=8"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["batch_sizes"] == [2, 1, 1]
+    assert captured.err == (
+        "warning: batch_padded_steps: 8 is less than the longest example (11 steps), which makes a batch by itself; "
+        "raise it to 11 or more, or cut long records in the spec (max_length)\n"
+    )
+
+
 def test_help_and_wrong_usage_do_without_tensorflow(tmp_path: Path) -> None:
     code = (
         "import sys, trainer\nfrom trainer.cli import main\n"

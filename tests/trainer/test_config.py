@@ -41,6 +41,13 @@ def test_pooling_as_a_setting(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "sizes"), [("64", (64,)), ("64,8", (64, 8)), ("[64, 8]", (64, 8)), ("9, 5", (9, 5)), ("[]", ())]
+)
+def test_batch_sizes_as_a_setting(text: str, sizes: tuple[int, ...]) -> None:
+    assert load_config(None, [f"batch_sizes={text}"]).batch_sizes == sizes
+
+
+@pytest.mark.parametrize(
     ("setting", "expected"),
     [
         ("lstm_unit=3", "lstm_unit: no such setting; did you mean 'lstm_units'?"),
@@ -57,7 +64,29 @@ def test_pooling_as_a_setting(text: str) -> None:
         ("pooling=meen", "pooling: 'meen' is no valid value; did you mean 'mean'?"),
         ("pooling=[]", "pooling: []; name one or more of mean, max, last, each once"),
         ("pooling=max,max", "pooling: ['max', 'max']; name one or more of mean, max, last, each once"),
+        ("batch_sizes=0", "batch_sizes: 0 is out of range; it must lie in [1, 1e+06]"),
+        ("batch_sizes=8,0", "batch_sizes: 0 is out of range; it must lie in [1, 1e+06]"),
+        (
+            "batch_sizes=many",
+            "batch_sizes: expected a list of whole numbers, as in [128, 64]; received ['many'] (list)",
+        ),
+        (
+            "batch_sizes=[1.5]",
+            "batch_sizes: expected a list of whole numbers, as in [128, 64]; received [1.5] (list)",
+        ),
+        (
+            "batch_sizes=true",
+            "batch_sizes: expected a list of whole numbers, as in [128, 64]; received [True] (list)",
+        ),
+        ("batch_multiple=0", "batch_multiple: 0 is out of range; it must lie in [1, 1e+06]"),
         ("epochs", "--set epochs: has no '='; write --set key=value"),
+        ("batching=random", "batching: 'random' is no valid value; valid: bucket_by_sequence_length, planned"),
+        ("batching=1", "batching: expected a name; received 1 (int)"),
+        (
+            "jit_compile=true",
+            "jit_compile: true compiles the training step for every shape of a batch; set static_shapes: true, so that "
+            "there are no more shapes than buckets",
+        ),
         ("max_batch_size=4", "min_batch_size: 8 is more than max_batch_size 4; lower the one or raise the other"),
     ],
 )
@@ -85,7 +114,7 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
 
 
 def test_what_is_dumped_reads_back() -> None:
-    config = TrainerConfig(pooling=("max",), learning_rate=1e-5, seed=7)
+    config = TrainerConfig(pooling=("max",), learning_rate=1e-5, seed=7, batch_sizes=(32, 8))
     assert config_from(yaml.safe_load(dump_config(config))) == config
     assert config_from(to_plain(config)) == config
 
@@ -94,6 +123,8 @@ def test_limits() -> None:
     config = TrainerConfig(batch_padded_steps=5, max_batch_size=4, min_batch_size=3, min_epoch_steps=2)
     limits = batching_of(config).limits
     assert (limits.padded_steps, limits.max_examples, limits.min_examples, limits.min_steps) == (5, 4, 3, 2)
+    limits = batching_of(TrainerConfig(batch_sizes=(8, 2), batch_multiple=4)).limits
+    assert (limits.sizes, limits.multiple) == ((8, 2), 4)
 
 
 def test_the_documentation_lists_every_setting_with_its_default() -> None:

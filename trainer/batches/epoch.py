@@ -13,7 +13,7 @@ from schemas.spec import TRAIN
 from trainer.batches.epochs import Epochs
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, batching_of, order_of
-from trainer.progress import tracked
+from trainer.progress import say, tracked
 
 
 def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[str, Any]:
@@ -35,6 +35,8 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
     manifest = load_manifest(data)
     source = SplitSource(data, manifest, split)
     epochs = Epochs(source, batching_of(config), training=split == TRAIN)
+    for line in epochs.warnings:
+        say(line)
     dataset = epochs.open(order_of(config, 0) if split == TRAIN else None)
     names = sorted(manifest.spec.sequences)
     steps = examples = real = padded = 0

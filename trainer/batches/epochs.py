@@ -13,6 +13,7 @@ from trainer.batches.parsing import BatchParser
 from trainer.batches.plan import EpochPlan, ShardSize, plan_epoch
 from trainer.batches.planned import PlannedReader
 from trainer.batches.position import Position, digest
+from trainer.batches.sizes import warnings_of
 from trainer.batches.source import SplitSource
 
 
@@ -24,6 +25,7 @@ class Epochs:
       sizes: Records of a full batch of each bucket.
       steps: Batches of an epoch.
       examples: Records of an epoch.
+      warnings: What a person should know of the batches, a line each.
     """
 
     def __init__(self, source: SplitSource, batching: Batching, training: bool, with_ids: bool = False) -> None:
@@ -42,6 +44,7 @@ class Epochs:
         self._batching = batching
         self._plan = source.plan(batching.limits)
         self.sizes, self.examples = self._plan.sizes, self._plan.examples
+        self.warnings = warnings_of(source.loads(), batching.limits)
         planned = batching.method == PLANNED
         self.steps = self.plan(None).steps if planned else self._plan.steps
         mean_examples = self.examples / self.steps if training and self.steps else None

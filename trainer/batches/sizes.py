@@ -8,6 +8,8 @@ a batch.
 
 With 800 examples of at most 10 steps, 200 of at most 40, a budget of 400 padded steps and nothing
 else in the way: batches of 40 and of 10, so 20 + 20 steps.
+
+Who knows better gives the sizes: one for all buckets, or one for each. Then nothing else decides.
 """
 
 from collections.abc import Iterator, Sequence
@@ -41,18 +43,27 @@ class BatchLimits:
       max_examples: Most examples of a batch.
       min_examples: Examples of a batch that `min_steps` does not go below.
       min_steps: Least batches of an epoch, where the data set is large enough for it.
+      sizes: Examples of a full batch of each bucket, or one number for all of them; nothing above
+        changes them. None means that the above decides.
+      multiple: A batch whose size the above decides has a multiple of this many examples, wherever
+        `padded_steps` and `max_examples` leave room for one: 8 suits tensor cores.
     """
 
     padded_steps: int
     max_examples: int
     min_examples: int = 1
     min_steps: int = 1
+    sizes: tuple[int, ...] = ()
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         """Refuses limits that no batch can meet."""
-        for name in ("padded_steps", "max_examples", "min_examples", "min_steps"):
+        for name in ("padded_steps", "max_examples", "min_examples", "min_steps", "multiple"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name}: {getattr(self, name)} is out of range; it must be 1 or more")
+        for size in self.sizes:
+            if size < 1:
+                raise UsageError(f"sizes: {size} is out of range; each must be 1 or more")
         if self.min_examples > self.max_examples:
             raise UsageError(
                 f"min_examples: {self.min_examples} is more than max_examples {self.max_examples}; lower the one "
@@ -74,35 +85,62 @@ class BatchPlan:
     steps: int
     examples: int
 
-    @property
-    def mean_examples(self) -> float:
-        """Examples of a batch on average over an epoch; 1 for a split without examples."""
-        return self.examples / self.steps if self.steps else 1.0
-
 
 def plan_batches(loads: Sequence[BucketLoad], limits: BatchLimits) -> BatchPlan:
     """Plans the batches of an epoch.
 
-    The budget is the largest one, up to `limits.padded_steps`, that leaves `limits.min_steps`
-    batches that are full; where none does, every batch has `limits.min_examples` or what the full budget allows
-    if that is fewer.
-
     Args:
       loads: Of every bucket, in rising order of length.
       limits: What batches may be like.
+
+    Raises:
+      UsageError: `limits.sizes` are not as many as there are buckets.
+    """
+    sizes = _given_sizes(len(loads), limits.sizes) if limits.sizes else _sizes_by_budget(loads, limits)
+    return BatchPlan(tuple(sizes), _steps(loads, sizes), sum(load.records for load in loads))
+
+
+def warnings_of(loads: Sequence[BucketLoad], limits: BatchLimits) -> list[str]:
+    """Returns what a person should know of the sizes before hours of training, one line each.
+
+    Args:
+      loads: Of every bucket.
+      limits: What batches may be like.
+    """
+    longest = max((load.max_length for load in loads), default=0)
+    if limits.sizes or longest <= limits.padded_steps:
+        return []
+    return [
+        f"warning: batch_padded_steps: {limits.padded_steps} is less than the longest example ({longest} steps), which "
+        f"makes a batch by itself; raise it to {longest} or more, or cut long records in the spec (max_length)"
+    ]
+
+
+def _given_sizes(buckets: int, sizes: Sequence[int]) -> list[int]:
+    if len(sizes) not in {1, buckets}:
+        raise UsageError(
+            f"batch_sizes: {len(sizes)} sizes for a data set of {buckets} bucket{'s' if buckets != 1 else ''}; "
+            "give one size for all buckets, or one for each in rising order of length"
+        )
+    return list(sizes) if len(sizes) == buckets else list(sizes) * buckets
+
+
+def _sizes_by_budget(loads: Sequence[BucketLoad], limits: BatchLimits) -> list[int]:
+    """Returns the sizes of the largest budget that leaves `limits.min_steps` batches, up to `limits.padded_steps`.
+
+    Where none does, every batch has `limits.min_examples` or what the full budget allows if that is fewer.
     """
     low, high = 0, limits.padded_steps
-    if _full_batches(loads, _sizes(loads, limits, high)) >= limits.min_steps:
+    if _least_steps(loads, _sizes(loads, limits, high)) >= limits.min_steps:
         low = high
-    # The number of full batches falls as the budget rises, so that halving finds the largest budget.
+    # It falls as the budget rises: a bucket with records left over has lost a full batch. So halving finds the largest.
     while high - low > 1:
         middle = (low + high) // 2
-        if _full_batches(loads, _sizes(loads, limits, middle)) >= limits.min_steps:
+        if _least_steps(loads, _sizes(loads, limits, middle)) >= limits.min_steps:
             low = middle
         else:
             high = middle
-    sizes = _sizes(loads, limits, low)
-    return BatchPlan(tuple(sizes), _steps(loads, sizes), sum(load.records for load in loads))
+    return _sizes(loads, limits, low)
 
 
 def sorted_batches(lengths: npt.NDArray[np.int64], limits: BatchLimits) -> Iterator[npt.NDArray[np.int64]]:
@@ -110,7 +148,7 @@ def sorted_batches(lengths: npt.NDArray[np.int64], limits: BatchLimits) -> Itera
 
     Args:
       lengths: Of every row, int64, (rows,).
-      limits: What batches may be like; `min_examples` and `min_steps` mean nothing here.
+      limits: What batches may be like; only `padded_steps` and `max_examples` mean anything here.
     """
     order = np.argsort(-lengths, kind="stable")
     start = 0
@@ -130,11 +168,25 @@ def _size(max_length: int, limits: BatchLimits, budget: int) -> int:
         return max(1, min(limits.max_examples, steps // max(max_length, 1)))
 
     # The floor never exceeds what the full budget allows: memory comes first.
-    return max(within(budget), min(limits.min_examples, within(limits.padded_steps)))
+    most = within(limits.padded_steps)
+    # A multiple is worth more than `min_steps`: where one fits at all, no batch is smaller.
+    multiple = limits.multiple if limits.multiple <= most else 1
+    floor = min(_round_up(limits.min_examples, multiple), _round_down(most, multiple))
+    return max(_round_down(within(budget), multiple), floor)
 
 
-def _full_batches(loads: Sequence[BucketLoad], sizes: Sequence[int]) -> int:
-    return sum(load.records // size for load, size in zip(loads, sizes, strict=True))
+def _round_down(number: int, multiple: int) -> int:
+    return number - number % multiple
+
+
+def _round_up(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
+
+
+def _least_steps(loads: Sequence[BucketLoad], sizes: Sequence[int]) -> int:
+    """Returns the batches of an epoch if what fills none could all be put into one."""
+    full = sum(load.records // size for load, size in zip(loads, sizes, strict=True))
+    return full + any(load.records % size for load, size in zip(loads, sizes, strict=True))
 
 
 def _steps(loads: Sequence[BucketLoad], sizes: Sequence[int]) -> int:

@@ -1,5 +1,8 @@
 """The sizes of batches: bounds, budget, steps."""
 
+import math
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -8,7 +11,7 @@ from hypothesis import strategies as st
 from schemas.batch_seconds import DEFAULT_EXAMPLES, DEFAULT_PADDED_STEPS, batch_examples
 from schemas.dataset_pb2 import BatchSeconds
 from schemas.errors import UsageError
-from trainer.batches.sizes import BatchLimits, BatchPlan, BucketLoad, plan_batches, sorted_batches
+from trainer.batches.sizes import BatchLimits, BatchPlan, BucketLoad, plan_batches, sorted_batches, warnings_of
 from trainer.config import TrainerConfig
 
 loads = st.lists(st.builds(BucketLoad, st.integers(0, 5_000), st.integers(0, 3_000)), min_size=1, max_size=9)
@@ -22,17 +25,25 @@ def limits(draw: st.DrawFn) -> BatchLimits:
         max_examples=most,
         min_examples=draw(st.integers(1, most)),
         min_steps=draw(st.integers(1, 400)),
+        multiple=draw(st.sampled_from([1, 1, 2, 3, 8, 64])),
     )
 
 
 def full_size(load: BucketLoad, limits: BatchLimits) -> int:
-    return max(1, min(limits.max_examples, limits.padded_steps // max(load.max_length, 1)))
+    """The most examples that budget and cap allow, in whole multiples if one fits."""
+    most = max(1, min(limits.max_examples, limits.padded_steps // max(load.max_length, 1)))
+    return most - most % limits.multiple if most >= limits.multiple else most
+
+
+def floor_size(load: BucketLoad, limits: BatchLimits) -> int:
+    full = full_size(load, limits)
+    multiple = limits.multiple if full >= limits.multiple else 1
+    return min(full, math.ceil(limits.min_examples / multiple) * multiple)
 
 
 def test_example_of_the_docstring() -> None:
     plan = plan_batches([BucketLoad(800, 10), BucketLoad(200, 40)], BatchLimits(400, 1_000))
     assert plan == BatchPlan(sizes=(40, 10), steps=40, examples=1_000)
-    assert plan.mean_examples == 25
 
 
 @given(st.integers(0, 3_000), st.integers(1, 20_000), st.integers(1, 600))
@@ -61,20 +72,74 @@ def test_tiny_data_stops_at_the_floor() -> None:
 
 
 def test_one_example_longer_than_the_budget_is_a_batch() -> None:
-    assert plan_batches([BucketLoad(3, 50_000)], BatchLimits(16_384, 512, 8, 1)).sizes == (1,)
+    few, limits = [BucketLoad(9, 10), BucketLoad(3, 50_000)], BatchLimits(16_384, 512, 8, 1)
+    assert plan_batches(few, limits).sizes == (512, 1)
+    assert warnings_of(few, limits) == [
+        "warning: batch_padded_steps: 16384 is less than the longest example (50000 steps), which makes a batch by "
+        "itself; raise it to 50000 or more, or cut long records in the spec (max_length)"
+    ]
+
+
+@given(loads, limits())
+def test_a_warning_comes_just_where_an_example_is_longer_than_the_budget(
+    loads: list[BucketLoad], limits: BatchLimits
+) -> None:
+    too_long = any(load.max_length > limits.padded_steps for load in loads)
+    assert len(warnings_of(loads, limits)) == too_long
+    assert warnings_of(loads, replace(limits, sizes=(3,))) == []
+
+
+@given(loads, limits(), st.data())
+def test_given_sizes_win_over_everything(loads: list[BucketLoad], limits: BatchLimits, data: st.DataObject) -> None:
+    sizes = data.draw(st.lists(st.integers(1, 1_000), min_size=len(loads), max_size=len(loads)))
+    assert plan_batches(loads, replace(limits, sizes=tuple(sizes))).sizes == tuple(sizes)
+    assert plan_batches(loads, replace(limits, sizes=(sizes[0],))).sizes == (sizes[0],) * len(loads)
+
+
+def test_a_multiple_that_fits_is_kept_where_more_steps_are_wanted() -> None:
+    few = [BucketLoad(800, 10), BucketLoad(200, 40), BucketLoad(200, 200)]
+    limits = BatchLimits(1_000, 512, min_examples=2, min_steps=10_000, multiple=8)
+    # Of the last bucket 5 examples fit, so no multiple of 8; there the floor is what it would be without.
+    assert plan_batches(few, limits).sizes == (8, 8, 2)
+    assert plan_batches(few, replace(limits, min_steps=1)).sizes == (96, 24, 5)
+
+
+@pytest.mark.parametrize(("buckets", "sizes"), [(3, (8, 4)), (3, (8, 4, 2, 1)), (2, (9, 9, 9))])
+def test_another_number_of_sizes_than_of_buckets_is_refused(buckets: int, sizes: tuple[int, ...]) -> None:
+    with pytest.raises(UsageError) as error:
+        plan_batches([BucketLoad(5, 10)] * buckets, BatchLimits(100, 10, sizes=sizes))
+    assert str(error.value) == (
+        f"batch_sizes: {len(sizes)} sizes for a data set of {buckets} buckets; give one size for all buckets, or one "
+        "for each in rising order of length"
+    )
+
+
+def test_two_sizes_for_one_bucket_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"^batch_sizes: 2 sizes for a data set of 1 bucket; "):
+        plan_batches([BucketLoad(5, 10)], BatchLimits(100, 10, sizes=(2, 1)))
+
+
+def test_sizes_below_one_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"^sizes: 0 is out of range; each must be 1 or more$"):
+        BatchLimits(100, 10, sizes=(4, 0))
 
 
 def test_no_examples_no_steps() -> None:
     plan = plan_batches([BucketLoad(0, 0)], BatchLimits(100, 10))
-    assert (plan.steps, plan.examples, plan.mean_examples) == (0, 0, 1.0)
+    assert (plan.steps, plan.examples) == (0, 0)
 
 
 @given(loads, limits())
 def test_sizes_lie_between_the_floor_and_the_full_budget(loads: list[BucketLoad], limits: BatchLimits) -> None:
     plan = plan_batches(loads, limits)
     for load, size in zip(loads, plan.sizes, strict=True):
-        full = full_size(load, limits)
-        assert min(limits.min_examples, full) <= size <= full
+        assert floor_size(load, limits) <= size <= full_size(load, limits)
+
+
+@given(loads, limits())
+def test_sizes_are_multiples_wherever_one_fits(loads: list[BucketLoad], limits: BatchLimits) -> None:
+    for load, size in zip(loads, plan_batches(loads, limits).sizes, strict=True):
+        assert size % limits.multiple == 0 or full_size(load, limits) < limits.multiple
 
 
 @given(loads, limits())
@@ -88,7 +153,7 @@ def test_steps_are_those_of_the_sizes(loads: list[BucketLoad], limits: BatchLimi
 def test_too_few_steps_only_where_every_batch_is_at_its_floor(loads: list[BucketLoad], limits: BatchLimits) -> None:
     plan = plan_batches(loads, limits)
     if plan.steps < limits.min_steps:
-        floors = [min(limits.min_examples, full_size(load, limits)) for load in loads]
+        floors = [floor_size(load, limits) for load in loads]
         assert list(plan.sizes) == floors
 
 
@@ -109,7 +174,7 @@ def test_sorted_batches_hold_every_row_once_within_the_budget(lengths: list[int]
         assert len(rows) == 1 or len(rows) * array[rows].max() <= limits.padded_steps
 
 
-@pytest.mark.parametrize("name", ["padded_steps", "max_examples", "min_examples", "min_steps"])
+@pytest.mark.parametrize("name", ["padded_steps", "max_examples", "min_examples", "min_steps", "multiple"])
 def test_limits_of_zero_are_refused(name: str) -> None:
     values = {"padded_steps": 10, "max_examples": 10, name: 0}
     with pytest.raises(UsageError, match=f"^{name}: 0 is out of range; it must be 1 or more$"):
