@@ -24,23 +24,6 @@ def input_specs(manifest: Manifest) -> dict[str, tf.TensorSpec]:
     return {feature.name: _tensor_spec(feature, manifest.spec) for feature in stored}
 
 
-def parse_one_each(records: tf.Tensor, names: list[str], spec: DatasetSpec) -> dict[str, tf.Tensor]:
-    """Returns features of which every record has exactly one value, int64, (batch,).
-
-    Args:
-      records: Serialized, string, (batch,).
-      names: Of the features.
-      spec: Of the data set.
-    """
-    wanted = {name: tf.io.FixedLenFeature([], tf.int64) for name in names}
-    parsed: dict[str, tf.Tensor]
-    if spec.stored_as == StoredAs.sequence_example:
-        parsed, _, _ = tf.io.parse_sequence_example(records, wanted, {})
-    else:
-        parsed = tf.io.parse_example(records, wanted)
-    return parsed
-
-
 class BatchParser:
     """Parses the serialized records of one batch into padded tensors; see `trainer.batches.opening.open_dataset`."""
 
