@@ -105,6 +105,16 @@ def plan_batches(loads: Sequence[BucketLoad], limits: BatchLimits) -> BatchPlan:
     return BatchPlan(tuple(sizes), _steps(loads, sizes), sum(load.records for load in loads))
 
 
+def full_sizes(longest: Sequence[int], limits: BatchLimits) -> tuple[int, ...]:
+    """Returns the examples of a full batch of each bucket, where nobody knows how many batches there will be.
+
+    Args:
+      longest: Steps of the longest example that a bucket may hold, in rising order.
+      limits: What batches may be like; `min_examples` and `min_steps` mean nothing here.
+    """
+    return tuple(max(1, min(limits.max_examples, limits.padded_steps // max(length, 1))) for length in longest)
+
+
 def sorted_batches(lengths: npt.NDArray[np.int64], limits: BatchLimits) -> Iterator[npt.NDArray[np.int64]]:
     """Yields the rows of each batch, the longest first, for work whose order does not matter.
 
