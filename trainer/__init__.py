@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from trainer.batches.foreign import TFRecordFiles, bucket_records, open_tfrecords
     from trainer.batches.opening import open_dataset
     from trainer.batches.order import Order
     from trainer.batches.sizes import BatchLimits
@@ -18,21 +19,27 @@ if TYPE_CHECKING:
 _HOMES = {
     "BatchLimits": "trainer.batches.sizes",
     "Order": "trainer.batches.order",
+    "TFRecordFiles": "trainer.batches.foreign",
     "TrainerConfig": "trainer.config",
+    "bucket_records": "trainer.batches.foreign",
     "build_model": "trainer.model",
     "load": "trainer.predict",
     "load_config": "trainer.config",
     "open_dataset": "trainer.batches.opening",
+    "open_tfrecords": "trainer.batches.foreign",
 }
 
 __all__ = [
     "BatchLimits",
     "Order",
+    "TFRecordFiles",
     "TrainerConfig",
+    "bucket_records",
     "build_model",
     "load",
     "load_config",
     "open_dataset",
+    "open_tfrecords",
 ]
 
 
