@@ -191,7 +191,8 @@ class TFRecordFiles:
                 yield next(batches)
             except StopIteration:
                 return
-            except tf.errors.OpError as error:
+            # TensorFlow puts a record that is no message into its error text, and fails to decode that.
+            except (tf.errors.OpError, UnicodeDecodeError) as error:
                 fault = first_fault(self.paths, self.spec)
                 raise DataError(fault or f"{self.paths[0]} and those after it: {reason(error)}") from None
 

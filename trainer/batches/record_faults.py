@@ -29,9 +29,9 @@ def compression_type(spec: RecordSpec) -> str:
     return {RecordCompression.gzip: "GZIP", RecordCompression.zlib: "ZLIB"}.get(spec.compression, "")
 
 
-def reason(error: tf.errors.OpError) -> str:
+def reason(error: Exception) -> str:
     """Returns the text of a failed assertion, else TensorFlow's first line without the names of its nodes."""
-    lines: list[str] = (error.message or type(error).__name__).splitlines()
+    lines: list[str] = (getattr(error, "message", None) or str(error) or type(error).__name__).splitlines()
     failed = re.search(r"assertion failed: \[(.*)\]", lines[0])
     if failed:
         return failed[1].replace("\\'", "'")
@@ -172,7 +172,7 @@ def _absence(name: str, stored: Stored, example: SequenceExample, spec: RecordSp
     """Returns what is wrong with a record that does not have a feature: nothing where it may be an empty list."""
     if stored.many:
         if spec.stored_as == StoredAs.sequence_example and name in example.context.feature:
-            return f"'{name}' is in the context of the record and no feature list"
+            return f"'{name}' is in the context of the record and no feature list; say stored_as: example"
         other = example.feature_lists.feature_list
         if spec.stored_as == StoredAs.example and name in other:
             return f"'{name}' is a feature list, so that the record is no Example; say stored_as: sequence_example"
