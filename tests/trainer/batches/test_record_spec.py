@@ -109,6 +109,14 @@ def test_files(tmp_path: Path) -> None:
     assert list(load_record_spec(path).features) == ["ids"]
 
 
+def test_the_example_of_the_documentation() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "training.md").read_text()
+    example = text.split("## TFRecords of others")[1].split("```yaml\n")[1].split("```")[0]
+    spec = parse_record_spec(example)
+    assert sorted(spec.features) == ["age", "country", "ids", "name", "wave", "words"]
+    assert (spec.features["name"].feature, spec.label.feature, list(spec.boundaries)) == ("meta/key", "y", [16, 32, 64])
+
+
 @given(st.sets(st.integers(0, 50), max_size=6), st.lists(st.integers(0, 60), max_size=20))
 def test_a_bucket_holds_its_upper_bound(bounds: set[int], lengths: list[int]) -> None:
     boundaries = sorted(bounds)
