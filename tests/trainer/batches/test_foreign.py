@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -275,6 +276,25 @@ def test_a_stream_without_an_end(files: Path) -> None:
     finite = bucket_records(records, features, limits=LIMITS)
     assert int(finite.cardinality()) == tf.data.UNKNOWN_CARDINALITY
     assert sorted(itertools.chain(*names(finite))) == ROWS
+
+
+@pytest.mark.filterwarnings("error:.*ran out of data")
+def test_keras_trains_on_as_many_steps_as_said(files: Path) -> None:
+    features = {"features": {"ids": {"type": "tokens"}}, "label": {"feature": "y", "type": "class"}}
+    source = TFRecordFiles(files / "*.tfrecord", features)
+    plan = source.plan(LIMITS)
+    tokens, lengths = keras.Input([None], dtype="int32"), keras.Input([], dtype="int32")
+    mask = keras.layers.Lambda(lambda pair: tf.sequence_mask(pair[1], tf.shape(pair[0])[1]))([tokens, lengths])
+    state = keras.layers.LSTM(2)(keras.layers.Embedding(16, 2)(tokens), mask=mask)
+    model = keras.Model([tokens, lengths], keras.layers.Dense(2, "softmax")(state))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    dataset = source.open(limits=LIMITS, order=Order())
+    steps = []
+    counting = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: steps.append(batch))
+    inputs = dataset.map(lambda of, label, weight: ((of["ids"], of["ids/length"]), label, weight))
+    history = model.fit(inputs, epochs=1, verbose=0, callbacks=[counting])
+    assert plan is not None and len(steps) == len(inputs) == plan.steps
+    assert np.isfinite(history.history["loss"]).all()
 
 
 def test_a_stream_needs_its_buckets_said() -> None:
