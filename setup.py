@@ -51,6 +51,7 @@ setup(
         "pipeline.vocabulary",
         "trainer",
         "trainer.batches",
+        "trainer.foreign",
         "trainer.profiling",
     ],
     package_data={

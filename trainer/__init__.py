@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trainer.batches.position import Position
     from trainer.batches.sizes import BatchLimits
     from trainer.config import TrainerConfig, load_config
+    from trainer.foreign.files import TFRecordFiles, bucket_records, open_tfrecords
     from trainer.model import build_model
     from trainer.predict import load
 
@@ -22,12 +23,15 @@ _HOMES = {
     "Batching": "trainer.batches.batching",
     "Order": "trainer.batches.order",
     "Position": "trainer.batches.position",
+    "TFRecordFiles": "trainer.foreign.files",
     "TrainerConfig": "trainer.config",
+    "bucket_records": "trainer.foreign.files",
     "build_model": "trainer.model",
     "load": "trainer.predict",
     "load_config": "trainer.config",
     "open_dataset": "trainer.batches.opening",
     "open_epochs": "trainer.batches.opening",
+    "open_tfrecords": "trainer.foreign.files",
 }
 
 __all__ = [
@@ -35,12 +39,15 @@ __all__ = [
     "Batching",
     "Order",
     "Position",
+    "TFRecordFiles",
     "TrainerConfig",
+    "bucket_records",
     "build_model",
     "load",
     "load_config",
     "open_dataset",
     "open_epochs",
+    "open_tfrecords",
 ]
 
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from schemas.errors import LengthwiseError, UsageError
 from schemas.manifest import load_manifest
-from trainer.config import load_config
+from schemas.spec import TRAIN
+from trainer.config import TrainerConfig, load_config
+from trainer.foreign.spec import load_record_spec
 from trainer.model_folder import check_model_folder, check_output
 from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
 from trainer.raw_records import check_predictions_file, check_raw_file
@@ -52,8 +54,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     batches = _command(commands, "batches", _batches, "go through one epoch and say what it is like")
-    batches.add_argument("--data", required=True, metavar="DIR", help="the data set")
-    batches.add_argument("--split", default="train", help="which records (default: %(default)s)")
+    batches_of = batches.add_mutually_exclusive_group(required=True)
+    batches_of.add_argument("--data", metavar="DIR", help="the data set")
+    batches_of.add_argument(
+        "--tfrecords", action="append", metavar="PATTERN", help="TFRecord files of others; can be given again"
+    )
+    batches.add_argument("--split", help="which records of --data (default: train)")
+    batches.add_argument("--features", metavar="YAML", help="what the records of --tfrecords hold; docs/training.md")
     _add_settings(batches)
     _add_profile(commands)
     train = _command(commands, "train", _train, "train a model")
@@ -103,11 +110,27 @@ def _add_profile(commands: Any) -> None:
 
 def _batches(asked: argparse.Namespace) -> dict[str, Any]:
     config = load_config(asked.config, asked.set)
+    if asked.tfrecords:
+        return _foreign_batches(asked, config)
+    if asked.features:
+        raise UsageError("--features: means nothing with --data, whose manifest says what its records hold; remove it")
     load_manifest(asked.data)
     import_tensorflow()
     from trainer.batches.epoch import describe_epoch
 
-    return describe_epoch(asked.data, asked.split, config)
+    return describe_epoch(asked.data, asked.split or TRAIN, config)
+
+
+def _foreign_batches(asked: argparse.Namespace, config: TrainerConfig) -> dict[str, Any]:
+    if not asked.features:
+        raise UsageError("--features: is missing; --tfrecords needs the YAML file that says what the records hold")
+    if asked.split:
+        raise UsageError("--split: means nothing with --tfrecords; give the files of one split")
+    load_record_spec(asked.features)
+    import_tensorflow()
+    from trainer.foreign.epoch import describe_tfrecords
+
+    return describe_tfrecords(asked.tfrecords, asked.features, config)
 
 
 def _profile(asked: argparse.Namespace) -> dict[str, Any]:

@@ -92,10 +92,67 @@ def test_a_budget_smaller_than_one_example_is_said_once(token_data: Path, capsys
     )
 
 
+FOREIGN = "features: {text: {type: tokens, length: text/length}}\nlabel: {type: class}\n"
+
+
+def test_batches_of_tfrecords_of_others(token_data: Path, tmp_path: Path, capsys: Any) -> None:
+    spec = tmp_path / "features.yaml"
+    spec.write_text(FOREIGN + "boundaries: [3, 7]\n")
+    arguments = ["--tfrecords", str(token_data / "train" / "*.tfrecord"), "--features", str(spec)]
+    assert main(["batches", *arguments, "--set", "max_batch_size=20"]) == 0
+    foreign = json.loads(capsys.readouterr().out)
+    bucketed = "batching=bucket_by_sequence_length"
+    assert main(["batches", "--data", str(token_data), "--set", "max_batch_size=20", "--set", bucketed]) == 0
+    own = json.loads(capsys.readouterr().out)
+    assert foreign.pop("split") is None
+    assert foreign.keys() == own.keys() - {"split", "random_padding_efficiency"}
+    assert {foreign[key] == own[key] for key in ("steps", "examples", "batch_sizes")} == {True}
+    spec.write_text(FOREIGN + "boundaries: [3, 7]\nlongest: 11\n")  # nothing is measured, the number of steps unknown
+    assert main(["batches", *arguments, "--set", "max_batch_size=20"]) == 0
+    assert json.loads(capsys.readouterr().out)["examples"] == own["examples"]
+
+
+def test_batches_of_one_thing_or_the_other(token_data: Path, tmp_path: Path, capsys: Any) -> None:
+    spec, data = tmp_path / "features.yaml", ("--data", token_data)
+    spec.write_text(FOREIGN)
+    records = ("--tfrecords", token_data / "train" / "*.tfrecord")
+    code, line = failure(capsys, "batches", *data, *records, "--features", spec)
+    assert (code, "not allowed with argument" in line) == (2, True)
+    code, line = failure(capsys, "batches", "--features", spec)
+    assert (code, "one of the arguments --data --tfrecords is required" in line) == (2, True)
+    assert failure(capsys, "batches", *data, "--features", spec) == (
+        2,
+        "error: --features: means nothing with --data, whose manifest says what its records hold; remove it",
+    )
+    assert failure(capsys, "batches", *records) == (
+        2,
+        "error: --features: is missing; --tfrecords needs the YAML file that says what the records hold",
+    )
+    assert failure(capsys, "batches", *records, "--features", spec, "--split", "test") == (
+        2,
+        "error: --split: means nothing with --tfrecords; give the files of one split",
+    )
+
+
+def test_tfrecords_that_do_not_fit_are_one_line(tmp_path: Path, capsys: Any) -> None:
+    spec = tmp_path / "features.yaml"
+    spec.write_text("features: {text: {type: token}}")
+    assert failure(capsys, "batches", "--tfrecords", tmp_path / "*.tfrecord", "--features", spec) == (
+        2,
+        f"error: features {spec}: features.text.type: 'token' (str) is no valid value; did you mean 'tokens'?",
+    )
+    spec.write_text(FOREIGN)
+    assert failure(capsys, "batches", "--tfrecords", tmp_path / "*.tfrecord", "--features", spec) == (
+        1,
+        f"error: {tmp_path}/*.tfrecord: matches no file; give the path or a pattern of TFRecord files",
+    )
+
+
 def test_help_and_wrong_usage_do_without_tensorflow(tmp_path: Path) -> None:
     code = (
         "import sys, trainer\nfrom trainer.cli import main\n"
-        "for arguments in (['train', '--data', 'nowhere', '--output', 'm'], ['train', '--dat'], ['predict']):\n"
+        "for arguments in (['train', '--data', 'nowhere', '--output', 'm'], ['train', '--dat'], ['predict'],\n"
+        "    ['batches', '--tfrecords', 'x', '--features', 'nowhere']):\n"
         "    assert main(arguments) in (1, 2)\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
         "sys.exit(any(name in sys.modules for name in ('tensorflow', 'keras')))"

@@ -1,6 +1,7 @@
 """What one epoch is like: steps, padding, speed."""
 
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,26 +39,43 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
     for line in epochs.warnings:
         say(line)
     dataset = epochs.open(order_of(config, 0) if split == TRAIN else None)
-    names = sorted(manifest.spec.sequences)
+    batches = tracked(source.iterate(dataset), epochs.steps, f"split {split}")
+    facts = measure_epoch(batches, sorted(manifest.spec.sequences))
+    random = round(_random_efficiency(source, epochs), 6)
+    return {
+        "split": split,
+        "batching": config.batching,
+        **facts,
+        "random_padding_efficiency": random,
+        "batch_sizes": list(epochs.sizes),
+    }
+
+
+def measure_epoch(batches: Iterable[Any], sequences: Sequence[str]) -> dict[str, Any]:
+    """Goes through batches.
+
+    Args:
+      batches: (features, label, weight), or features.
+      sequences: Names of those with steps, one or more.
+
+    Returns:
+      {"steps", "examples", "padding_efficiency" (real / padded steps of all sequences), "examples_per_second"}.
+    """
     steps = examples = real = padded = 0
     started = time.monotonic()
-    for batch in tracked(source.iterate(dataset), epochs.steps, f"split {split}"):
+    for batch in batches:
         features = batch[0] if isinstance(batch, tuple) else batch
         steps += 1
-        examples += int(features[length_feature(names[0])].shape[0])
-        for name in names:
+        examples += int(features[length_feature(sequences[0])].shape[0])
+        for name in sequences:
             real += int(tf.reduce_sum(features[length_feature(name)]))
             padded += int(features[name].shape[0] * features[name].shape[1])
     seconds = time.monotonic() - started
     return {
-        "split": split,
-        "batching": config.batching,
         "steps": steps,
         "examples": examples,
         "padding_efficiency": round(real / padded, 6) if padded else 1.0,
-        "random_padding_efficiency": round(_random_efficiency(source, epochs), 6),
         "examples_per_second": round(examples / seconds, 1) if seconds else 0.0,
-        "batch_sizes": list(epochs.sizes),
     }
 
 

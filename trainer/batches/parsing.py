@@ -13,7 +13,7 @@ from schemas.dataset_pb2 import DatasetSpec, StoredAs, Take
 from schemas.formats.fields import ID, LABEL
 from schemas.manifest import PARENT_FEATURE, START_FEATURE, length_feature, missing_feature, sizes_feature
 from schemas.manifest_pb2 import Manifest, StoredFeature
-from schemas.spec import NUMBER, PER_STEP_CLASS, series_sequences
+from schemas.spec import NUMBER, PER_STEP_CLASS, bucket_sequences, series_sequences
 from trainer.batches.layout import PLAIN, Layout
 
 _TYPES = {"bytes": tf.string, "int64": tf.int64, "float": tf.float32}
@@ -26,21 +26,14 @@ def input_specs(manifest: Manifest) -> dict[str, tf.TensorSpec]:
     return {feature.name: _tensor_spec(feature, manifest.spec) for feature in stored}
 
 
-def parse_one_each(records: tf.Tensor, names: list[str], spec: DatasetSpec) -> dict[str, tf.Tensor]:
-    """Returns features of which every record has exactly one value, int64, (batch,).
-
-    Args:
-      records: Serialized, string, (batch,).
-      names: Of the features.
-      spec: Of the data set.
-    """
-    wanted = {name: tf.io.FixedLenFeature([], tf.int64) for name in names}
-    parsed: dict[str, tf.Tensor]
+def bucket_length(records: tf.Tensor, spec: DatasetSpec) -> tf.Tensor:
+    """Returns the length that buckets go by, int64, (batch,), of serialized records, string, (batch,)."""
+    wanted = {length_feature(name): tf.io.FixedLenFeature([], tf.int64) for name in bucket_sequences(spec)}
     if spec.stored_as == StoredAs.sequence_example:
         parsed, _, _ = tf.io.parse_sequence_example(records, wanted, {})
     else:
         parsed = tf.io.parse_example(records, wanted)
-    return parsed
+    return tf.reduce_max(tf.stack(list(parsed.values())), axis=0)
 
 
 class BatchParser:

@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow as tf
 
 from schemas.shard_index import open_index
-from trainer.batches.bucketed import bucket_length
 from trainer.batches.order import FACTORS, GOLDEN, SHIFTS, Int64s
+from trainer.batches.parsing import bucket_length
 from trainer.batches.plan import EpochPlan, Segment, Stream, pool_seed
 from trainer.batches.source import SplitSource
 

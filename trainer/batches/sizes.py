@@ -143,6 +143,21 @@ def _sizes_by_budget(loads: Sequence[BucketLoad], limits: BatchLimits) -> list[i
     return _sizes(loads, limits, low)
 
 
+def full_sizes(longest: Sequence[int], limits: BatchLimits) -> tuple[int, ...]:
+    """Returns the examples of a full batch of each bucket, where nobody knows how many batches there will be.
+
+    Args:
+      longest: Steps of the longest example that a bucket may hold, in rising order.
+      limits: What batches may be like; `min_steps` means nothing here.
+
+    Raises:
+      UsageError: `limits.sizes` are not as many as there are buckets.
+    """
+    if limits.sizes:
+        return tuple(_given_sizes(len(longest), limits.sizes))
+    return tuple(_size(length, limits, limits.padded_steps) for length in longest)
+
+
 def sorted_batches(lengths: npt.NDArray[np.int64], limits: BatchLimits) -> Iterator[npt.NDArray[np.int64]]:
     """Yields the rows of each batch, the longest first, for work whose order does not matter.
 

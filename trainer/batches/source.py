@@ -4,7 +4,6 @@ The manifest says which files there are, how many records each holds and where t
 that the number of steps is known before the first one.
 """
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from schemas.errors import DataError
 from schemas.manifest import shards_of
 from schemas.manifest_pb2 import Manifest, Shard
 from schemas.spec import bucket_sequences, leaders
+from trainer.batches.reasons import reason
 from trainer.batches.sizes import BatchLimits, BatchPlan, BucketLoad, plan_batches
 
 
@@ -83,20 +83,12 @@ class SplitSource:
                 yield next(batches)
             except StopIteration:
                 return
-            except tf.errors.OpError as error:
+            # TensorFlow puts a record that is no message into its error text, and fails to decode that.
+            except (tf.errors.OpError, UnicodeDecodeError) as error:
                 raise DataError(
-                    f"{self.folder}: the records of split '{self.split}' do not fit the manifest: {_reason(error)}; "
+                    f"{self.folder}: the records of split '{self.split}' do not fit the manifest: {reason(error)}; "
                     f"`python -m pipeline verify {self.folder}` says which file, then write the data set again"
                 ) from None
-
-
-def _reason(error: tf.errors.OpError) -> str:
-    """Returns the text of a failed assertion, else TensorFlow's first line without the names of its nodes."""
-    lines: list[str] = (error.message or type(error).__name__).splitlines()
-    failed = re.search(r"assertion failed: \[(.*)\]", lines[0])
-    if failed:
-        return failed[1].replace("\\'", "'")
-    return re.sub(r"Error in user-defined function .* with iterator: \S+: |\{\{.*?\}\}|\[Op:.*", "", lines[0]).strip()
 
 
 def _check_shard(folder: Path, shard: Shard) -> None:

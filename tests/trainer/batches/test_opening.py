@@ -175,7 +175,8 @@ def test_sequences_of_one_record_have_lengths_of_their_own(tmp_path: Path) -> No
 )
 def test_buckets_go_by_the_sequence_that_the_spec_names(tmp_path: Path, buckets: str, short: set[str]) -> None:
     folder = two_sequences(tmp_path / "data", "class", list("ababab"), buckets)
-    batches = ids(open_dataset(folder, training=False, with_ids=True, batching=Batching(limits=BatchLimits(100, 10))))
+    batching = Batching(BUCKETED, BatchLimits(100, 10))
+    batches = ids(open_dataset(folder, training=False, with_ids=True, batching=batching))
     assert {frozenset(batch) for batch in batches} == {frozenset(short), frozenset({f"r{i}" for i in range(6)} - short)}
 
 

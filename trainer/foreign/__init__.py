@@ -1,0 +1,1 @@
+"""TFRecords that the pipeline did not write become batches."""
