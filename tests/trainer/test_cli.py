@@ -69,6 +69,12 @@ def test_batches(token_data: Path, capsys: Any) -> None:
     assert result["examples_per_second"] > 0
 
 
+def test_rows_of_filler_are_no_examples(token_data: Path, capsys: Any) -> None:
+    assert main(["batches", "--data", str(token_data), "--set", "static_shapes=true", "--set", "batch_sizes=50"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["steps"], result["examples"]) == (3, 136)  # 150 rows
+
+
 def test_batches_of_given_sizes(token_data: Path, capsys: Any) -> None:
     command = ["batches", "--data", str(token_data), "--set"]
     assert main([*command, "batch_sizes=20,10,5"]) == 0

@@ -40,7 +40,7 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
         say(line)
     dataset = epochs.open(order_of(config, 0) if split == TRAIN else None)
     batches = tracked(source.iterate(dataset), epochs.steps, f"split {split}")
-    facts = measure_epoch(batches, sorted(manifest.spec.sequences))
+    facts = measure_epoch(batches, sorted(manifest.spec.sequences), epochs.examples)
     random = round(_random_efficiency(source, epochs), 6)
     return {
         "split": split,
@@ -51,26 +51,28 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
     }
 
 
-def measure_epoch(batches: Iterable[Any], sequences: Sequence[str]) -> dict[str, Any]:
+def measure_epoch(batches: Iterable[Any], sequences: Sequence[str], examples: int | None = None) -> dict[str, Any]:
     """Goes through batches.
 
     Args:
       batches: (features, label, weight), or features.
       sequences: Names of those with steps, one or more.
+      examples: In the batches, which may have rows of filler, too; none: as many as rows.
 
     Returns:
       {"steps", "examples", "padding_efficiency" (real / padded steps of all sequences), "examples_per_second"}.
     """
-    steps = examples = real = padded = 0
+    steps = rows = real = padded = 0
     started = time.monotonic()
     for batch in batches:
         features = batch[0] if isinstance(batch, tuple) else batch
         steps += 1
-        examples += int(features[length_feature(sequences[0])].shape[0])
+        rows += int(features[length_feature(sequences[0])].shape[0])
         for name in sequences:
             real += int(tf.reduce_sum(features[length_feature(name)]))
             padded += int(features[name].shape[0] * features[name].shape[1])
     seconds = time.monotonic() - started
+    examples = rows if examples is None else examples
     return {
         "steps": steps,
         "examples": examples,
