@@ -10,10 +10,10 @@ from trainer.batches.bucketed import bucketed_batches
 from trainer.batches.layout import Layout, static_widths
 from trainer.batches.order import Order
 from trainer.batches.parsing import BatchParser
-from trainer.batches.plan import EpochPlan, ShardSize, plan_epoch
+from trainer.batches.plan import EpochPlan, ShardSize, count_steps, plan_epoch
 from trainer.batches.planned import PlannedReader
 from trainer.batches.position import Position, digest
-from trainer.batches.sizes import warnings_of
+from trainer.batches.sizes import plan_batches, warnings_of
 from trainer.batches.source import SplitSource
 
 
@@ -42,11 +42,12 @@ class Epochs:
         """
         self.source = source
         self._batching = batching
-        self._plan = source.plan(batching.limits)
+        loads = source.loads()
+        self._plan = plan_batches(loads, batching.limits)
         self.sizes, self.examples = self._plan.sizes, self._plan.examples
-        self.warnings = warnings_of(source.loads(), batching.limits)
+        self.warnings = warnings_of(loads, batching.limits)
         planned = batching.method == PLANNED
-        self.steps = self.plan(None).steps if planned else self._plan.steps
+        self.steps = count_steps([load.records for load in loads], self.sizes) if planned else self._plan.steps
         mean_examples = self.examples / self.steps if training and self.steps else None
         parser = BatchParser(source.manifest, mean_examples, with_ids, self._layout())
         signature = [tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int64)]

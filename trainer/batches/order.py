@@ -51,6 +51,7 @@ class BlockOrder:
       shard: Of each block, in the order of reading: which of the bucket's shards it is of, int64, (blocks,).
       first: Of each block: its first record in the shard, int64, (blocks,).
       records: Of each block, int64, (blocks,).
+      block_records: Of a block, the last one of a shard may have fewer.
       window_blocks: Blocks of each window but the last, which may have fewer.
       starts: Records before each window, and before the end, int64, (windows + 1,).
       seeds: Of the order of the records of each window, int64, (windows,); none: the order on disk.
@@ -59,6 +60,7 @@ class BlockOrder:
     shard: Int64s
     first: Int64s
     records: Int64s
+    block_records: int
     window_blocks: int
     starts: Int64s
     seeds: Int64s | None
@@ -121,7 +123,7 @@ def order_blocks(shard_records: Sequence[int], block_records: int, window_record
     ends = np.append(np.cumsum(records)[window_blocks - 1 :: window_blocks], counts.sum())
     starts = np.unique(np.append(0, ends))
     seeds = None if seed is None else hashes(mixed(seed, 1), len(starts) - 1)
-    return BlockOrder(shard, first, records, window_blocks, starts.astype(np.int64), seeds)
+    return BlockOrder(shard, first, records, block_records, window_blocks, starts.astype(np.int64), seeds)
 
 
 def permutation(seed: int, count: int) -> Int64s:

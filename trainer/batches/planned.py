@@ -9,18 +9,16 @@ All buckets are read by one function of tensors, traced once: a dataset of its o
 take longer to build than an epoch of a small data set takes to read.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from schemas.shard_index import open_index
-from trainer.batches.order import FACTORS, GOLDEN, SHIFTS, Int64s
+from trainer.batches.order import FACTORS, GOLDEN, SHIFTS
 from trainer.batches.parsing import bucket_length
-from trainer.batches.plan import EpochPlan, Segment, Stream, pool_seed
+from trainer.batches.plan import EpochPlan, Stream, pool_seed
 from trainer.batches.source import SplitSource
+from trainer.batches.windows import BlockPlaces
 
 _MOST_READ = 8 << 20  # bytes of a block that are asked for at once
 _RECORDS = tf.TensorSpec([None], tf.string)
@@ -31,7 +29,7 @@ class PlannedReader:
 
     def __init__(self, source: SplitSource) -> None:
         """Prepares what all epochs have in common."""
-        self._source = source
+        self._places = BlockPlaces(source.folder, source.shards)
         self._streams = {shuffled: _stream_function(source, shuffled) for shuffled in (False, True)}
 
     def batches(self, plan: EpochPlan, first_step: int = 0) -> tf.data.Dataset:
@@ -62,75 +60,17 @@ class PlannedReader:
     def _stream(self, plan: EpochPlan, stream: Stream, batch: int) -> tf.data.Dataset:
         """Returns the batches of a bucket from one on, each as serialized records."""
         first_pool = batch // plan.pool
-        parts = stream.part(first_pool * plan.pool * stream.size)
-        windows = _joined([self._windows(plan, part) for part in parts])
+        windows = self._places.windows(plan, stream.part(first_pool * plan.pool * stream.size))
         seeds = [pool_seed(stream, pool) or 0 for pool in range(first_pool, -(-stream.batches // plan.pool))]
         numbers = np.array([stream.size, plan.pool, batch - first_pool * plan.pool], np.int64)
         read = self._streams[stream.seed is not None]
         variant = read(*windows.arrays(), np.array(seeds, np.int64), *numbers)
         return tf.data.experimental.from_variant(variant, _RECORDS)
 
-    def _windows(self, plan: EpochPlan, segment: Segment) -> "_Windows":
-        order = plan.orders[segment.bucket]
-        windows = order.windows(segment.start, segment.stop)
-        inside = slice(order.blocks(windows[0]).start, order.blocks(windows[-1]).stop)
-        shard, first, records = order.shard[inside], order.first[inside], order.records[inside]
-        paths, offset, size = self._places(segment.bucket, shard, first, first + records)
-        starts = order.starts[windows.start : windows.stop + 1]
-        seeds = np.zeros(len(windows), np.int64) if order.seeds is None else order.seeds[windows.start : windows.stop]
-        first_record = np.maximum(segment.start - starts[:-1], 0)
-        last_record = np.minimum(segment.stop, starts[1:]) - starts[:-1]
-        return _Windows(paths, offset, size, records, np.diff(starts), seeds, first_record, last_record)
-
-    def _places(self, bucket: int, shard: Int64s, first: Int64s, after: Int64s) -> tuple[Any, Int64s, Int64s]:
-        """Returns path, offset and bytes of blocks of records from `first` to `after`, exclusive."""
-        shards = [entry for entry in self._source.shards if entry.bucket == bucket]
-        paths = np.array([str(self._source.folder / entry.path) for entry in shards], dtype=object)
-        begin, end = np.zeros_like(first), np.zeros_like(first)
-        for number in np.unique(shard):
-            own = shard == number
-            offsets = open_index(self._source.folder, shards[number])["offset"]
-            begin[own] = offsets[first[own]]
-            whole = after[own] == shards[number].records
-            end[own] = np.where(whole, shards[number].bytes, offsets[np.where(whole, 0, after[own])])
-        return paths[shard], begin, end - begin
-
-
-@dataclass(frozen=True)
-class _Windows:
-    """What is read one after another: blocks, and the windows that they make up.
-
-    Attributes:
-      path: Of the shard of each block, (blocks,).
-      offset: Of each block in its shard, (blocks,).
-      bytes: Of each block, (blocks,).
-      records: Of each block, (blocks,).
-      total: Records of each window, (windows,).
-      seed: Of the order in each window, (windows,).
-      first: Of this order: where what is wanted begins, (windows,).
-      last: And ends, exclusive, (windows,).
-    """
-
-    path: Any
-    offset: Int64s
-    bytes: Int64s
-    records: Int64s
-    total: Int64s
-    seed: Int64s
-    first: Int64s
-    last: Int64s
-
-    def arrays(self) -> list[Any]:
-        return [list(self.path), *(getattr(self, entry.name) for entry in fields(self)[1:])]
-
-
-def _joined(parts: Sequence[_Windows]) -> _Windows:
-    columns = zip(*([getattr(part, entry.name) for entry in fields(_Windows)] for part in parts), strict=True)
-    return _Windows(*(np.concatenate(column) for column in columns))
-
 
 def _stream_function(source: SplitSource, shuffled: bool) -> Any:
-    """Returns a function of the arrays of windows, seeds of pools and three numbers that makes a dataset."""
+    """Returns a function of the arrays of `Windows`, seeds of pools and three numbers that makes a dataset."""
+    paths = tf.constant(source.paths, tf.string)
 
     def window(records: Any, seed: Any, first: Any, last: Any) -> tf.Tensor:
         if not shuffled:
@@ -138,21 +78,23 @@ def _stream_function(source: SplitSource, shuffled: bool) -> Any:
         return tf.gather(records, _permutation(seed, tf.size(records, tf.int64))[first:last])
 
     def stream(
-        path: Any, offset: Any, size: Any, records: Any, total: Any, seed: Any, first: Any, last: Any,
+        shard: Any, offset: Any, size: Any, records: Any, total: Any, seed: Any, first: Any, last: Any,
         pool_seeds: Any, batch: Any, pool: Any, skipped: Any,
     ) -> tf.Tensor:  # fmt: skip
         def arrange(content: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
             order = _arranged(bucket_length(content, source.manifest.spec), batch, seed if shuffled else None)
             return tf.gather(content, order)
 
-        blocks = _slices(path, offset, size, records).map(_block, num_parallel_calls=2, deterministic=True)
+        blocks = _slices(shard, offset, size, records).map(
+            lambda shard, *place: _block(paths[shard], *place), num_parallel_calls=2, deterministic=True
+        )
         windows = tf.data.Dataset.zip((blocks.rebatch(total), _slices(seed, first, last)))
         pools = windows.map(lambda content, rest: window(content, *rest)).prefetch(1).rebatch(pool * batch)
         batches = tf.data.Dataset.zip((pools, _slices(pool_seeds))).map(lambda content, seed: arrange(content, seed[0]))
         return tf.data.experimental.to_variant(batches.rebatch(batch).skip(skipped).prefetch(1))
 
-    arrays = [tf.TensorSpec([None], tf.string), *[tf.TensorSpec([None], tf.int64)] * 8]
-    return tf.function(stream, input_signature=[*arrays, *[tf.TensorSpec([], tf.int64)] * 3], autograph=False)
+    arrays, numbers = [tf.TensorSpec([None], tf.int64)] * 9, [tf.TensorSpec([], tf.int64)] * 3
+    return tf.function(stream, input_signature=[*arrays, *numbers], autograph=False)
 
 
 def _slices(*columns: tf.Tensor) -> tf.data.Dataset:

@@ -15,7 +15,7 @@ from schemas.manifest import shards_of
 from schemas.manifest_pb2 import Manifest, Shard
 from schemas.spec import bucket_sequences, leaders
 from trainer.batches.reasons import reason
-from trainer.batches.sizes import BatchLimits, BatchPlan, BucketLoad, plan_batches
+from trainer.batches.sizes import BucketLoad
 
 
 class SplitSource:
@@ -66,10 +66,6 @@ class SplitSource:
         decide = {spec.sequences[name].aligned_with or name for name in bucket_sequences(spec)}
         others = set(leaders(spec)) - decide
         return max((max(lengths[name].lengths, default=0) for name in others), default=0)
-
-    def plan(self, limits: BatchLimits) -> BatchPlan:
-        """Returns the batches of an epoch over this split."""
-        return plan_batches(self.loads(), limits)
 
     def iterate(self, dataset: tf.data.Dataset) -> Iterator[Any]:
         """Yields the batches of a dataset of this split.

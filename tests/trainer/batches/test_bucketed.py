@@ -20,7 +20,7 @@ from trainer.batches.batching import BUCKETED, Batching
 from trainer.batches.bucketed import deal_lanes, turns_by_block
 from trainer.batches.epochs import Epochs
 from trainer.batches.order import Order
-from trainer.batches.sizes import BatchLimits
+from trainer.batches.sizes import BatchLimits, plan_batches
 from trainer.batches.source import SplitSource
 
 LIMITS = BatchLimits(padded_steps=40, max_examples=8)
@@ -72,7 +72,7 @@ def test_epochs_do_not_mix(token_data: Path, window: int) -> None:
 def test_one_partial_batch_of_each_bucket_at_most_and_they_come_last(token_data: Path, window: int) -> None:
     found = buckets_of(epoch(token_data, Order(window=window)), token_data)
     source = SplitSource(token_data, load_manifest(token_data), "train")
-    full = source.plan(LIMITS).sizes
+    full = plan_batches(source.loads(), LIMITS).sizes
     partial = [step for step, (bucket, examples) in enumerate(found) if examples < full[bucket]]
     assert partial == list(range(len(found) - len(partial), len(found)))
     assert len({found[step][0] for step in partial}) == len(partial) > 0

@@ -166,7 +166,7 @@ def test_aligned_sequences_do_not_count_as_longer_ones_beside_the_buckets(tmp_pa
     build_dataset(tmp_path / "data", spec, {"train": records}, [5])
     source = SplitSource(tmp_path / "data", load_manifest(tmp_path / "data"), "train")
     assert [load.max_length for load in source.loads()] == [2, 50]
-    assert source.plan(BatchLimits(padded_steps=100, max_examples=50)).sizes == (50, 2)
+    assert plan_batches(source.loads(), BatchLimits(padded_steps=100, max_examples=50)).sizes == (50, 2)
 
 
 DAMAGES = [
