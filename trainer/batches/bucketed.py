@@ -19,6 +19,8 @@ from trainer.batches.source import SplitSource
 
 # Records whose lengths are parsed at a time: enough to hide the cost of a call.
 _LENGTH_POOL = 256
+# What TensorFlow takes where no global seed is set.
+_NO_GLOBAL_SEED = 87654321
 
 
 def bucketed_batches(source: SplitSource, plan: BatchPlan, order: Order | None = None) -> tf.data.Dataset:
@@ -70,4 +72,18 @@ def _shuffled(source: SplitSource, order: Order) -> tf.data.Dataset:
         dataset = tf.data.Dataset.choose_from_datasets(
             datasets, tf.data.Dataset.from_tensor_slices(turns), stop_on_empty_dataset=False
         )
-    return dataset.shuffle(max(min(source.records, order.window), 1), seed=seed, reshuffle_each_iteration=False)
+    return _shuffle(dataset, max(min(source.records, order.window), 1), seed)
+
+
+def _shuffle(dataset: tf.data.Dataset, window: int, seed: int) -> tf.data.Dataset:
+    """As `dataset.shuffle`, but for TensorFlow's global seed, which would make another order in another run."""
+    variant = tf.raw_ops.ShuffleDataset(
+        input_dataset=tf.data.experimental.to_variant(dataset),
+        buffer_size=window,
+        seed=_NO_GLOBAL_SEED,
+        seed2=seed,
+        output_types=[tf.string],
+        output_shapes=[tf.TensorShape([])],
+        reshuffle_each_iteration=False,
+    )
+    return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
