@@ -50,7 +50,7 @@ class PlannedReader:
         streams = [self._stream(plan, plan.streams[bucket], done[bucket]) for bucket in present]
         buckets = tf.data.Dataset.from_tensor_slices(choices)
         if not streams:
-            records = tf.data.Dataset.from_tensor_slices(tf.zeros([0, 0], tf.string))
+            records = tf.data.Dataset.from_tensor_slices(tf.zeros([0], tf.string)).batch(1)
         elif len(streams) == 1:
             records = streams[0]
         else:
