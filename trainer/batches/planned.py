@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from schemas.errors import DataError
 from schemas.shard_index import open_index
 from trainer.batches.bucketed import bucket_length
 from trainer.batches.order import FACTORS, GOLDEN, SHIFTS, Int64s
@@ -23,6 +24,7 @@ from trainer.batches.plan import EpochPlan, Segment, Stream, pool_seed
 from trainer.batches.source import SplitSource
 
 _MOST_READ = 8 << 20  # bytes of a block that are asked for at once
+_FRAME = 16  # bytes of a TFRecord around its content
 _RECORDS = tf.TensorSpec([None], tf.string)
 
 
@@ -95,6 +97,9 @@ class PlannedReader:
             begin[own] = offsets[first[own]]
             whole = after[own] == shards[number].records
             end[own] = np.where(whole, shards[number].bytes, offsets[np.where(whole, 0, after[own])])
+            if (begin[own] < 0).any() or (end[own] <= begin[own]).any() or (end[own] > shards[number].bytes).any():
+                path = self._source.folder / shards[number].index_path
+                raise DataError(f"{path}: is damaged (its offsets do not rise); write the data set again")
         return paths[shard], begin, end - begin
 
 
@@ -146,6 +151,8 @@ def _stream_function(source: SplitSource, shuffled: bool) -> Any:
             read = tf.data.Dataset.from_tensor_slices(columns).flat_map(_block)
             total = tf.reduce_sum(records[begin:end])
             content = read.batch(total).get_single_element()
+            with tf.control_dependencies([_check_all_there(content, total, tf.reduce_sum(size[begin:end]))]):
+                content = tf.identity(content)
             return tf.gather(content, _permutation(seed, total)[first:last]) if shuffled else content[first:last]
 
         def arrange(content: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -167,6 +174,13 @@ def _block(path: tf.Tensor, offset: tf.Tensor, size: tf.Tensor, records: tf.Tens
         filenames=path[None], compression_type="", buffer_size=tf.minimum(size, _MOST_READ), byte_offsets=offset[None]
     )
     return tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string)).take(records)
+
+
+def _check_all_there(content: tf.Tensor, records: tf.Tensor, size: tf.Tensor) -> Any:
+    """Returns the operation that fails where a window has other records than its index says."""
+    read = tf.reduce_sum(tf.cast(tf.strings.length(content), tf.int64)) + _FRAME * tf.size(content, tf.int64)
+    is_whole = (tf.size(content, tf.int64) == records) & (read == size)
+    return tf.raw_ops.Assert(condition=is_whole, data=["the records of a shard are not where its index says"])
 
 
 def _arranged(lengths: tf.Tensor, size: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:
