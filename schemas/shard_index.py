@@ -33,11 +33,15 @@ def open_index(folder: str | Path, shard: Shard) -> Positions:
     """
     path = Path(folder) / shard.index_path
     try:
-        index: Any = np.load(path, mmap_mode="r", allow_pickle=False)
-    except OSError:
+        # Not `np.load`, which opens archives as well, and says of pickles that they may be allowed.
+        index: Any = np.lib.format.open_memmap(path, mode="r")
+    except FileNotFoundError:
         raise DataError(f"{path}: is missing though the manifest names it; write the data set again") from None
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{path}: is damaged ({error}); write the data set again") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror}); write the data set again") from None
+    except Exception as error:  # A damaged header fails in many ways: it is read as Python is.
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(f"{path}: is damaged ({reason}); write the data set again") from None
     if index.dtype != POSITION or index.shape != (shard.records,):
         raise DataError(
             f"{path}: holds {index.dtype} of shape {index.shape} where the manifest says {shard.records} records; "

@@ -71,7 +71,8 @@ class Epochs:
             batches = self._reader.batches(self.plan(order), first_step)
         else:
             batches = bucketed_batches(self.source, self._plan, order).skip(first_step)
-        return batches.map(self._parse, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+        dataset = batches.map(self._parse, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)
+        return dataset.with_options(_options())
 
     def plan(self, order: Order | None) -> EpochPlan:
         """Returns which records make which batch, where batches are planned."""
@@ -108,3 +109,10 @@ class Epochs:
         longest = [load.max_length for load in self.source.loads()]
         widths = static_widths(self.source.manifest, self.source.split, longest)
         return Layout(batching.replicas, batching.replica, self.sizes, widths)
+
+
+def _options() -> tf.data.Options:
+    """Lets `tf.train.Checkpoint` save an iterator: the only state that it could lose is that of assertions."""
+    options = tf.data.Options()
+    options.experimental_external_state_policy = tf.data.experimental.ExternalStatePolicy.IGNORE
+    return options

@@ -21,6 +21,7 @@ from trainer.batches.source import SplitSource
 from trainer.batches.windows import BlockPlaces
 
 _MOST_READ = 8 << 20  # bytes of a block that are asked for at once
+_FRAME = 16  # bytes of a TFRecord around its content
 _RECORDS = tf.TensorSpec([None], tf.string)
 
 
@@ -48,7 +49,7 @@ class PlannedReader:
         streams = [self._stream(plan, plan.streams[bucket], done[bucket]) for bucket in present]
         buckets = tf.data.Dataset.from_tensor_slices(choices)
         if not streams:
-            records = tf.data.Dataset.from_tensor_slices(tf.zeros([0, 0], tf.string))
+            records = tf.data.Dataset.from_tensor_slices(tf.zeros([0], tf.string)).batch(1)
         elif len(streams) == 1:
             records = streams[0]
         else:
@@ -102,12 +103,19 @@ def _slices(*columns: tf.Tensor) -> tf.data.Dataset:
 
 
 def _block(path: tf.Tensor, offset: tf.Tensor, size: tf.Tensor, records: tf.Tensor) -> tf.Tensor:
-    """Returns the records of a block; fewer where the file has no more."""
+    """Returns the records of a block; fails where the shard has others than its index says."""
     variant = tf.raw_ops.TFRecordDatasetV2(
         filenames=path[None], compression_type="", buffer_size=tf.minimum(size, _MOST_READ), byte_offsets=offset[None]
     )
-    content = tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
-    return content.batch(records).take(1).get_single_element()
+    dataset = tf.data.experimental.from_variant(variant, tf.TensorSpec([], tf.string))
+    # What follows is for a file that has none there: there would be no element, and an error that says less.
+    nothing = tf.data.Dataset.from_tensors(tf.constant([], tf.string))
+    content = dataset.batch(records).concatenate(nothing).take(1).get_single_element()
+    found = tf.size(content, tf.int64)
+    read = tf.reduce_sum(tf.cast(tf.strings.length(content), tf.int64)) + _FRAME * found
+    rule = "the records of a shard are not where its index says"
+    with tf.control_dependencies([tf.raw_ops.Assert(condition=(found == records) & (read == size), data=[rule])]):
+        return tf.identity(content)
 
 
 def _arranged(lengths: tf.Tensor, size: tf.Tensor, seed: tf.Tensor | None) -> tf.Tensor:

@@ -37,9 +37,10 @@ class Position:
           DataError: It is no position.
         """
         try:
-            values = json.loads(text)
-            position = cls(**values)
-        except (ValueError, TypeError):
+            position = cls(**json.loads(text))
+            if not isinstance(position.data, str) or not isinstance(position.batches, str):
+                raise TypeError
+        except (ValueError, TypeError, RecursionError):
             raise DataError(f"position: {text[:80]!r} is none; give what `Position.to_json` returned") from None
         counts = (position.epoch, position.step)
         if not all(type(count) is int and count >= 0 for count in counts):
@@ -72,5 +73,5 @@ def digest(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def _short(fingerprint: object) -> str:
-    return f"{str(fingerprint)[:12]}…"
+def _short(fingerprint: str) -> str:
+    return f"{fingerprint[:12]}…"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from schemas.errors import DataError
 from schemas.manifest_pb2 import Shard
 from schemas.shard_index import open_index
 from trainer.batches.order import BlockOrder, Int64s
@@ -86,13 +87,22 @@ class BlockPlaces:
         key = bucket, block_records
         if key not in self._known:
             inside = [number for number, shard in enumerate(self._shards) if shard.bucket == bucket]
-            offsets = [open_index(self._folder, self._shards[number])["offset"][::block_records] for number in inside]
-            ends = [np.append(of[1:], self._shards[number].bytes) for number, of in zip(inside, offsets, strict=True)]
-            counts = np.array([len(of) for of in offsets], np.int64)
-            offset = np.concatenate(offsets).astype(np.int64)
-            places = _Places(np.array(inside), np.cumsum(counts) - counts, offset, np.concatenate(ends) - offset)
-            self._known[key] = places
+            ends = [self._block_ends(self._shards[number], block_records) for number in inside]
+            counts = np.array([len(of) - 1 for of in ends], np.int64)
+            offset, size = (
+                np.concatenate(column) for column in ([of[:-1] for of in ends], [np.diff(of) for of in ends])
+            )
+            self._known[key] = _Places(np.array(inside), np.cumsum(counts) - counts, offset, size)
         return self._known[key]
+
+    def _block_ends(self, shard: Shard, block_records: int) -> Int64s:
+        """Returns where the first block begins, and where each one ends, (blocks + 1,)."""
+        offsets = open_index(self._folder, shard)["offset"][::block_records].astype(np.int64)
+        ends = np.append(offsets, shard.bytes)
+        if ends[0] < 0 or (np.diff(ends) <= 0).any():
+            path = self._folder / shard.index_path
+            raise DataError(f"{path}: is damaged (its offsets do not rise); write the data set again")
+        return ends
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from trainer import BatchLimits, open_dataset
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
 from trainer.batches.parsing import BatchParser, input_specs
+from trainer.batches.sizes import plan_batches
 from trainer.batches.source import SplitSource
 
 ALL = """
