@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from schemas.formats.fields import ID
 from schemas.manifest import length_feature, load_manifest
 from schemas.spec import TRAIN
 from trainer.batches.epochs import Epochs
@@ -31,7 +32,7 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
     """
     manifest = load_manifest(data)
     source = SplitSource(data, manifest, split)
-    epochs = Epochs(source, batching_of(config), training=split == TRAIN)
+    epochs = Epochs(source, batching_of(config), training=split == TRAIN, with_ids=True)
     dataset = epochs.open(order_of(config, 0) if split == TRAIN else None)
     names = sorted(manifest.spec.sequences)
     steps = examples = real = padded = 0
@@ -39,7 +40,7 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
     for batch in tracked(source.iterate(dataset), epochs.steps, f"split {split}"):
         features = batch[0] if isinstance(batch, tuple) else batch
         steps += 1
-        examples += int(features[length_feature(names[0])].shape[0])
+        examples += int(tf.math.count_nonzero(features[ID] != ""))  # rows of filler have no id
         for name in names:
             real += int(tf.reduce_sum(features[length_feature(name)]))
             padded += int(features[name].shape[0] * features[name].shape[1])
