@@ -6,7 +6,6 @@ from typing import Any
 
 import tensorflow as tf
 
-from schemas.formats.fields import ID
 from schemas.manifest import length_feature, load_manifest
 from schemas.spec import TRAIN
 from trainer.batches.epochs import Epochs
@@ -32,15 +31,14 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
     """
     manifest = load_manifest(data)
     source = SplitSource(data, manifest, split)
-    epochs = Epochs(source, batching_of(config), training=split == TRAIN, with_ids=True)
+    epochs = Epochs(source, batching_of(config), training=split == TRAIN)
     dataset = epochs.open(order_of(config, 0) if split == TRAIN else None)
     names = sorted(manifest.spec.sequences)
-    steps = examples = real = padded = 0
+    steps = real = padded = 0
     started = time.monotonic()
     for batch in tracked(source.iterate(dataset), epochs.steps, f"split {split}"):
         features = batch[0] if isinstance(batch, tuple) else batch
         steps += 1
-        examples += int(tf.math.count_nonzero(features[ID] != ""))  # rows of filler have no id
         for name in names:
             real += int(tf.reduce_sum(features[length_feature(name)]))
             padded += int(features[name].shape[0] * features[name].shape[1])
@@ -48,8 +46,8 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
     return {
         "split": split,
         "steps": steps,
-        "examples": examples,
+        "examples": epochs.examples,
         "padding_efficiency": round(real / padded, 6) if padded else 1.0,
-        "examples_per_second": round(examples / seconds, 1) if seconds else 0.0,
+        "examples_per_second": round(epochs.examples / seconds, 1) if seconds else 0.0,
         "batch_sizes": list(epochs.sizes),
     }
