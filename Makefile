@@ -32,8 +32,10 @@ bench: $(READY)
 	$(BIN)/python benchmarks/all.py
 
 # Damages 100,000 small files and reads them; more with make soak SOAK='--inputs 1000000 --seed 2'.
+# Then kills runs over epochs 100 times; more with make soak KILLS='--kills 1000 --seed 2'.
 soak: $(READY)
 	@$(BIN)/python -m tests.fuzz.soak $(SOAK)
+	@$(BIN)/python -m tests.trainer.batches.resuming $(KILLS)
 
 generate: $(READY)
 	$(BIN)/python tools/generate_protobuf.py

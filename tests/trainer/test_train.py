@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from schemas.errors import DataError, UsageError
-from schemas.manifest import load_manifest
+from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest, seal
 from tests.trainer.conftest import SMALL, TOKEN_SPEC, token_records
 from tests.trainer.dataset_builder import build_dataset
 from trainer import load, open_dataset
@@ -183,3 +183,17 @@ def test_what_is_loaded(token_model: Path) -> None:
     predictor = load(token_model)
     assert predictor.classes == saved.classes
     assert predictor.manifest == saved.manifest
+
+
+def test_a_training_split_without_examples(token_data: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    shutil.copytree(token_data, folder)
+    manifest = load_manifest(folder)
+    kept = [shard for shard in manifest.shards if shard.split != "train"]
+    del manifest.shards[:]
+    manifest.shards.extend(kept)
+    (folder / MANIFEST_NAME).write_bytes(dump_manifest(seal(manifest)))
+    with pytest.raises(DataError) as error:
+        train(folder, tmp_path / "model", TrainerConfig(**SMALL))
+    assert str(error.value) == f"{folder}: split 'train' has no examples; nothing can be learnt from it"
+    assert not (tmp_path / "model").exists()
