@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 import tensorflow as tf
 
 from schemas.errors import UsageError
+from schemas.spec import PER_STEP_CLASS
 from trainer.batches.batching import PLANNED, Batching
 from trainer.batches.bucketed import bucketed_batches
 from trainer.batches.layout import Layout, static_widths
@@ -48,8 +49,8 @@ class Epochs:
         self.warnings = warnings_of(loads, batching.limits)
         planned = batching.method == PLANNED
         self.steps = count_steps([load.records for load in loads], self.sizes) if planned else self._plan.steps
-        mean_examples = self.examples / self.steps if training and self.steps else None
-        parser = BatchParser(source.manifest, mean_examples, with_ids, self._layout())
+        mean_size = self._labels() / self.steps if training and self.steps else None
+        parser = BatchParser(source.manifest, mean_size, with_ids, self._layout())
         signature = [tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int64)]
         self._parse = tf.function(parser, input_signature=signature, autograph=False)
         self._reader = PlannedReader(source) if planned else None
@@ -101,6 +102,13 @@ class Epochs:
         """
         position.check(self.position(order, 0))
         return self.open(replace(order, epoch=position.epoch), position.step)
+
+    def _labels(self) -> int:
+        """Returns the labels of an epoch: one for each example, or one for each step."""
+        manifest = self.source.manifest
+        if manifest.spec.label.type != PER_STEP_CLASS:
+            return self.examples
+        return max(1, manifest.statistics[self.source.split].lengths[manifest.spec.label.of].steps)
 
     def _layout(self) -> Layout:
         batching = self._batching

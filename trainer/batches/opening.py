@@ -53,9 +53,9 @@ def open_dataset(
 
       label: (batch,), int64 class id or float32 number, or int64 (batch, steps) for a
       per_step_class label. weight: float32, as label; in training it is rows of the batch /
-      mean number of examples, so that a mean loss over each batch gives every example the same pull over an epoch;
-      else 1. Steps of a per_step_class label weigh 1, padding 0. A class that the training split
-      does not have (`unknown: keep`) comes as label 0 with weight 0.
+      mean number of examples, or rows x steps of the batch, padding included, / mean number of labelled steps, so that
+      a mean loss over each batch gives every example, or every labelled step, the same pull over an epoch; else 1.
+      Padding weighs 0. A class that the training split does not have (`unknown: keep`) comes as label 0 with weight 0.
 
     Raises:
       DataError: No data set, no such split, or a shard that is missing or cut off.

@@ -39,17 +39,18 @@ def bucket_length(records: tf.Tensor, spec: DatasetSpec) -> tf.Tensor:
 class BatchParser:
     """Parses the serialized records of one batch into padded tensors; see `trainer.batches.opening.open_dataset`."""
 
-    def __init__(self, manifest: Manifest, mean_examples: float | None, with_ids: bool, layout: Layout = PLAIN) -> None:
+    def __init__(self, manifest: Manifest, mean_size: float | None, with_ids: bool, layout: Layout = PLAIN) -> None:
         """Chooses what is parsed.
 
         Args:
           manifest: Of the data set.
-          mean_examples: Of a batch over an epoch, where weights are for training.
+          mean_size: Examples of a batch, or labelled steps for a per_step_class label, on average over an epoch, where
+            weights are for training.
           with_ids: Whether the features hold the ids of examples and of the records that they are pieces of.
           layout: The shapes of batches.
         """
         self._spec = manifest.spec
-        self._mean_examples = mean_examples
+        self._mean_size = mean_size
         self._layout = layout
         hidden = set() if with_ids else _NO_INPUTS - {LABEL}
         self._stored = {feature.name: feature for feature in manifest.features if feature.name not in hidden}
@@ -141,16 +142,19 @@ class BatchParser:
         label = parsed[LABEL]
         if self._spec.label.type == PER_STEP_CLASS:
             steps, label = self._steps(LABEL, parsed), self._padded(LABEL, parsed, bucket)
-            weight = tf.sequence_mask(steps, tf.shape(label)[1], tf.float32)
+            width = tf.shape(label, tf.int64)[1]
+            weight = tf.sequence_mask(steps, width, tf.float32) * self._share(rows * width)
         else:
-            share = 1.0
-            if self._mean_examples is not None:
-                share = tf.cast(rows, tf.float32) / self._mean_examples
-            weight = tf.fill([tf.size(label)], share)
+            weight = tf.fill([tf.size(label)], self._share(rows))
         if self._spec.label.type == NUMBER:
             return label, weight
         # A class of no id (-1) would be an index out of range; where it weighs nothing, any id will do.
         return tf.maximum(label, 0), tf.where(label >= 0, weight, 0.0)
+
+
+    def _share(self, size: tf.Tensor) -> tf.Tensor:
+        """Returns the weight that makes up for a mean over `size` labels, filler and padding included."""
+        return tf.constant(1.0) if self._mean_size is None else tf.cast(size, tf.float32) / self._mean_size
 
 
 def _filled(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
