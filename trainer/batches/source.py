@@ -14,7 +14,7 @@ from schemas.errors import DataError
 from schemas.manifest import shards_of
 from schemas.manifest_pb2 import Manifest, Shard
 from schemas.spec import bucket_sequences, leaders
-from trainer.batches.reasons import reason
+from trainer.batches.reasons import guarded
 from trainer.batches.sizes import BucketLoad
 
 
@@ -68,23 +68,18 @@ class SplitSource:
         return max((max(lengths[name].lengths, default=0) for name in others), default=0)
 
     def iterate(self, dataset: tf.data.Dataset) -> Iterator[Any]:
-        """Yields the batches of a dataset of this split.
+        """Returns the batches of a dataset of this split, one after another.
 
         Raises:
           DataError: A file is damaged, or holds other records than the manifest says.
         """
-        batches = iter(dataset)
-        while True:
-            try:
-                yield next(batches)
-            except StopIteration:
-                return
-            # TensorFlow puts a record that is no message into its error text, and fails to decode that.
-            except (tf.errors.OpError, UnicodeDecodeError) as error:
-                raise DataError(
-                    f"{self.folder}: the records of split '{self.split}' do not fit the manifest: {reason(error)}; "
-                    f"`python -m pipeline verify {self.folder}` says which file, then write the data set again"
-                ) from None
+        return guarded(
+            dataset,
+            lambda reason: (
+                f"{self.folder}: the records of split '{self.split}' do not fit the manifest: {reason}; "
+                f"`python -m pipeline verify {self.folder}` says which file, then write the data set again"
+            ),
+        )
 
 
 def _check_shard(folder: Path, shard: Shard) -> None:

@@ -17,7 +17,7 @@ from schemas.tfrecords_pb2 import RecordSpec
 from trainer.batches.batching import DEFAULT_LIMITS
 from trainer.batches.grouping import batch_by_bucket, bucket_of, shuffle
 from trainer.batches.order import Order
-from trainer.batches.reasons import reason
+from trainer.batches.reasons import guarded, reason
 from trainer.batches.sizes import BatchLimits, BatchPlan, BucketLoad, full_sizes, plan_batches
 from trainer.foreign.faults import check_first_records, compression_type, first_fault
 from trainer.foreign.parser import RecordParser
@@ -181,21 +181,15 @@ class TFRecordFiles:
         return dataset.prefetch(tf.data.AUTOTUNE)
 
     def iterate(self, dataset: tf.data.Dataset) -> Iterator[Any]:
-        """Yields the batches of a dataset of these files.
+        """Returns the batches of a dataset of these files, one after another.
 
         Raises:
           DataError: A file is damaged, or a record does not fit the spec; with the file and the number of the record.
         """
-        batches = iter(dataset)
-        while True:
-            try:
-                yield next(batches)
-            except StopIteration:
-                return
-            # TensorFlow puts a record that is no message into its error text, and fails to decode that.
-            except (tf.errors.OpError, UnicodeDecodeError) as error:
-                fault = first_fault(self.paths, self.spec)
-                raise DataError(fault or f"{self.paths[0]} and those after it: {reason(error)}") from None
+        return guarded(
+            dataset,
+            lambda reason: first_fault(self.paths, self.spec) or f"{self.paths[0]} and those after it: {reason}",
+        )
 
     def _in_order(self) -> tf.data.Dataset:
         return tf.data.TFRecordDataset(self.paths, compression_type(self.spec))
