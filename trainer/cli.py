@@ -116,7 +116,7 @@ def _batches(asked: argparse.Namespace) -> dict[str, Any]:
         raise UsageError("--features: means nothing with --data, whose manifest says what its records hold; remove it")
     load_manifest(asked.data)
     import_tensorflow()
-    from trainer.batches.epoch import describe_epoch
+    from trainer.epoch import describe_epoch
 
     return describe_epoch(asked.data, asked.split or TRAIN, config)
 

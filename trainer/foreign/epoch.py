@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer.batches.batching import BUCKETED
-from trainer.batches.epoch import measure_epoch
 from trainer.config import TrainerConfig, limits_of, order_of
+from trainer.epoch import measure_epoch
 from trainer.foreign.files import TFRecordFiles
 from trainer.foreign.spec import sequences_of
 from trainer.progress import tracked
@@ -21,7 +21,7 @@ def describe_tfrecords(patterns: Sequence[str], features: str | Path, config: Tr
       config: Settings.
 
     Returns:
-      As `trainer.batches.epoch.describe_epoch`; "split" is None, and nothing says what random batches would pad.
+      As `trainer.epoch.describe_epoch`; "split" is None, and nothing says what random batches would pad.
 
     Raises:
       UsageError: A spec that cannot mean anything.

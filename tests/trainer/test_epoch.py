@@ -7,7 +7,7 @@ import pytest
 from tests.trainer.batches.layouts import drawn_lengths, write_lengths
 from trainer import TrainerConfig
 from trainer.batches.batching import METHODS
-from trainer.batches.epoch import describe_epoch
+from trainer.epoch import describe_epoch
 
 
 @pytest.mark.parametrize("method", METHODS)
