@@ -11,7 +11,6 @@ data set, or of other sources of the trainer, are begun anew.
 import hashlib
 import json
 import math
-import os
 import statistics
 import sys
 from collections.abc import Mapping, Sequence
@@ -154,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--steps", type=positive, default=1_000, metavar="N", help="of each run (%(default)s)")
     options = parser.parse_args(arguments)
     cache: Path = options.cache.resolve()
-    os.makedirs(cache, exist_ok=True)
+    cache.mkdir(parents=True, exist_ok=True)
     try:
         results = [
             (folder.resolve().name, train_all(folder, options.seeds, options.steps, cache))

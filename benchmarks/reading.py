@@ -37,10 +37,8 @@ def read_once(name: str, data: Path, cache: Path) -> dict[str, Any]:
     Raises:
       CommandFailedError: It failed.
     """
-    if name in {PLANNED, BUCKETED}:
-        result = run_reader("ours", [data, name], cache)
-    else:
-        result = run_reader(name, [data], cache)
+    ours = name in {PLANNED, BUCKETED}
+    result = run_reader("ours" if ours else name, [data, name] if ours else [data], cache)
     progress(f"{name}: {result['examples_per_second']:,.0f} examples/s")
     return result
 
@@ -52,7 +50,16 @@ def medians(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 def result_text(results: Results, failures: Mapping[str, str], load: float) -> str:
     """Returns the whole section: table, versions, machine."""
-    header = ["", "examples/s", "least – most", "of parse_each", "first batch, s", "padding efficiency", "steps"]
+    header = [
+        "",
+        "examples/s",
+        "least – most",
+        "of parse_each",
+        "CPU seconds",
+        "first batch, s",
+        "padding efficiency",
+        "steps",
+    ]
     header += ["peak MiB", "how"]
     rows = [
         [name, *["–"] * (len(header) - 2), failures[name]]
@@ -74,6 +81,7 @@ def _cells(results: Results, name: str) -> list[str]:
         f"{of['examples_per_second']:,.0f}",
         f"{min(speeds):,.0f} – {max(speeds):,.0f}",
         share,
+        f"{of['processor_seconds']:.1f}",
         f"{of['first_batch_seconds']:.2f}",
         f"{of['padding_efficiency']:.3f}",
         f"{of['steps']:,.0f}",

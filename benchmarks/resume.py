@@ -32,12 +32,14 @@ class Resumed:
     Attributes:
       step: Of each place.
       seconds: Until the first batch, of each place and round, planned batches.
+      processor: The same in processor time, of all threads.
       replayed: The same of `bucket_by_sequence_length`, one round: it reads again what comes before.
       same: Of each place: whether all batches from there on are those of the undisturbed epoch.
     """
 
     step: Mapping[str, int]
     seconds: Mapping[str, Sequence[float]]
+    processor: Mapping[str, Sequence[float]]
     replayed: Mapping[str, float]
     same: Mapping[str, bool]
 
@@ -58,22 +60,26 @@ def resume_everywhere(data: Path, cache: Path, rounds: int) -> Resumed:
     undisturbed = json.loads(sums.read_text(encoding="utf-8"))
     steps = {place: step_of(share, int(whole["steps"])) for place, share in PLACES.items()}
     seconds: dict[str, list[float]] = {place: [] for place in PLACES}
+    processor: dict[str, list[float]] = {place: [] for place in PLACES}
     replayed, same = {}, {}
     for number in range(rounds):
         for place, step in steps.items():
             position = json.dumps({**json.loads(whole["position"]), "step": step}, sort_keys=True)
             wanted = "-" if number else sums  # the batches are the same in every round
-            seconds[place].append(run_reader("resumed", [data, PLANNED, step, wanted, position], cache)["seconds"])
+            resumed = run_reader("resumed", [data, PLANNED, step, wanted, position], cache)
+            seconds[place].append(resumed["seconds"])
+            processor[place].append(resumed["processor_seconds"])
             if not number:
                 same[place] = json.loads(sums.read_text(encoding="utf-8")) == undisturbed[step:]
                 replayed[place] = run_reader("resumed", [data, BUCKETED, step, "-"], cache)["seconds"]
             progress(f"resume at step {step:,}: {seconds[place][-1]:.2f} s, {BUCKETED} {replayed[place]:.2f} s")
-    return Resumed(steps, seconds, replayed, same)
+    return Resumed(steps, seconds, processor, replayed, same)
 
 
 def result_text(results: Mapping[int, Resumed]) -> str:
     """Returns the section, from what came of each number of records."""
-    header = ["records", "place", "step", "first batch, s", "least – most", f"{BUCKETED}, s", "batches from there on"]
+    header = ["records", "place", "step", "first batch, s", "least – most", "CPU seconds"]
+    header += [f"{BUCKETED}, s", "batches from there on"]
     rows = []
     for records, of in results.items():
         for place, seconds in of.seconds.items():
@@ -84,6 +90,7 @@ def result_text(results: Mapping[int, Resumed]) -> str:
                     f"{of.step[place]:,}",
                     f"{statistics.median(seconds):.2f}",
                     f"{min(seconds):.2f} – {max(seconds):.2f}",
+                    f"{statistics.median(of.processor[place]):.2f}",
                     f"{of.replayed[place]:.2f}",
                     "the same" if of.same[place] else "**others**",
                 ]

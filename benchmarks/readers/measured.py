@@ -15,7 +15,7 @@ def measure(make):
     imported = peak_bytes()
     steps = examples = padded = real = 0
     first = 0.0
-    start = time.monotonic()
+    start, processor = time.monotonic(), time.process_time()
     for batch in make():
         text = batch["text"]
         first = first or time.monotonic() - start
@@ -23,10 +23,11 @@ def measure(make):
         examples += text.shape[0]
         padded += text.shape[0] * text.shape[1]
         real += int(tf.math.count_nonzero(text))  # no token of these data has the id 0
-    seconds = time.monotonic() - start
+    seconds, processor = time.monotonic() - start, time.process_time() - processor
     result = {"steps": steps, "examples": examples, "padding_efficiency": real / padded}
-    speed = {"examples_per_second": examples / seconds, "first_batch_seconds": first, "seconds": seconds}
-    print(json.dumps({**result, **speed, "imported_bytes": imported, "peak_bytes": peak_bytes()}))
+    speed = {"examples_per_second": examples / seconds, "first_batch_seconds": first}
+    cost = {"seconds": seconds, "processor_seconds": processor}
+    print(json.dumps({**result, **speed, **cost, "imported_bytes": imported, "peak_bytes": peak_bytes()}))
 
 
 def peak_bytes():

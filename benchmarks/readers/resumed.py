@@ -24,12 +24,13 @@ ORDER = Order()
 
 def main(folder, method, step, checksums, text=None):
     tf.random.set_seed(0)
-    start = time.monotonic()
+    start, processor = time.monotonic(), time.process_time()
     epochs = open_epochs(folder, batching=Batching(method))
     batches = epochs.resume(ORDER, Position.from_json(text)) if text else epochs.open(ORDER, int(step))
     iterator = iter(batches)
     batch = next(iterator)
-    result = {"seconds": time.monotonic() - start, "steps": epochs.steps}
+    cost = {"seconds": time.monotonic() - start, "processor_seconds": time.process_time() - processor}
+    result = {**cost, "steps": epochs.steps}
     if checksums != "-":
         sums = [checksum(batch), *(checksum(batch) for batch in iterator)]
         Path(checksums).write_text(json.dumps(sums))

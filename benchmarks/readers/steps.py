@@ -1,15 +1,17 @@
 """Trains the project's model for some seconds and counts the real tokens that went through it.
 
-python steps.py DATA_DIR planned|random_batches|longest SECONDS EPOCH
+python steps.py DATA_DIR planned[:PADDED_STEPS]|random_batches|longest SECONDS EPOCH
 """
 
 import json
 import sys
 import time
+from dataclasses import replace
 
 from random_epochs import RandomEpochs
 
 from schemas.manifest import length_feature, load_manifest
+from trainer.batches.batching import DEFAULT_LIMITS, Batching
 from trainer.batches.opening import open_epochs
 from trainer.batches.order import Order
 from trainer.config import TrainerConfig
@@ -20,18 +22,20 @@ WARM_UP = 3  # steps: the first one traces the model
 
 
 def open_epoch(folder, way, epoch):
-    if way == "planned":
-        return open_epochs(folder).open(Order(epoch=epoch))
+    method, _, padded_steps = way.partition(":")
+    if method == "planned":
+        limits = replace(DEFAULT_LIMITS, padded_steps=int(padded_steps or DEFAULT_LIMITS.padded_steps))
+        return open_epochs(folder, batching=Batching(limits=limits)).open(Order(epoch=epoch))
     return RandomEpochs(folder, to_longest=way == "longest").open(0, epoch)
 
 
 def main(folder, way, seconds, epoch):
     manifest = load_manifest(folder)
-    name = length_feature(next(iter(manifest.spec.sequences)))
+    name = next(iter(manifest.spec.sequences))
     model = build_model(manifest, TrainerConfig())
     dataset = open_epoch(folder, way, int(epoch))
     step = make_train_step(model, dataset.element_spec)
-    steps = real = padded = 0
+    steps = real = padded = longest = 0
     start = now = time.monotonic()
     for number, (features, label, weight) in enumerate(dataset):
         float(step(features, label, weight))
@@ -40,11 +44,13 @@ def main(folder, way, seconds, epoch):
             start = now
             continue
         steps += 1
-        real += int(features[name].numpy().sum())
-        padded += int(features[name.split("/")[0]].shape[0] * features[name.split("/")[0]].shape[1])
+        real += int(features[length_feature(name)].numpy().sum())
+        padded += features[name].shape[0] * features[name].shape[1]
+        longest += features[name].shape[1]
         if now - start > float(seconds):
             break
-    print(json.dumps({"steps": steps, "real": real, "padded": padded, "seconds": now - start}))
+    counts = {"steps": steps, "real": real, "padded": padded, "longest": longest}
+    print(json.dumps({**counts, "seconds": now - start}))
 
 
 if __name__ == "__main__":
