@@ -41,11 +41,14 @@ class Correlations:
       found: Of lags 1 to LAGS, (LAGS,).
       low: Where the middle 95 % of random orders begin, (LAGS,).
       high: And end, (LAGS,).
+      share: Of the random orders: those whose autocorrelations have a sum of squares (the statistic of Box and
+        Pierce, but for a factor) no less than that of the epoch. Less than 0.05 is a pattern.
     """
 
     found: Floats
     low: Floats
     high: Floats
+    share: float
 
     @property
     def outside(self) -> int:
@@ -72,7 +75,9 @@ def correlations(widths: npt.NDArray[np.integer], orders: int = ORDERS) -> Corre
     values = widths.astype(np.float64)
     chance = autocorrelation(rng.permuted(np.tile(values, (orders, 1)), axis=1))
     low, high = np.quantile(chance, (0.025, 0.975), axis=0)
-    return Correlations(autocorrelation(values), low, high)
+    found = autocorrelation(values)
+    share = float(((chance**2).sum(axis=1) >= (found**2).sum()).mean())
+    return Correlations(found, low, high, share)
 
 
 def compare(folder: Path, window: int) -> dict[str, Correlations]:
@@ -92,12 +97,12 @@ def compare(folder: Path, window: int) -> dict[str, Correlations]:
 def result_text(results: Sequence[tuple[str, dict[str, Correlations]]]) -> str:
     """Returns the section: a row for each data set and way."""
     header = ["", "batches", *(f"lag {lag}" for lag in range(1, LAGS + 1)), "95 % of random orders, lag 1"]
-    header.append(f"outside, of {LAGS}")
+    header += [f"lags outside, of {LAGS}", "random orders no less correlated"]
     rows = []
     for name, ways in results:
         for way, of in ways.items():
             band = f"{of.low[0]:+.3f} – {of.high[0]:+.3f}"
-            rows.append([name, way, *(f"{value:+.3f}" for value in of.found), band, str(of.outside)])
+            rows.append([name, way, *(f"{value:+.3f}" for value in of.found), band, str(of.outside), f"{of.share:.2f}"])
     return f"{table(header, rows)}\n\nMachine: {machine()}."
 
 
