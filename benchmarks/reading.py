@@ -56,6 +56,7 @@ def result_text(results: Results, failures: Mapping[str, str], load: float) -> s
         "least – most",
         "of parse_each",
         "CPU seconds",
+        "parse_each / this",
         "first batch, s",
         "padding efficiency",
         "steps",
@@ -76,12 +77,17 @@ def result_text(results: Results, failures: Mapping[str, str], load: float) -> s
 def _cells(results: Results, name: str) -> list[str]:
     of, speeds = medians(results[name]), [float(run["examples_per_second"]) for run in results[name]]
     tutorial = results.get(PARSE_EACH)
-    share = f"{of['examples_per_second'] / medians(tutorial)['examples_per_second']:.2f}" if tutorial else "–"
+    share = processor = "–"
+    if tutorial:
+        theirs = medians(tutorial)
+        share = f"{of['examples_per_second'] / theirs['examples_per_second']:.2f}"
+        processor = f"{theirs['processor_seconds'] / of['processor_seconds']:.2f}"
     return [
         f"{of['examples_per_second']:,.0f}",
         f"{min(speeds):,.0f} – {max(speeds):,.0f}",
         share,
         f"{of['processor_seconds']:.1f}",
+        processor,
         f"{of['first_batch_seconds']:.2f}",
         f"{of['padding_efficiency']:.3f}",
         f"{of['steps']:,.0f}",

@@ -82,8 +82,8 @@ def test_readers_are_compared_with_the_tutorial() -> None:
         for name, speed in ((reading.PLANNED, 600.0), (reading.PARSE_EACH, 100.0))
     }
     text = reading.result_text({**runs, reading.RANDOM: []}, {reading.RANDOM: "failed: no"}, 0.0)
-    assert "| planned | 600 | 600 – 600 | 6.00 | 2.0 | 0.50 | 0.900 | 7 | 1 | " in text
-    assert "| random_batches | – | – | – | – | – | – | – | – | failed: no |" in text
+    assert "| planned | 600 | 600 – 600 | 6.00 | 2.0 | 1.00 | 0.50 | 0.900 | 7 | 1 | " in text
+    assert "| random_batches | – | – | – | – | – | – | – | – | – | failed: no |" in text
 
 
 def test_memory_is_above_that_of_the_imports() -> None:
@@ -92,11 +92,11 @@ def test_memory_is_above_that_of_the_imports() -> None:
 
 
 def test_training_counts_real_tokens_only() -> None:
-    ours = {"steps": 4, "real": 90, "padded": 100, "longest": 40, "seconds": 1.0}
-    other = {"steps": 4, "real": 30, "padded": 300, "longest": 80, "seconds": 2.0}
+    ours = {"steps": 4, "real": 90, "padded": 100, "longest": 40, "seconds": 1.0, "processor_seconds": 2.0}
+    other = {"steps": 4, "real": 30, "padded": 300, "longest": 80, "seconds": 2.0, "processor_seconds": 3.0}
     text = training.result_text({training.PLANNED: [ours], training.RANDOM: [other]}, 0.0)
-    assert "| planned | 90 | 90 – 90 | 1.00 | 100 | 0.900 | 4.00 | 10 | " in text
-    assert "| random_batches | 15 | 15 – 15 | 6.00 | 150 | 0.100 | 2.00 | 20 | " in text
+    assert "| planned | 90 | 90 – 90 | 1.00 | 45 | 1.00 | 0.900 | 100 | 4.00 | 10 | " in text
+    assert "| random_batches | 15 | 15 – 15 | 6.00 | 10 | 4.50 | 0.100 | 150 | 2.00 | 20 | " in text
 
 
 def test_every_script_runs_once_and_learning_where_data_sets_are_named(tmp_path: Path) -> None:
