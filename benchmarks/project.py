@@ -36,10 +36,14 @@ class Outcome:
 
 
 def pipeline_command(
-    source: str | Path, output: Path, options: Sequence[str] = (), program: Sequence[str] = PROGRAM
+    source: str | Path,
+    output: Path,
+    options: Sequence[str] = (),
+    program: Sequence[str] = PROGRAM,
+    spec: Path = SPEC,
 ) -> list[str]:
     """Returns the command that turns the files of a pattern into a data set; no peer draws a report."""
-    paths = ["--spec", str(SPEC), "--input", str(source), "--output", str(output)]
+    paths = ["--spec", str(spec), "--input", str(source), "--output", str(output)]
     return [sys.executable, *program, "run", *paths, "--no_report", *options]
 
 

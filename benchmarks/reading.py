@@ -2,79 +2,97 @@
 
     python benchmarks/reading.py [--records 100000] [--rounds 3] [--write]
 
-The project reads through `python -m trainer batches`; the scripts in readers/ read the same files
-as most people would.
+The project reads with its defaults, in both of its ways of making batches; the other scripts in
+readers/ read the same files as most people would.
 """
 
-import json
 import os
 import statistics
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from environments import machine, package_versions
-from measure import CommandFailedError, run
-from peers import MEBIBYTE, OURS, command_parser, positive, prepare_corpus
-from project import HERE, ROOT, TIMEOUT, pipeline_command, progress
+from measure import CommandFailedError
+from peers import MEBIBYTE, command_parser, positive
+from project import progress
 from report import table, write_section
+from worker import prepare_data, run_reader
 
+PLANNED, BUCKETED, PARSE_EACH, RANDOM = "planned", "bucket_by_sequence_length", "parse_each", "random_batches"
 READERS = {
-    OURS: "its defaults: lengths first, a whole batch parsed at once, planned buckets",
-    "parse_each": "parse one by one, bucket by powers of two",
-    "random_batches": "parse one by one, batches of 64 without buckets",
+    PLANNED: "ours: batches planned, pools sorted by length, a whole batch parsed at once",
+    BUCKETED: "ours: lengths first, a whole batch parsed at once",
+    PARSE_EACH: "parse one by one, bucket by powers of two",
+    RANDOM: "parse one by one, batches of 64 without buckets",
 }
 
-
-def prepare_data(records: int, cache: Path) -> Path:
-    """Returns the folder of the corpus as the pipeline writes it; written anew, so that it is today's."""
-    source, _ = prepare_corpus(records, cache)
-    data = cache / f"data-{records}"
-    progress(f"data set of {records:,} records …")
-    run(pipeline_command(source, data, ["--replace"]), cache / "scratch" / "prepare.log", TIMEOUT, cwd=ROOT)
-    return data
+Results = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
 def read_once(name: str, data: Path, cache: Path) -> dict[str, Any]:
-    """Returns what a reader says of one epoch, and its peak memory in bytes as "peak_bytes".
+    """Returns what a reader says of one epoch; see readers/measured.py.
 
     Raises:
       CommandFailedError: It failed.
     """
-    ours = ["-m", "trainer", "batches", "--data", str(data)]
-    command = ours if name == OURS else [str(HERE / "readers" / f"{name}.py"), str(data)]
-    log = cache / "scratch" / f"reading-{name}.log"
-    cost = run([sys.executable, *command], log, TIMEOUT, {"TF_CPP_MIN_LOG_LEVEL": "2"}, ROOT)
-    lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.startswith("{")]
-    result: dict[str, Any] = json.loads(lines[-1])
+    ours = name in {PLANNED, BUCKETED}
+    result = run_reader("ours" if ours else name, [data, name] if ours else [data], cache)
     progress(f"{name}: {result['examples_per_second']:,.0f} examples/s")
-    return {**result, "peak_bytes": cost.peak_bytes}
+    return result
 
 
-def result_text(results: dict[str, list[dict[str, Any]]], failures: dict[str, str], load: float) -> str:
+def medians(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Returns the median of each value over the runs."""
+    return {key: statistics.median(float(run[key]) for run in runs) for key in runs[0]}
+
+
+def result_text(results: Results, failures: Mapping[str, str], load: float) -> str:
     """Returns the whole section: table, versions, machine."""
-    header = ["", "examples/s", "least – most", "padding efficiency", "steps", "peak MiB", "how"]
-    rows = []
-    for name, runs in results.items():
-        if name in failures:
-            rows.append([name, *["–"] * 5, failures[name]])
-            continue
-        speeds = [float(result["examples_per_second"]) for result in runs]
-        rows.append(
-            [
-                name,
-                f"{statistics.median(speeds):,.0f}",
-                f"{min(speeds):,.0f} – {max(speeds):,.0f}",
-                f"{runs[0]['padding_efficiency']:.3f}",
-                f"{runs[0]['steps']:,}",
-                f"{statistics.median(result['peak_bytes'] for result in runs) / MEBIBYTE:,.0f}",
-                READERS[name],
-            ]
-        )
+    header = [
+        "",
+        "examples/s",
+        "least – most",
+        "of parse_each",
+        "CPU seconds",
+        "parse_each / this",
+        "first batch, s",
+        "padding efficiency",
+        "steps",
+    ]
+    header += ["peak MiB", "how"]
+    rows = [
+        [name, *["–"] * (len(header) - 2), failures[name]]
+        if name in failures
+        else [name, *_cells(results, name), READERS[name]]
+        for name in results
+    ]
     versions = package_versions(Path(sys.executable), ("tensorflow", "numpy"))
     return "\n".join(
         [table(header, rows), "", f"Machine: {machine()}; {versions}; load average before the first round {load:.2f}."]
     )
+
+
+def _cells(results: Results, name: str) -> list[str]:
+    of, speeds = medians(results[name]), [float(run["examples_per_second"]) for run in results[name]]
+    tutorial = results.get(PARSE_EACH)
+    share = processor = "–"
+    if tutorial:
+        theirs = medians(tutorial)
+        share = f"{of['examples_per_second'] / theirs['examples_per_second']:.2f}"
+        processor = f"{theirs['processor_seconds'] / of['processor_seconds']:.2f}"
+    return [
+        f"{of['examples_per_second']:,.0f}",
+        f"{min(speeds):,.0f} – {max(speeds):,.0f}",
+        share,
+        f"{of['processor_seconds']:.1f}",
+        processor,
+        f"{of['first_batch_seconds']:.2f}",
+        f"{of['padding_efficiency']:.3f}",
+        f"{of['steps']:,.0f}",
+        f"{of['process_bytes'] / MEBIBYTE:,.0f}",
+    ]
 
 
 def main(arguments: list[str] | None = None) -> int:
