@@ -23,7 +23,7 @@ from worker import prepare_data, run_reader
 PLANNED, BUCKETED, PARSE_EACH, RANDOM = "planned", "bucket_by_sequence_length", "parse_each", "random_batches"
 READERS = {
     PLANNED: "ours: batches planned, pools sorted by length, a whole batch parsed at once",
-    BUCKETED: "ours: lengths first, a whole batch parsed at once",
+    BUCKETED: "ours: buckets known from the shards, a whole batch parsed at once",
     PARSE_EACH: "parse one by one, bucket by powers of two",
     RANDOM: "parse one by one, batches of 64 without buckets",
 }
