@@ -151,7 +151,6 @@ class BatchParser:
         # A class of no id (-1) would be an index out of range; where it weighs nothing, any id will do.
         return tf.maximum(label, 0), tf.where(label >= 0, weight, 0.0)
 
-
     def _share(self, size: tf.Tensor) -> tf.Tensor:
         """Returns the weight that makes up for a mean over `size` labels, filler and padding included."""
         return tf.constant(1.0) if self._mean_size is None else tf.cast(size, tf.float32) / self._mean_size
