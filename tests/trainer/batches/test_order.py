@@ -49,6 +49,20 @@ def test_windows_are_bounded_and_made_of_whole_blocks(drawn: tuple[list[int], in
     assert (sizes <= max(window, block)).all()
     assert [int(order.records[order.blocks(i)].sum()) for i in range(len(sizes))] == sizes.tolist()
     assert order.windows(0, order.total) == range(len(sizes))
+    # A window is closed only where the next block would be too much.
+    first_blocks = [int(order.records[order.blocks(i)][0]) for i in range(1, len(sizes))]
+    assert all(size + more > window for size, more in zip(sizes, first_blocks, strict=False))
+
+
+@given(SHARDS, SIZES, SIZES, st.integers(0, 100))
+def test_a_window_that_holds_all_records_is_one(shards: list[int], block: int, seed: int, more: int) -> None:
+    order = order_blocks(shards, block, sum(shards) + more, seed)
+    assert order.starts.tolist() == [0, sum(shards)][: 1 + any(shards)]
+
+
+def test_shards_smaller_than_a_block_fill_windows_all_the_same() -> None:
+    order = order_blocks([1] * 1000, 100, 200, 3)
+    assert order.starts.tolist() == [0, 200, 400, 600, 800, 1000]
 
 
 @given(orders())
@@ -88,11 +102,11 @@ def test_windows_of_an_example() -> None:
     assert order.shard.tolist() == [0, 0, 0, 2, 2]
     assert order.first.tolist() == [0, 2, 4, 0, 2]
     assert order.records.tolist() == [2, 2, 1, 2, 2]
-    assert (order.window_blocks, order.starts.tolist()) == (2, [0, 4, 7, 9])
-    assert order.windows(3, 4) == range(1)
-    assert order.windows(3, 5) == range(2)
+    assert (order.bounds.tolist(), order.starts.tolist()) == ([0, 3, 5], [0, 5, 9])
+    assert order.windows(3, 5) == range(1)
+    assert order.windows(3, 6) == range(2)
     assert order.windows(4, 4) == range(0)
-    assert order.windows(8, 9) == range(2, 3)
+    assert order.windows(8, 9) == range(1, 2)
 
 
 def test_nothing_has_an_order_too() -> None:
