@@ -82,10 +82,12 @@ class Epochs:
 
     def position(self, order: Order, step: int) -> Position:
         """Returns a place in training: what to keep to go on from there, with as many replicas as one likes."""
+        planned = self._reader is not None  # The other way has neither blocks nor pools.
         settings = {
-            "order": {**asdict(order), "epoch": None},
+            "split": self.source.split,
+            "order": {**asdict(order), "epoch": None, "block_bytes": order.block_bytes if planned else None},
             "method": self._batching.method,
-            "pool": self._batching.pool,
+            "pool": self._batching.pool if planned else None,
             "sizes": list(self.sizes),
         }
         return Position(order.epoch, step, self.source.manifest.fingerprint, digest(settings))
@@ -98,7 +100,7 @@ class Epochs:
           position: Of a training over the same batches.
 
         Raises:
-          DataError: The data set or the settings have changed.
+          DataError: The data set, the split or the settings have changed.
         """
         position.check(self.position(order, 0))
         return self.open(replace(order, epoch=position.epoch), position.step)

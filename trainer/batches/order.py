@@ -42,6 +42,10 @@ class Order:
     window_bytes: int = 1 << 28
     block_bytes: int = 1 << 17
 
+    def held(self, records: int, size: int) -> int:
+        """Returns how many records are held to be shuffled, 1 or more, of a split of so many records and bytes."""
+        return max(1, min(self.window, self.window_bytes * records // max(size, 1)))
+
 
 @dataclass(frozen=True)
 class BlockOrder:

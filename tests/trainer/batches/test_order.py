@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.batches.order import BlockOrder, hashes, mixed, order_blocks, permutation
+from trainer.batches.order import BlockOrder, Order, hashes, mixed, order_blocks, permutation
 
 SHARDS = st.lists(st.integers(0, 40), max_size=6)
 SEEDS = st.none() | st.integers(-(2**63), 2**63)
@@ -58,6 +58,14 @@ def test_windows_are_bounded_and_made_of_whole_blocks(drawn: tuple[list[int], in
 def test_a_window_that_holds_all_records_is_one(shards: list[int], block: int, seed: int, more: int) -> None:
     order = order_blocks(shards, block, sum(shards) + more, seed)
     assert order.starts.tolist() == [0, sum(shards)][: 1 + any(shards)]
+
+
+@pytest.mark.parametrize(
+    ("records", "size", "held"),
+    [(100, 1_000, 50), (100, 8_000, 25), (100, 10**9, 1), (0, 0, 1), (100, 0, 50)],
+)
+def test_records_that_are_held(records: int, size: int, held: int) -> None:
+    assert Order(window=50, window_bytes=2_000).held(records, size) == held
 
 
 def test_shards_smaller_than_a_block_fill_windows_all_the_same() -> None:
