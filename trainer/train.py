@@ -98,22 +98,30 @@ def make_train_step(model: SequenceModel, element_spec: Any, jit_compile: bool =
 
     if jit_compile:
         model.optimizer.build(model.trainable_variables)  # else the first shape is traced twice
-        return _StepByShape(step)
+        return StepByShape(step)
     traced: TrainStep = tf.function(step, input_signature=element_spec)
     return traced
 
 
-class _StepByShape:
-    """A train step that XLA compiles for each shape of a batch, of which there are as many as buckets."""
+class StepByShape:
+    """A train step that XLA compiles for each shape of a batch, of which there are as many as buckets.
+
+    Attributes:
+      compiled: By the shapes of all parts of a batch.
+    """
 
     def __init__(self, step: TrainStep) -> None:
+        """Compiles nothing yet."""
         self._step = step
         self.compiled: dict[Any, TrainStep] = {}
 
     def __call__(self, features: Any, label: Any, weight: Any) -> tf.Tensor:
+        """Changes the weights once; compiles first where the shape is new."""
         shape = tuple(tuple(part.shape) for part in tf.nest.flatten((features, label, weight)))
         if shape not in self.compiled:
-            self.compiled[shape] = tf.function(self._step, jit_compile=True)
+            # As a concrete function: TensorFlow warns of a Python function that is traced for shape after shape.
+            traced = tf.function(self._step, jit_compile=True, autograph=False)
+            self.compiled[shape] = traced.get_concrete_function(features, label, weight)
         return self.compiled[shape](features, label, weight)
 
 
