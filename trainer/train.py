@@ -56,7 +56,9 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
     say(dump_config(config).rstrip())
     say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
     if validation is None:
-        say(f"no split '{VALIDATION}': training for all {config.epochs} epochs, the last weights are kept")
+        say(
+            f"no examples in a split '{VALIDATION}': training for all {config.epochs} epochs, the last weights are kept"
+        )
     run = _Run(model, config, validation)
     started = time.monotonic()
     run.epochs(epochs)

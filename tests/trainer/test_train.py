@@ -74,7 +74,10 @@ def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path, ca
     build_dataset(tmp_path / "data", TOKEN_SPEC, {"train": token_records("train", [2, 3, 4])})
     summary = train(tmp_path / "data", tmp_path / "model", QUICK)
     assert (summary["epochs"], summary["best_epoch"], summary["metrics"]) == (2, 2, {})
-    assert "no split 'validation': training for all 2 epochs, the last weights are kept" in capsys.readouterr().err
+    assert (
+        "no examples in a split 'validation': training for all 2 epochs, the last weights are kept"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_padded_batch_trains_as_its_examples_one_by_one(token_data: Path) -> None:

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from schemas.errors import UsageError
+
 Int64s = npt.NDArray[np.int64]
 
 GOLDEN = 0x9E3779B97F4A7C15
@@ -29,7 +31,7 @@ class Order:
     """In which order an epoch goes through its records.
 
     Attributes:
-      seed: Of the whole training run.
+      seed: Of the whole training run, 0 or more.
       epoch: From 0; each epoch has an order of its own.
       window: Records held in memory to be shuffled, over all buckets; a split that is no larger is shuffled whole.
       window_bytes: Most bytes of such records, which lowers `window` where records are large.
@@ -41,6 +43,12 @@ class Order:
     window: int = 65_536
     window_bytes: int = 1 << 28
     block_bytes: int = 1 << 17
+
+    def __post_init__(self) -> None:
+        """Refuses numbers that give no order."""
+        for name, least in (("seed", 0), ("epoch", 0), ("window", 1), ("window_bytes", 1), ("block_bytes", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name}: {getattr(self, name)} is out of range; it must be {least} or more")
 
     def held(self, records: int, size: int) -> int:
         """Returns how many records are held to be shuffled, 1 or more, of a split of so many records and bytes."""
@@ -124,7 +132,7 @@ def order_blocks(shard_records: Sequence[int], block_records: int, window_record
         order = permutation(seed, len(shard))
         shard, first, records = shard[order], first[order], records[order]
     before = np.append(0, np.cumsum(records))
-    bounds = _fill_windows(before, window_records)
+    bounds = _fill_windows(before, min(window_records, int(before[-1])))
     seeds = None if seed is None else hashes(mixed(seed, 1), len(bounds) - 1)
     return BlockOrder(shard, first, records, block_records, bounds, before[bounds], seeds)
 

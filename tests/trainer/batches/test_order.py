@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.errors import UsageError
 from trainer.batches.order import BlockOrder, Order, hashes, mixed, order_blocks, permutation
 
 SHARDS = st.lists(st.integers(0, 40), max_size=6)
@@ -66,6 +67,20 @@ def test_a_window_that_holds_all_records_is_one(shards: list[int], block: int, s
 )
 def test_records_that_are_held(records: int, size: int, held: int) -> None:
     assert Order(window=50, window_bytes=2_000).held(records, size) == held
+
+
+def test_a_window_without_bounds() -> None:
+    assert order_blocks([30, 40], 5, 2**80, 1).starts.tolist() == [0, 70]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [("seed", -1, 0), ("epoch", -1, 0), ("window", 0, 1), ("window_bytes", 0, 1), ("block_bytes", -5, 1)],
+)
+def test_numbers_that_give_no_order(name: str, value: int, least: int) -> None:
+    with pytest.raises(UsageError) as error:
+        Order(**{name: value})
+    assert str(error.value) == f"{name}: {value} is out of range; it must be {least} or more"
 
 
 def test_shards_smaller_than_a_block_fill_windows_all_the_same() -> None:
