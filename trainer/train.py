@@ -14,10 +14,11 @@ from schemas.errors import DataError
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN, VALIDATION
+from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, batching_of, dump_config, order_of, to_plain
-from trainer.evaluate import Evaluator
+from trainer.evaluate import EVALUATION_BATCHES, Evaluator
 from trainer.model import SequenceModel, build_model
 from trainer.model_folder import check_output
 from trainer.progress import say, tracked
@@ -52,7 +53,7 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
         say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
-    validation = _validation(data, manifest, model)
+    validation = _validation(data, manifest, model, config.batching)
     say(dump_config(config).rstrip())
     say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
     if validation is None:
@@ -179,10 +180,10 @@ class _Run:
         return waited >= self.config.patience and waited * steps >= self.config.patience_steps
 
 
-def _validation(data: Path, manifest: Manifest, model: SequenceModel) -> Evaluator | None:
+def _validation(data: Path, manifest: Manifest, model: SequenceModel, method: str) -> Evaluator | None:
     if VALIDATION not in manifest.statistics or not manifest.statistics[VALIDATION].records:
         return None
-    return Evaluator(model, SplitSource(data, manifest, VALIDATION))
+    return Evaluator(model, SplitSource(data, manifest, VALIDATION), Batching(method, EVALUATION_BATCHES.limits))
 
 
 def _check_finite(loss: float, name: str, epoch: int, config: TrainerConfig) -> None:

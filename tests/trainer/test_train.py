@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +127,18 @@ def test_a_compiled_step_for_each_shape_trains_as_the_plain_one(token_data: Path
         np.testing.assert_allclose(compiled, plain, atol=1e-4)
     assert isinstance(step, StepByShape)
     assert len(step.compiled) == len(manifest.buckets) == 3
+
+
+def test_bucket_by_sequence_length_learns_without_any_index(token_data: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(token_data, tmp_path / "data"))
+    for path in folder.rglob("*.index"):
+        path.unlink()
+    config = replace(QUICK, batching="bucket_by_sequence_length")
+    result = train(folder, tmp_path / "model", config)
+    assert [set(entry) for entry in result["history"]] == [{"epoch", "loss", "seconds", "validation"}] * 2
+    with pytest.raises(DataError, match=r"\.index: is missing though the manifest names it; write the data set again$"):
+        train(folder, tmp_path / "planned", QUICK)
+    assert not (tmp_path / "planned").exists()
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
