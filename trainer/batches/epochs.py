@@ -66,8 +66,7 @@ class Epochs:
           DataError: The index of a shard is missing or damaged.
           UsageError: There is no such step.
         """
-        if not 0 <= first_step <= self.steps:
-            raise UsageError(f"first_step: {first_step} is none of the {self.steps} steps of an epoch")
+        self._check_step("first_step", first_step)
         if self._reader is not None:
             batches = self._reader.batches(self.plan(order), first_step)
         else:
@@ -81,7 +80,16 @@ class Epochs:
         return plan_epoch(shards, self.sizes, order, self._batching.pool)
 
     def position(self, order: Order, step: int) -> Position:
-        """Returns a place in training: what to keep to go on from there, with as many replicas as one likes."""
+        """Returns a place in training: what to keep to go on from there, with as many replicas as one likes.
+
+        Args:
+          order: Of the epoch.
+          step: Batches of the epoch that are done.
+
+        Raises:
+          UsageError: There is no such step.
+        """
+        self._check_step("step", step)
         planned = self._reader is not None  # The other way has neither blocks nor pools.
         settings = {
             "split": self.source.split,
@@ -101,9 +109,14 @@ class Epochs:
 
         Raises:
           DataError: The data set, the split or the settings have changed.
+          UsageError: There is no such step.
         """
         position.check(self.position(order, 0))
         return self.open(replace(order, epoch=position.epoch), position.step)
+
+    def _check_step(self, name: str, step: int) -> None:
+        if not 0 <= step <= self.steps:
+            raise UsageError(f"{name}: {step} is none of the {self.steps} steps of an epoch")
 
     def _labels(self) -> int:
         """Returns the labels of an epoch: one for each example, or one for each step."""

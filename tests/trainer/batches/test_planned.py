@@ -97,6 +97,9 @@ def test_a_first_step_that_is_not_there(folder: Path, step: int, method: str) ->
     with pytest.raises(UsageError) as error:
         epochs.open(SMALL, first_step)
     assert str(error.value) == f"first_step: {first_step} is none of the {epochs.steps} steps of an epoch"
+    with pytest.raises(UsageError) as error:
+        epochs.position(SMALL, first_step)
+    assert str(error.value) == f"step: {first_step} is none of the {epochs.steps} steps of an epoch"
 
 
 @pytest.mark.parametrize("method", ["planned", "bucket_by_sequence_length"])
