@@ -126,6 +126,11 @@ def _foreign_batches(asked: argparse.Namespace, config: TrainerConfig) -> dict[s
         raise UsageError("--features: is missing; --tfrecords needs the YAML file that says what the records hold")
     if asked.split:
         raise UsageError("--split: means nothing with --tfrecords; give the files of one split")
+    if config.static_shapes:
+        raise UsageError(
+            "static_shapes: true means nothing with --tfrecords, whose batches are padded to their longest record; "
+            "leave it off, or read the records with the pipeline"
+        )
     load_record_spec(asked.features)
     import_tensorflow()
     from trainer.foreign.epoch import describe_tfrecords

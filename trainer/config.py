@@ -128,7 +128,9 @@ class TrainerConfig:
             value = getattr(self, name)
             for number in value if isinstance(value, tuple) else (value,):
                 if not low <= number <= high:
-                    raise UsageError(f"{name}: {number} is out of range; it must lie in [{low:g}, {high:g}]")
+                    raise UsageError(
+                        f"{name}: {number} is out of range; it must lie in [{_plain(low)}, {_plain(high)}]"
+                    )
         if not self.pooling or len(set(self.pooling)) < len(self.pooling):
             raise UsageError(f"pooling: {list(self.pooling)}; name one or more of {', '.join(POOLINGS)}, each once")
         for name in self.pooling:
@@ -146,6 +148,10 @@ class TrainerConfig:
                 f"min_batch_size: {self.min_batch_size} is more than max_batch_size {self.max_batch_size}; "
                 "lower the one or raise the other"
             )
+
+
+def _plain(bound: float) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 
 def _is_int(value: object) -> bool:

@@ -37,7 +37,7 @@ class Evaluator:
         Args:
           model: The model.
           source: The split.
-          batching: How batches are made; the metrics do not depend on it.
+          batching: How batches are made, without rows of filler; the metrics do not depend on it.
 
         Raises:
           DataError: The split has no examples.

@@ -14,10 +14,11 @@ from schemas.errors import DataError
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN, VALIDATION
+from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, batching_of, dump_config, order_of, to_plain
-from trainer.evaluate import Evaluator
+from trainer.evaluate import EVALUATION_BATCHES, Evaluator
 from trainer.model import SequenceModel, build_model
 from trainer.model_folder import check_output
 from trainer.progress import say, tracked
@@ -52,11 +53,13 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
         say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
-    validation = _validation(data, manifest, model)
+    validation = _validation(data, manifest, model, config.batching)
     say(dump_config(config).rstrip())
     say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
     if validation is None:
-        say(f"no split '{VALIDATION}': training for all {config.epochs} epochs, the last weights are kept")
+        say(
+            f"no examples in a split '{VALIDATION}': training for all {config.epochs} epochs, the last weights are kept"
+        )
     run = _Run(model, config, validation)
     started = time.monotonic()
     run.epochs(epochs)
@@ -98,22 +101,30 @@ def make_train_step(model: SequenceModel, element_spec: Any, jit_compile: bool =
 
     if jit_compile:
         model.optimizer.build(model.trainable_variables)  # else the first shape is traced twice
-        return _StepByShape(step)
+        return StepByShape(step)
     traced: TrainStep = tf.function(step, input_signature=element_spec)
     return traced
 
 
-class _StepByShape:
-    """A train step that XLA compiles for each shape of a batch, of which there are as many as buckets."""
+class StepByShape:
+    """A train step that XLA compiles for each shape of a batch, of which there are as many as buckets.
+
+    Attributes:
+      compiled: By the shapes of all parts of a batch.
+    """
 
     def __init__(self, step: TrainStep) -> None:
+        """Compiles nothing yet."""
         self._step = step
         self.compiled: dict[Any, TrainStep] = {}
 
     def __call__(self, features: Any, label: Any, weight: Any) -> tf.Tensor:
+        """Changes the weights once; compiles first where the shape is new."""
         shape = tuple(tuple(part.shape) for part in tf.nest.flatten((features, label, weight)))
         if shape not in self.compiled:
-            self.compiled[shape] = tf.function(self._step, jit_compile=True)
+            # As a concrete function: TensorFlow warns of a Python function that is traced for shape after shape.
+            traced = tf.function(self._step, jit_compile=True, autograph=False)
+            self.compiled[shape] = traced.get_concrete_function(features, label, weight)
         return self.compiled[shape](features, label, weight)
 
 
@@ -169,10 +180,10 @@ class _Run:
         return waited >= self.config.patience and waited * steps >= self.config.patience_steps
 
 
-def _validation(data: Path, manifest: Manifest, model: SequenceModel) -> Evaluator | None:
+def _validation(data: Path, manifest: Manifest, model: SequenceModel, method: str) -> Evaluator | None:
     if VALIDATION not in manifest.statistics or not manifest.statistics[VALIDATION].records:
         return None
-    return Evaluator(model, SplitSource(data, manifest, VALIDATION))
+    return Evaluator(model, SplitSource(data, manifest, VALIDATION), Batching(method, EVALUATION_BATCHES.limits))
 
 
 def _check_finite(loss: float, name: str, epoch: int, config: TrainerConfig) -> None:

@@ -138,6 +138,11 @@ def test_batches_of_one_thing_or_the_other(token_data: Path, tmp_path: Path, cap
         2,
         "error: --split: means nothing with --tfrecords; give the files of one split",
     )
+    assert failure(capsys, "batches", *records, "--features", spec, "--set", "static_shapes=true") == (
+        2,
+        "error: static_shapes: true means nothing with --tfrecords, whose batches are padded to their longest record; "
+        "leave it off, or read the records with the pipeline",
+    )
 
 
 def test_tfrecords_that_do_not_fit_are_one_line(tmp_path: Path, capsys: Any) -> None:

@@ -10,7 +10,7 @@ from schemas.errors import DataError
 from schemas.manifest import load_manifest
 from tests.trainer.conftest import SMALL, TEST_LENGTHS, TOKEN_SPEC, token_records
 from tests.trainer.dataset_builder import build_dataset
-from trainer.batches.batching import Batching
+from trainer.batches.batching import METHODS, Batching
 from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
@@ -19,15 +19,19 @@ from trainer.predict import load
 from trainer.train import train
 
 
-def test_metrics_do_not_depend_on_batches(token_data: Path, token_model: Path) -> None:
+@pytest.mark.parametrize("method", METHODS)
+def test_metrics_do_not_depend_on_batches(token_data: Path, token_model: Path, method: str) -> None:
     expected = evaluate(token_model, token_data)
     source = SplitSource(token_data, load_manifest(token_data), "test")
     model = load(token_model).model
     for size in (1, 7, 64):
-        batching = Batching(limits=BatchLimits(padded_steps=10_000, max_examples=size))
+        batching = Batching(method, BatchLimits(padded_steps=10_000, max_examples=size))
         totals = Evaluator(model, source, batching).run()
         assert totals.metrics() == pytest.approx(expected["metrics"], rel=1e-6)
         assert totals.examples == expected["examples"] == len(TEST_LENGTHS)
+        for bucket, other in zip(totals.by_bucket(), expected["buckets"], strict=True):
+            assert bucket.pop("max_length") == other["max_length"]  # None of the last one
+            assert bucket == pytest.approx({name: other[name] for name in bucket}, rel=1e-5)
 
 
 def test_metrics_are_those_of_the_predictions(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,14 @@ from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest, seal
 from tests.trainer.conftest import SMALL, TOKEN_SPEC, token_records
 from tests.trainer.dataset_builder import build_dataset
-from trainer import load, open_dataset
+from trainer import Order, load, open_dataset, open_epochs
 from trainer.batches.batching import Batching
 from trainer.batches.sizes import BatchLimits
 from trainer.config import TrainerConfig, load_config
 from trainer.evaluate import evaluate
 from trainer.model import build_model
 from trainer.saved import load_saved
-from trainer.train import make_train_step, train
+from trainer.train import StepByShape, make_train_step, train
 
 QUICK = TrainerConfig(**SMALL, epochs=2)
 
@@ -74,7 +75,10 @@ def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path, ca
     build_dataset(tmp_path / "data", TOKEN_SPEC, {"train": token_records("train", [2, 3, 4])})
     summary = train(tmp_path / "data", tmp_path / "model", QUICK)
     assert (summary["epochs"], summary["best_epoch"], summary["metrics"]) == (2, 2, {})
-    assert "no split 'validation': training for all 2 epochs, the last weights are kept" in capsys.readouterr().err
+    assert (
+        "no examples in a split 'validation': training for all 2 epochs, the last weights are kept"
+        in capsys.readouterr().err
+    )
 
 
 def test_a_padded_batch_trains_as_its_examples_one_by_one(token_data: Path) -> None:
@@ -102,6 +106,39 @@ def test_a_padded_batch_trains_as_its_examples_one_by_one(token_data: Path) -> N
         single.append(change(alone, label[i : i + 1], ones[i : i + 1]))
     for i, whole in enumerate(together):
         np.testing.assert_allclose(whole, np.mean([changes[i] for changes in single], axis=0), atol=1e-6)
+
+
+def test_a_compiled_step_for_each_shape_trains_as_the_plain_one(token_data: Path) -> None:
+    manifest = load_manifest(token_data)
+    config = TrainerConfig(
+        embedding_size=2, lstm_units=2, bidirectional=False, input_dropout=0, step_dropout=0, dropout=0
+    )
+    batching = Batching(limits=BatchLimits(padded_steps=30, max_examples=8), static_shapes=True)
+    epochs = open_epochs(token_data, batching=batching)
+    losses, weights = [], []
+    for jit_compile in (False, True):
+        model = build_model(manifest, config)
+        step = make_train_step(model, epochs.open(Order()).element_spec, jit_compile)
+        losses.append([float(step(*batch)) for epoch in range(2) for batch in epochs.open(Order(epoch=epoch))])
+        weights.append(model.get_weights())
+    assert len(losses[0]) == 2 * epochs.steps > 10
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+    for compiled, plain in zip(weights[1], weights[0], strict=True):
+        np.testing.assert_allclose(compiled, plain, atol=1e-4)
+    assert isinstance(step, StepByShape)
+    assert len(step.compiled) == len(manifest.buckets) == 3
+
+
+def test_bucket_by_sequence_length_learns_without_any_index(token_data: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(token_data, tmp_path / "data"))
+    for path in folder.rglob("*.index"):
+        path.unlink()
+    config = replace(QUICK, batching="bucket_by_sequence_length")
+    result = train(folder, tmp_path / "model", config)
+    assert [set(entry) for entry in result["history"]] == [{"epoch", "loss", "seconds", "validation"}] * 2
+    with pytest.raises(DataError, match=r"\.index: is missing though the manifest names it; write the data set again$"):
+        train(folder, tmp_path / "planned", QUICK)
+    assert not (tmp_path / "planned").exists()
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:

@@ -54,13 +54,14 @@ def _shuffled(source: SplitSource, order: Order) -> tf.data.Dataset:
     proportion to what it holds.
     """
     random = np.random.default_rng([order.seed, order.epoch])
-    if source.records <= order.window:
+    window = order.held(source.records, sum(shard.bytes for shard in source.shards))
+    if source.records <= window:
         return shuffle(_in_order(source), max(source.records, 1), random)
     lanes = deal_lanes(source.shards, random)
     streams = [_stream([source.paths[i] for i in lane], source.shards[lane[0]].bucket) for lane in lanes]
     counts = np.array([sum(source.shards[i].records for i in lane) for lane in lanes], np.int64)
     mixed = tf.data.Dataset.choose_from_datasets(streams, _turns(counts, random), stop_on_empty_dataset=False)
-    return shuffle(mixed, order.window, random)
+    return shuffle(mixed, window, random)
 
 
 def _stream(paths: Sequence[str], bucket: int) -> tf.data.Dataset:

@@ -66,8 +66,7 @@ class Epochs:
           DataError: The index of a shard is missing or damaged.
           UsageError: There is no such step.
         """
-        if not 0 <= first_step <= self.steps:
-            raise UsageError(f"first_step: {first_step} is none of the {self.steps} steps of an epoch")
+        self._check_step("first_step", first_step)
         if self._reader is not None:
             batches = self._reader.batches(self.plan(order), first_step)
         else:
@@ -81,11 +80,22 @@ class Epochs:
         return plan_epoch(shards, self.sizes, order, self._batching.pool)
 
     def position(self, order: Order, step: int) -> Position:
-        """Returns a place in training: what to keep to go on from there, with as many replicas as one likes."""
+        """Returns a place in training: what to keep to go on from there, with as many replicas as one likes.
+
+        Args:
+          order: Of the epoch.
+          step: Batches of the epoch that are done.
+
+        Raises:
+          UsageError: There is no such step.
+        """
+        self._check_step("step", step)
+        planned = self._reader is not None  # The other way has neither blocks nor pools.
         settings = {
-            "order": {**asdict(order), "epoch": None},
+            "split": self.source.split,
+            "order": {**asdict(order), "epoch": None, "block_bytes": order.block_bytes if planned else None},
             "method": self._batching.method,
-            "pool": self._batching.pool,
+            "pool": self._batching.pool if planned else None,
             "sizes": list(self.sizes),
         }
         return Position(order.epoch, step, self.source.manifest.fingerprint, digest(settings))
@@ -98,10 +108,15 @@ class Epochs:
           position: Of a training over the same batches.
 
         Raises:
-          DataError: The data set or the settings have changed.
+          DataError: The data set, the split or the settings have changed.
+          UsageError: There is no such step.
         """
         position.check(self.position(order, 0))
         return self.open(replace(order, epoch=position.epoch), position.step)
+
+    def _check_step(self, name: str, step: int) -> None:
+        if not 0 <= step <= self.steps:
+            raise UsageError(f"{name}: {step} is none of the {self.steps} steps of an epoch")
 
     def _labels(self) -> int:
         """Returns the labels of an epoch: one for each example, or one for each step."""

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from schemas.errors import UsageError
+
 Int64s = npt.NDArray[np.int64]
 
 GOLDEN = 0x9E3779B97F4A7C15
@@ -29,7 +31,7 @@ class Order:
     """In which order an epoch goes through its records.
 
     Attributes:
-      seed: Of the whole training run.
+      seed: Of the whole training run, 0 or more.
       epoch: From 0; each epoch has an order of its own.
       window: Records held in memory to be shuffled, over all buckets; a split that is no larger is shuffled whole.
       window_bytes: Most bytes of such records, which lowers `window` where records are large.
@@ -42,6 +44,16 @@ class Order:
     window_bytes: int = 1 << 28
     block_bytes: int = 1 << 17
 
+    def __post_init__(self) -> None:
+        """Refuses numbers that give no order."""
+        for name, least in (("seed", 0), ("epoch", 0), ("window", 1), ("window_bytes", 1), ("block_bytes", 1)):
+            if getattr(self, name) < least:
+                raise UsageError(f"{name}: {getattr(self, name)} is out of range; it must be {least} or more")
+
+    def held(self, records: int, size: int) -> int:
+        """Returns how many records are held to be shuffled, 1 or more, of a split of so many records and bytes."""
+        return max(1, min(self.window, self.window_bytes * records // max(size, 1)))
+
 
 @dataclass(frozen=True)
 class BlockOrder:
@@ -52,7 +64,7 @@ class BlockOrder:
       first: Of each block: its first record in the shard, int64, (blocks,).
       records: Of each block, int64, (blocks,).
       block_records: Of a block, the last one of a shard may have fewer.
-      window_blocks: Blocks of each window but the last, which may have fewer.
+      bounds: Blocks before each window, and before the end, int64, (windows + 1,).
       starts: Records before each window, and before the end, int64, (windows + 1,).
       seeds: Of the order of the records of each window, int64, (windows,); none: the order on disk.
     """
@@ -61,7 +73,7 @@ class BlockOrder:
     first: Int64s
     records: Int64s
     block_records: int
-    window_blocks: int
+    bounds: Int64s
     starts: Int64s
     seeds: Int64s | None
 
@@ -79,7 +91,7 @@ class BlockOrder:
 
     def blocks(self, window: int) -> slice:
         """Returns which blocks a window has."""
-        return slice(window * self.window_blocks, (window + 1) * self.window_blocks)
+        return slice(int(self.bounds[window]), int(self.bounds[window + 1]))
 
     def rows(self, start: int, stop: int) -> tuple[Int64s, Int64s]:
         """Returns shard and place in it of the records from `start` to `stop`, exclusive, of the order."""
@@ -108,7 +120,7 @@ def order_blocks(shard_records: Sequence[int], block_records: int, window_record
     Args:
       shard_records: Records of each shard of the bucket.
       block_records: Of a block, 1 or more; the last one of a shard may have fewer.
-      window_records: Of a window, in about: as many whole blocks as fit, one at least.
+      window_records: Most of a window: as many whole blocks as fit, one at least.
       seed: Of this bucket and epoch; none means the order on disk.
     """
     counts = np.array(shard_records, np.int64)
@@ -119,11 +131,22 @@ def order_blocks(shard_records: Sequence[int], block_records: int, window_record
     if seed is not None:
         order = permutation(seed, len(shard))
         shard, first, records = shard[order], first[order], records[order]
-    window_blocks = max(1, window_records // block_records)
-    ends = np.append(np.cumsum(records)[window_blocks - 1 :: window_blocks], counts.sum())
-    starts = np.unique(np.append(0, ends))
-    seeds = None if seed is None else hashes(mixed(seed, 1), len(starts) - 1)
-    return BlockOrder(shard, first, records, block_records, window_blocks, starts.astype(np.int64), seeds)
+    before = np.append(0, np.cumsum(records))
+    bounds = _fill_windows(before, min(window_records, int(before[-1])))
+    seeds = None if seed is None else hashes(mixed(seed, 1), len(bounds) - 1)
+    return BlockOrder(shard, first, records, block_records, bounds, before[bounds], seeds)
+
+
+def _fill_windows(before: Int64s, window_records: int) -> Int64s:
+    """Returns the blocks before each window and before the end, from the records before each block and before the end.
+
+    Blocks are counted by what they hold: where shards are smaller than a block, so are blocks, and more of them fit.
+    """
+    bounds = [0]
+    while bounds[-1] < len(before) - 1:
+        fit = int(np.searchsorted(before, before[bounds[-1]] + window_records, side="right")) - 1
+        bounds.append(max(bounds[-1] + 1, fit))
+    return np.array(bounds, np.int64)
 
 
 def permutation(seed: int, count: int) -> Int64s:

@@ -167,7 +167,7 @@ def pool_seed(stream: Stream, pool: int) -> int | None:
 def _block_orders(shards: Sequence[ShardSize], buckets: int, order: Order | None) -> Iterator[BlockOrder]:
     everything, size = sum(shard.records for shard in shards), sum(shard.bytes for shard in shards)
     limits = order or Order()
-    held = min(limits.window, limits.window_bytes * everything // max(size, 1))
+    held = limits.held(everything, size)
     for bucket in range(buckets):
         inside = [shard for shard in shards if shard.bucket == bucket]
         records = sum(shard.records for shard in inside)

@@ -63,8 +63,8 @@ class Position:
             )
         if self.batches != expected.batches:
             raise DataError(
-                "the position belongs to batches that were made with other settings (sizes, seed, shuffling or "
-                "way of batching); go on with the settings that it was made with, or begin training anew"
+                "the position belongs to batches of another split or of other settings (sizes, seed, shuffling or "
+                "way of batching); go on with those that it was made with, or begin training anew"
             )
 
 

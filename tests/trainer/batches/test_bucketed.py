@@ -61,6 +61,13 @@ def test_every_example_comes_once_also_of_a_bucket_with_fewer_than_a_batch(
     assert sorted(itertools.chain(*batches)) == ALL
 
 
+@pytest.mark.parametrize(("window_bytes", "window"), [(1, 1), (10**9, 1_000)])
+def test_bytes_lower_the_window(token_data: Path, window_bytes: int, window: int) -> None:
+    lowered = ids(epoch(token_data, Order(window=1_000, window_bytes=window_bytes)))
+    assert lowered == ids(epoch(token_data, Order(window=window)))
+    assert (lowered == ids(epoch(token_data, Order(window=1_000)))) == (window == 1_000)
+
+
 @pytest.mark.parametrize("window", WINDOWS)
 def test_epochs_do_not_mix(token_data: Path, window: int) -> None:
     runs = [ids(epoch(token_data, Order(epoch=number, window=window))) for number in range(3)]

@@ -182,9 +182,25 @@ def test_a_position_of_other_settings(sound: Path, order: Order, settings: dict[
     with pytest.raises(DataError) as error:
         open_epochs(sound, training=False, batching=batching).resume(order, position)
     assert str(error.value) == (
-        "the position belongs to batches that were made with other settings (sizes, seed, shuffling or way of "
-        "batching); go on with the settings that it was made with, or begin training anew"
+        "the position belongs to batches of another split or of other settings (sizes, seed, shuffling or way "
+        "of batching); go on with those that it was made with, or begin training anew"
     )
+
+
+def test_a_position_of_another_split(tmp_path: Path) -> None:
+    lengths = drawn_lengths(60, 30)
+    folder = write_lengths(tmp_path / "data", lengths, [5, 12], validation=lengths)
+    position = opened(folder).position(Order(seed=1), 4)
+    other = open_epochs(folder, "validation", batching=Batching(limits=BatchLimits(60, 9), pool=3))
+    assert other.sizes == opened(folder).sizes
+    with pytest.raises(DataError, match=r"^the position belongs to batches of another split or of other settings "):
+        other.resume(Order(seed=1), position)
+
+
+def test_settings_that_decide_nothing_change_no_position(sound: Path) -> None:
+    way = {"method": "bucket_by_sequence_length"}
+    position = opened(sound, **way).position(Order(seed=1, block_bytes=700), 4)
+    assert position == opened(sound, **way, pool=8).position(Order(seed=1), 4)
 
 
 def test_a_position_from_before_the_data_set_was_moved(sound: Path, folder: Path) -> None:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trainer.batches.order import BlockOrder, hashes, mixed, order_blocks, permutation
+from schemas.errors import UsageError
+from trainer.batches.order import BlockOrder, Order, hashes, mixed, order_blocks, permutation
 
 SHARDS = st.lists(st.integers(0, 40), max_size=6)
 SEEDS = st.none() | st.integers(-(2**63), 2**63)
@@ -49,6 +50,42 @@ def test_windows_are_bounded_and_made_of_whole_blocks(drawn: tuple[list[int], in
     assert (sizes <= max(window, block)).all()
     assert [int(order.records[order.blocks(i)].sum()) for i in range(len(sizes))] == sizes.tolist()
     assert order.windows(0, order.total) == range(len(sizes))
+    # A window is closed only where the next block would be too much.
+    first_blocks = [int(order.records[order.blocks(i)][0]) for i in range(1, len(sizes))]
+    assert all(size + more > window for size, more in zip(sizes, first_blocks, strict=False))
+
+
+@given(SHARDS, SIZES, SIZES, st.integers(0, 100))
+def test_a_window_that_holds_all_records_is_one(shards: list[int], block: int, seed: int, more: int) -> None:
+    order = order_blocks(shards, block, sum(shards) + more, seed)
+    assert order.starts.tolist() == [0, sum(shards)][: 1 + any(shards)]
+
+
+@pytest.mark.parametrize(
+    ("records", "size", "held"),
+    [(100, 1_000, 50), (100, 8_000, 25), (100, 10**9, 1), (0, 0, 1), (100, 0, 50)],
+)
+def test_records_that_are_held(records: int, size: int, held: int) -> None:
+    assert Order(window=50, window_bytes=2_000).held(records, size) == held
+
+
+def test_a_window_without_bounds() -> None:
+    assert order_blocks([30, 40], 5, 2**80, 1).starts.tolist() == [0, 70]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [("seed", -1, 0), ("epoch", -1, 0), ("window", 0, 1), ("window_bytes", 0, 1), ("block_bytes", -5, 1)],
+)
+def test_numbers_that_give_no_order(name: str, value: int, least: int) -> None:
+    with pytest.raises(UsageError) as error:
+        Order(**{name: value})
+    assert str(error.value) == f"{name}: {value} is out of range; it must be {least} or more"
+
+
+def test_shards_smaller_than_a_block_fill_windows_all_the_same() -> None:
+    order = order_blocks([1] * 1000, 100, 200, 3)
+    assert order.starts.tolist() == [0, 200, 400, 600, 800, 1000]
 
 
 @given(orders())
@@ -88,11 +125,11 @@ def test_windows_of_an_example() -> None:
     assert order.shard.tolist() == [0, 0, 0, 2, 2]
     assert order.first.tolist() == [0, 2, 4, 0, 2]
     assert order.records.tolist() == [2, 2, 1, 2, 2]
-    assert (order.window_blocks, order.starts.tolist()) == (2, [0, 4, 7, 9])
-    assert order.windows(3, 4) == range(1)
-    assert order.windows(3, 5) == range(2)
+    assert (order.bounds.tolist(), order.starts.tolist()) == ([0, 3, 5], [0, 5, 9])
+    assert order.windows(3, 5) == range(1)
+    assert order.windows(3, 6) == range(2)
     assert order.windows(4, 4) == range(0)
-    assert order.windows(8, 9) == range(2, 3)
+    assert order.windows(8, 9) == range(1, 2)
 
 
 def test_nothing_has_an_order_too() -> None:

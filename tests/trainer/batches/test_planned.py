@@ -13,7 +13,7 @@ from trainer import Batching, BatchLimits, Order, open_dataset, open_epochs
 from trainer.batches.epochs import Epochs
 
 LIMITS = BatchLimits(padded_steps=60, max_examples=9)
-SMALL = Order(seed=3, epoch=1, window=60, block_bytes=300)
+SMALL = Order(seed=3, epoch=1, window=35, block_bytes=300)
 # Of each layout: lengths, bounds of buckets, shards, spec, batches of a pool.
 LAYOUTS: dict[str, tuple[list[int], list[int], int, str, int]] = {
     "a few shards": (drawn_lengths(200, 30), [5, 12], 2, SPEC, 3),
@@ -32,7 +32,7 @@ ORDERS = {
     "blocks of one record": Order(seed=1, window=20, block_bytes=1),
     "windows of one record": Order(seed=1, window=1, block_bytes=1),
     "windows bound by their bytes": Order(seed=2, window_bytes=2_000, block_bytes=150),
-    "a negative seed": Order(seed=-7, window=50, block_bytes=300),
+    "a large seed": Order(seed=2**70, window=50, block_bytes=300),
 }
 
 
@@ -97,6 +97,9 @@ def test_a_first_step_that_is_not_there(folder: Path, step: int, method: str) ->
     with pytest.raises(UsageError) as error:
         epochs.open(SMALL, first_step)
     assert str(error.value) == f"first_step: {first_step} is none of the {epochs.steps} steps of an epoch"
+    with pytest.raises(UsageError) as error:
+        epochs.position(SMALL, first_step)
+    assert str(error.value) == f"step: {first_step} is none of the {epochs.steps} steps of an epoch"
 
 
 @pytest.mark.parametrize("method", ["planned", "bucket_by_sequence_length"])
