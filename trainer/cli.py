@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "--tfrecords", action="append", metavar="PATTERN", help="TFRecord files of others; can be given again"
     )
     batches.add_argument("--split", help="which records of --data (default: train)")
+    batches.add_argument("--no_read", action="store_true", help="say what the plan of the epoch says, and read nothing")
     batches.add_argument("--features", metavar="YAML", help="what the records of --tfrecords hold; docs/training.md")
     _add_settings(batches)
     _add_profile(commands)
@@ -118,7 +119,7 @@ def _batches(asked: argparse.Namespace) -> dict[str, Any]:
     import_tensorflow()
     from trainer.epoch import describe_epoch
 
-    return describe_epoch(asked.data, asked.split or TRAIN, config)
+    return describe_epoch(asked.data, asked.split or TRAIN, config, read=not asked.no_read)
 
 
 def _foreign_batches(asked: argparse.Namespace, config: TrainerConfig) -> dict[str, Any]:
@@ -126,6 +127,8 @@ def _foreign_batches(asked: argparse.Namespace, config: TrainerConfig) -> dict[s
         raise UsageError("--features: is missing; --tfrecords needs the YAML file that says what the records hold")
     if asked.split:
         raise UsageError("--split: means nothing with --tfrecords; give the files of one split")
+    if asked.no_read:
+        raise UsageError("--no_read: means nothing with --tfrecords, whose batches are not planned; leave it out")
     if config.static_shapes:
         raise UsageError(
             "static_shapes: true means nothing with --tfrecords, whose batches are padded to their longest record; "

@@ -9,21 +9,25 @@ import numpy as np
 import tensorflow as tf
 
 from schemas.buckets import random_batch_efficiency
+from schemas.errors import UsageError
 from schemas.manifest import length_feature, load_manifest
 from schemas.spec import TRAIN
+from trainer.batches.batching import PLANNED
 from trainer.batches.epochs import Epochs
+from trainer.batches.order import Order
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, batching_of, order_of
 from trainer.progress import say, tracked
 
 
-def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[str, Any]:
+def describe_epoch(data: str | Path, split: str, config: TrainerConfig, read: bool = True) -> dict[str, Any]:
     """Goes through one epoch as training would, and measures it.
 
     Args:
       data: Folder of the data set.
       split: Which records; those of "train" come shuffled.
       config: Settings.
+      read: Whether to read it; else what its plan says, of the length that buckets go by, and no "examples_per_second".
 
     Returns:
       {"split", "batching" (the way), "steps", "examples", "padding_efficiency" (real / padded steps of all
@@ -32,15 +36,19 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig) -> dict[
 
     Raises:
       DataError: The data set cannot be used.
+      UsageError: It is not to be read, and batches are not planned.
     """
     manifest = load_manifest(data)
     source = SplitSource(data, manifest, split)
     epochs = Epochs(source, batching_of(config), training=split == TRAIN)
     for line in epochs.warnings:
         say(line)
-    dataset = epochs.open(order_of(config, 0) if split == TRAIN else None)
-    batches = tracked(source.iterate(dataset), epochs.steps, f"split {split}")
-    facts = measure_epoch(batches, sorted(manifest.spec.sequences), epochs.examples)
+    order = order_of(config, 0) if split == TRAIN else None
+    if read:
+        batches = tracked(source.iterate(epochs.open(order)), epochs.steps, f"split {split}")
+        facts = measure_epoch(batches, sorted(manifest.spec.sequences), epochs.examples)
+    else:
+        facts = _foreseen(epochs, order, config)
     random = round(_random_efficiency(source, epochs), 6)
     return {
         "split": split,
@@ -79,6 +87,17 @@ def measure_epoch(batches: Iterable[Any], sequences: Sequence[str], examples: in
         "padding_efficiency": round(real / padded, 6) if padded else 1.0,
         "examples_per_second": round(examples / seconds, 1) if seconds else 0.0,
     }
+
+
+def _foreseen(epochs: Epochs, order: Order | None, config: TrainerConfig) -> dict[str, Any]:
+    if config.batching != PLANNED:
+        raise UsageError(
+            f"--no_read: batching {config.batching} has no plan to look at; leave it out, or say {PLANNED}"
+        )
+    real = epochs.source.manifest.statistics[epochs.source.split].bucket_length.steps
+    padded = epochs.foreseen_padded_steps(order)
+    efficiency = round(real / padded, 6) if padded else 1.0
+    return {"steps": epochs.steps, "examples": epochs.examples, "padding_efficiency": efficiency}
 
 
 def _random_efficiency(source: SplitSource, epochs: Epochs) -> float:

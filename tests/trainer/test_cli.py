@@ -134,6 +134,10 @@ def test_batches_of_one_thing_or_the_other(token_data: Path, tmp_path: Path, cap
         2,
         "error: --features: is missing; --tfrecords needs the YAML file that says what the records hold",
     )
+    assert failure(capsys, "batches", *records, "--features", spec, "--no_read") == (
+        2,
+        "error: --no_read: means nothing with --tfrecords, whose batches are not planned; leave it out",
+    )
     assert failure(capsys, "batches", *records, "--features", spec, "--split", "test") == (
         2,
         "error: --split: means nothing with --tfrecords; give the files of one split",

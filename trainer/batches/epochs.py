@@ -5,10 +5,12 @@ from dataclasses import asdict, replace
 import tensorflow as tf
 
 from schemas.errors import UsageError
+from schemas.shard_index import open_index
 from schemas.spec import PER_STEP_CLASS
 from trainer.batches.batching import PLANNED, Batching
 from trainer.batches.bucketed import bucketed_batches
-from trainer.batches.layout import Layout, static_widths
+from trainer.batches.foresight import padded_steps
+from trainer.batches.layout import Layout, static_bounds, static_widths
 from trainer.batches.order import Order
 from trainer.batches.parsing import BatchParser
 from trainer.batches.plan import EpochPlan, ShardSize, count_steps, plan_epoch
@@ -113,6 +115,25 @@ class Epochs:
         """
         position.check(self.position(order, 0))
         return self.open(replace(order, epoch=position.epoch), position.step)
+
+    def foreseen_padded_steps(self, order: Order | None) -> int:
+        """Returns the padded steps of a planned epoch, of the length that buckets go by; no record is read.
+
+        Args:
+          order: How to shuffle; none means the order on disk.
+
+        Raises:
+          DataError: The index of a shard is missing or damaged.
+        """
+        plan, source = self.plan(order), self.source
+        if self._batching.static_shapes:
+            widths = static_bounds(source.manifest, [load.max_length for load in source.loads()])
+            return sum(of.batches * of.size * max(width, 1) for of, width in zip(plan.streams, widths, strict=True))
+        lengths = [
+            [open_index(source.folder, shard)["length"] for shard in source.shards if shard.bucket == bucket]
+            for bucket in range(len(plan.streams))
+        ]
+        return padded_steps(plan, lengths)
 
     def _check_step(self, name: str, step: int) -> None:
         if not 0 <= step <= self.steps:

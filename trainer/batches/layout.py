@@ -72,6 +72,12 @@ class Layout:
 PLAIN = Layout()
 
 
+def static_bounds(manifest: Manifest, longest: Sequence[int]) -> list[int]:
+    """Returns the greatest length of each bucket, and never more than the longest of the split."""
+    most = max(longest, default=0)
+    return [min(bucket.max_length, most) if bucket.HasField("max_length") else most for bucket in manifest.buckets]
+
+
 def static_widths(manifest: Manifest, split: str, longest: Sequence[int]) -> dict[str, Any]:
     """Returns the steps that sequences are padded to so that all batches of a bucket have one shape.
 
@@ -90,10 +96,7 @@ def static_widths(manifest: Manifest, split: str, longest: Sequence[int]) -> dic
                 f"static_shapes: sequence '{name}' takes characters, and how many the longest token has is not "
                 "known; leave static_shapes off"
             )
-    bounds = [
-        bucket.max_length if bucket.HasField("max_length") else most
-        for bucket, most in zip(manifest.buckets, longest, strict=True)
-    ]
+    bounds = static_bounds(manifest, longest)
     decide = {spec.sequences[name].aligned_with or name for name in bucket_sequences(spec)}
     for name in leaders(spec):
         most = max(manifest.statistics[split].lengths[name].lengths, default=0)
