@@ -27,10 +27,10 @@ from schemas.binary import binary_column
 from schemas.buckets import Int64s
 from schemas.manifest import index_path, shard_path
 from schemas.manifest_pb2 import Shard
+from schemas.shard_index import POSITION
 
 _PART_BYTES = 2 << 20  # of a shard, held in memory at a time
 _LEAST_READ = 16 << 10  # of one segment for a part, on average: opening a file costs as much
-_POSITION = np.dtype([("offset", "<i8"), ("length", "<i4")])
 
 
 @dataclass(frozen=True)
@@ -126,7 +126,7 @@ class _WriteShard(ThreadedDoFn):
         if not pieces:
             return
         path, sha256, rows = self._write(task, pieces)
-        positions = np.empty(len(rows), _POSITION)
+        positions = np.empty(len(rows), POSITION)
         positions["offset"] = np.cumsum(rows["size"], dtype=np.int64) - rows["size"]
         positions["length"] = rows["length"]
         index = npy(positions)

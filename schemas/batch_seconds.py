@@ -16,16 +16,27 @@ from fractions import Fraction
 
 from schemas.dataset_pb2 import BatchSeconds
 
-# As the trainer has them where nobody says otherwise.
+# Where nobody says otherwise, of the trainer as well.
 DEFAULT_PADDED_STEPS = 16_384
 DEFAULT_EXAMPLES = 512
 
 PER_SECOND = 10**18  # costs are whole attoseconds: rounded only there, and by no machine in another way
 
 
+def examples_within(longest: int, padded_steps: int, examples: int) -> int:
+    """Returns how many examples one full batch holds, 1 or more.
+
+    Args:
+      longest: Steps of the longest example.
+      padded_steps: Most of a batch; a longer single example makes a batch by itself.
+      examples: Most of a batch.
+    """
+    return max(1, min(examples, padded_steps // max(longest, 1)))
+
+
 def batch_examples(longest: int, seconds: BatchSeconds) -> int:
     """Returns how many examples one full batch holds of a bucket whose longest has `longest` steps; 1 or more."""
-    return max(1, min(seconds.examples, seconds.padded_steps // max(longest, 1)))
+    return examples_within(longest, seconds.padded_steps, seconds.examples)
 
 
 def record_costs(lengths: list[int], seconds: BatchSeconds) -> list[int]:

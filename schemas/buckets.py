@@ -136,12 +136,12 @@ def _contents(lengths: Int64s, counts: Int64s, buckets: Sequence[Bucket]) -> lis
 
 def bucketed_efficiency(lengths: Int64s, counts: Int64s, buckets: Sequence[Bucket]) -> float:
     """Returns real steps / padded steps when each record is padded to the longest of its bucket."""
-    return _ratio(float(np.dot(lengths, counts)), float(padded_steps(lengths, counts, buckets)))
+    return padding_efficiency(float(np.dot(lengths, counts)), float(padded_steps(lengths, counts, buckets)))
 
 
 def longest_efficiency(lengths: Int64s, counts: Int64s) -> float:
     """Returns real steps / padded steps when each record is padded to the longest of all."""
-    return _ratio(float(np.dot(lengths, counts)), float(lengths.max(initial=0)) * float(counts.sum()))
+    return padding_efficiency(float(np.dot(lengths, counts)), float(lengths.max(initial=0)) * float(counts.sum()))
 
 
 def random_batch_efficiency(lengths: Int64s, counts: Int64s, batch_size: int) -> float:
@@ -161,9 +161,9 @@ def random_batch_efficiency(lengths: Int64s, counts: Int64s, batch_size: int) ->
         return 1.0
     share = np.concatenate([[0.0], np.cumsum(counts) / total])
     longest = float(np.dot(lengths, np.diff(share**batch_size)))
-    return _ratio(float(np.dot(lengths, counts)) / float(total), longest)
+    return padding_efficiency(float(np.dot(lengths, counts)) / float(total), longest)
 
 
-def _ratio(real: float, padded: float) -> float:
-    """No padded step means that none was wasted."""
+def padding_efficiency(real: float, padded: float) -> float:
+    """Returns real steps / padded steps; no padded step means that none was wasted."""
     return real / padded if padded else 1.0

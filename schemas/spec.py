@@ -25,7 +25,7 @@ from schemas.spec_vocabulary import (
     vocabulary_options,
     vocabulary_owner,
 )
-from schemas.yaml_text import parse_yaml
+from schemas.yaml_text import parse_yaml, read_yaml_file
 
 # "class" is a keyword in Python, so the generated code has no attribute of this name.
 CLASS = LabelType.Value.Value("class")
@@ -71,12 +71,9 @@ def load_spec(path: str | Path) -> DatasetSpec:
     Raises:
       UsageError: The file is missing, is no YAML, or holds a spec that cannot mean anything.
     """
+    text = read_yaml_file(path, "spec", "`python -m pipeline infer INPUT` proposes one")
     try:
-        return parse_spec(Path(path).read_bytes().decode("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"spec {path}: no such file; `python -m pipeline infer INPUT` proposes one") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"spec {path}: cannot be read: {error}") from None
+        return parse_spec(text)
     except DataError as error:
         raise UsageError(f"spec {path}: {error}") from None
 

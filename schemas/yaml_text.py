@@ -1,11 +1,12 @@
 """YAML as people write it, read strictly: plain data only, and no name twice."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 
 
 class _Loader(yaml.SafeLoader):
@@ -27,6 +28,25 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _unique_
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+"), list("-+0123456789")
 )
+
+
+def read_yaml_file(path: str | Path, what: str, remedy: str) -> str:
+    """Returns the text of a file on the local disk.
+
+    Args:
+      path: Of the file.
+      what: It is, for error texts.
+      remedy: Where there is no such file.
+
+    Raises:
+      UsageError: It is missing, or is no text in UTF-8.
+    """
+    try:
+        return Path(path).read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{what} {path}: no such file; {remedy}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{what} {path}: cannot be read: {error}") from None
 
 
 def parse_yaml(text: str) -> Any:

@@ -9,9 +9,10 @@ from typing import Any
 
 import yaml
 
+from schemas.batch_seconds import DEFAULT_EXAMPLES, DEFAULT_PADDED_STEPS
 from schemas.errors import DataError, UsageError
 from schemas.messages import nearest
-from schemas.yaml_text import parse_yaml
+from schemas.yaml_text import parse_yaml, read_yaml_file
 from trainer.batches.batching import METHODS, PLANNED, Batching
 from trainer.batches.order import Order
 from trainer.batches.sizes import BatchLimits
@@ -104,8 +105,8 @@ class TrainerConfig:
     patience: int = 3
     patience_steps: int = 600
     seed: int = 0
-    batch_padded_steps: int = 16_384
-    max_batch_size: int = 512
+    batch_padded_steps: int = DEFAULT_PADDED_STEPS
+    max_batch_size: int = DEFAULT_EXAMPLES
     min_batch_size: int = 8
     min_epoch_steps: int = 200
     batch_sizes: tuple[int, ...] = ()
@@ -241,12 +242,7 @@ def order_of(config: TrainerConfig, epoch: int) -> Order:
 
 def _read_yaml(path: str | Path) -> dict[str, object]:
     try:
-        text = Path(path).read_bytes().decode("utf-8")
-        values = parse_yaml(text)
-    except FileNotFoundError:
-        raise UsageError(f"config {path}: no such file; give the path of a YAML file of settings") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"config {path}: cannot be read: {error}") from None
+        values = parse_yaml(read_yaml_file(path, "config", "give the path of a YAML file of settings"))
     except DataError as error:
         raise UsageError(f"config {path}: {error}") from None
     if values is None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from schemas.buckets import random_batch_efficiency
+from schemas.buckets import padding_efficiency, random_batch_efficiency
 from schemas.errors import UsageError
 from schemas.manifest import length_feature, load_manifest
 from schemas.spec import TRAIN
@@ -84,7 +84,7 @@ def measure_epoch(batches: Iterable[Any], sequences: Sequence[str], examples: in
     return {
         "steps": steps,
         "examples": examples,
-        "padding_efficiency": round(real / padded, 6) if padded else 1.0,
+        "padding_efficiency": round(padding_efficiency(real, padded), 6),
         "examples_per_second": round(examples / seconds, 1) if seconds else 0.0,
     }
 
@@ -96,7 +96,7 @@ def _foreseen(epochs: Epochs, order: Order | None, config: TrainerConfig) -> dic
         )
     real = epochs.source.manifest.statistics[epochs.source.split].bucket_length.steps
     padded = epochs.foreseen_padded_steps(order)
-    efficiency = round(real / padded, 6) if padded else 1.0
+    efficiency = round(padding_efficiency(real, padded), 6)
     return {"steps": epochs.steps, "examples": epochs.examples, "padding_efficiency": efficiency}
 
 

@@ -36,6 +36,7 @@ from schemas.ragged import Ragged
 from schemas.records.examples import ExampleBlock
 from schemas.records.missing import fill_means
 from schemas.records.validate import validate
+from schemas.shard_index import POSITION
 from schemas.spec import (
     CLASS,
     NUMBER,
@@ -274,7 +275,7 @@ def _write_shard(
     sha256 = hashlib.sha256(content).hexdigest()
     path = shard_path(split, bucket, index, count, sha256)
     _write(folder / path, content)
-    table = np.zeros(len(rows), [("offset", "<i8"), ("length", "<i4")])
+    table = np.zeros(len(rows), POSITION)
     table["offset"] = np.cumsum([0, *(len(item) for item in frames[:-1])])
     table["length"] = lengths[rows]
     buffer = io.BytesIO()

@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass
 
+from schemas.batch_seconds import DEFAULT_EXAMPLES, DEFAULT_PADDED_STEPS
 from schemas.errors import UsageError
 from schemas.messages import nearest
 from trainer.batches.sizes import BatchLimits
 
 PLANNED, BUCKETED = "planned", "bucket_by_sequence_length"
 METHODS = (PLANNED, BUCKETED)
-DEFAULT_LIMITS = BatchLimits(padded_steps=16_384, max_examples=512, min_examples=8, min_steps=200)
+DEFAULT_LIMITS = BatchLimits(DEFAULT_PADDED_STEPS, DEFAULT_EXAMPLES, min_examples=8, min_steps=200)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,7 @@ class Epochs:
         self.source = source
         self._batching = batching
         loads = source.loads()
+        self._longest = [load.max_length for load in loads]
         self._plan = plan_batches(loads, batching.limits)
         self.sizes, self.examples = self._plan.sizes, self._plan.examples
         self.warnings = warnings_of(loads, batching.limits)
@@ -127,7 +128,7 @@ class Epochs:
         """
         plan, source = self.plan(order), self.source
         if self._batching.static_shapes:
-            widths = static_bounds(source.manifest, [load.max_length for load in source.loads()])
+            widths = static_bounds(source.manifest, self._longest)
             return sum(of.batches * of.size * max(width, 1) for of, width in zip(plan.streams, widths, strict=True))
         lengths = [
             [open_index(source.folder, shard)["length"] for shard in source.shards if shard.bucket == bucket]
@@ -150,8 +151,7 @@ class Epochs:
         batching = self._batching
         if not batching.static_shapes:
             return Layout(batching.replicas, batching.replica)
-        longest = [load.max_length for load in self.source.loads()]
-        widths = static_widths(self.source.manifest, self.source.split, longest)
+        widths = static_widths(self.source.manifest, self.source.split, self._longest)
         return Layout(batching.replicas, batching.replica, self.sizes, widths)
 
 

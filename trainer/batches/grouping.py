@@ -9,9 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-# Elements of a stream.
-_SPEC = (tf.TensorSpec([], tf.string), tf.TensorSpec([], tf.int64))
-
 
 def batch_by_bucket(stream: tf.data.Dataset, sizes: Sequence[int]) -> tf.data.Dataset:
     """Returns batches of one bucket each, as `tf.data.Dataset.bucket_by_sequence_length` makes them.

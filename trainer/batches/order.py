@@ -156,7 +156,11 @@ def permutation(seed: int, count: int) -> Int64s:
 
 def hashes(seed: int, count: int) -> Int64s:
     """Returns the hashes of the numbers below `count`: 63 bits each, so that they are no less than 0."""
-    numbers = np.arange(1, count + 1, dtype=np.uint64) * np.uint64(GOLDEN) + np.uint64(seed & _WORD)
+    return _finished(np.arange(1, count + 1, dtype=np.uint64) * np.uint64(GOLDEN) + np.uint64(seed & _WORD))
+
+
+def _finished(numbers: npt.NDArray[np.uint64]) -> Int64s:
+    """Returns what the last rounds of SplitMix64 make of its states, 63 bits of each."""
     for shift, factor in zip(SHIFTS, FACTORS, strict=False):
         numbers = (numbers ^ (numbers >> np.uint64(shift))) * np.uint64(factor)
     return ((numbers ^ (numbers >> np.uint64(SHIFTS[-1]))) >> np.uint64(1)).astype(np.int64)
@@ -168,3 +172,9 @@ def mixed(*numbers: int) -> int:
     for number in numbers:
         seed = int(hashes(seed ^ (number & _WORD), 1)[0])
     return seed
+
+
+def mixed_with_each(seed: int, numbers: Int64s) -> Int64s:
+    """Returns what `mixed` returns of a seed and each of some numbers, none below 0, int64, in their shape."""
+    states = np.uint64(mixed(seed)) ^ numbers.astype(np.uint64)
+    return _finished(states + np.uint64(GOLDEN))

@@ -26,13 +26,28 @@ def input_specs(manifest: Manifest) -> dict[str, tf.TensorSpec]:
     return {feature.name: _tensor_spec(feature, manifest.spec) for feature in stored}
 
 
+def parse_records(
+    records: tf.Tensor, sequence_examples: bool, one: Mapping[str, Any], many: Mapping[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Returns values by name: of features of one value and of any number, and of lists of one `Feature` a step.
+
+    Args:
+      records: Serialized, string, (batch,).
+      sequence_examples: Whether they are `tf.train.SequenceExample`, whose features of any number are lists, ragged
+        (batch, (steps), (values)); else `tf.train.Example`, which has no lists but ragged (batch, (values)).
+      one: How each feature of exactly one value is parsed.
+      many: How each feature of any number of values is parsed.
+    """
+    if not sequence_examples:
+        return tf.io.parse_example(records, {**one, **many}), {}
+    parsed, lists, _ = tf.io.parse_sequence_example(records, one, many)
+    return parsed, lists
+
+
 def bucket_length(records: tf.Tensor, spec: DatasetSpec) -> tf.Tensor:
     """Returns the length that buckets go by, int64, (batch,), of serialized records, string, (batch,)."""
     wanted = {length_feature(name): tf.io.FixedLenFeature([], tf.int64) for name in bucket_sequences(spec)}
-    if spec.stored_as == StoredAs.sequence_example:
-        parsed, _, _ = tf.io.parse_sequence_example(records, wanted, {})
-    else:
-        parsed = tf.io.parse_example(records, wanted)
+    parsed, _ = parse_records(records, spec.stored_as == StoredAs.sequence_example, wanted, {})
     return tf.reduce_max(tf.stack(list(parsed.values())), axis=0)
 
 
@@ -82,11 +97,7 @@ class BatchParser:
                 many[name] = tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
             else:
                 one[name] = tf.io.FixedLenFeature([], dtype)
-        parsed: dict[str, Any]
-        if self._spec.stored_as != StoredAs.sequence_example:
-            parsed = tf.io.parse_example(records, {**one, **many})
-            return parsed
-        parsed, lists, _ = tf.io.parse_sequence_example(records, one, many)
+        parsed, lists = parse_records(records, self._spec.stored_as == StoredAs.sequence_example, one, many)
         return parsed | {name: self._without_lists(name, values, parsed) for name, values in lists.items()}
 
     def _without_lists(self, name: str, values: tf.RaggedTensor, parsed: Mapping[str, Any]) -> tf.RaggedTensor:

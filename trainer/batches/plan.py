@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from trainer.batches.order import BlockOrder, Int64s, Order, mixed, order_blocks, permutation
+from trainer.batches.order import BlockOrder, Int64s, Order, mixed, mixed_with_each, order_blocks, permutation
 
 # What a seed is drawn for, so that no two of them are alike.
 _BLOCKS, _BATCHES, _STEPS = range(3)
@@ -162,6 +162,12 @@ def arranged(lengths: npt.NDArray[np.integer], size: int, seed: int | None) -> I
 def pool_seed(stream: Stream, pool: int) -> int | None:
     """Returns the seed of the order of the batches of a pool."""
     return None if stream.seed is None else mixed(stream.seed, pool)
+
+
+def pool_seeds(stream: Stream, pools: range) -> Int64s:
+    """Returns what `pool_seed` returns of each of some pools, int64, (pools,); 0 where there is no seed."""
+    numbers = np.array(pools, np.int64)
+    return np.zeros_like(numbers) if stream.seed is None else mixed_with_each(stream.seed, numbers)
 
 
 def _block_orders(shards: Sequence[ShardSize], buckets: int, order: Order | None) -> Iterator[BlockOrder]:

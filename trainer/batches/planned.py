@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from trainer.batches.order import FACTORS, GOLDEN, SHIFTS
 from trainer.batches.parsing import bucket_length
-from trainer.batches.plan import EpochPlan, Stream, pool_seed
+from trainer.batches.plan import EpochPlan, Stream, pool_seeds
 from trainer.batches.source import SplitSource
 from trainer.batches.windows import BlockPlaces
 
@@ -56,16 +56,16 @@ class PlannedReader:
             turns = tf.data.Dataset.from_tensor_slices(np.searchsorted(present, choices))
             records = tf.data.Dataset.choose_from_datasets(streams, turns, stop_on_empty_dataset=False)
         batches = tf.data.Dataset.zip((records, buckets))
-        return batches.apply(tf.data.experimental.assert_cardinality(len(choices)))
+        return batches.apply(tf.data.experimental.assert_cardinality(plan.steps - first_step))
 
     def _stream(self, plan: EpochPlan, stream: Stream, batch: int) -> tf.data.Dataset:
         """Returns the batches of a bucket from one on, each as serialized records."""
         first_pool = batch // plan.pool
         windows = self._places.windows(plan, stream.part(first_pool * plan.pool * stream.size))
-        seeds = [pool_seed(stream, pool) or 0 for pool in range(first_pool, -(-stream.batches // plan.pool))]
+        seeds = pool_seeds(stream, range(first_pool, -(-stream.batches // plan.pool)))
         numbers = np.array([stream.size, plan.pool, batch - first_pool * plan.pool], np.int64)
         read = self._streams[stream.seed is not None]
-        variant = read(*windows.arrays(), np.array(seeds, np.int64), *numbers)
+        variant = read(*windows.arrays(), seeds, *numbers)
         return tf.data.experimental.from_variant(variant, _RECORDS)
 
 

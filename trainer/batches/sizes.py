@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from schemas.batch_seconds import examples_within
 from schemas.errors import UsageError
 
 
@@ -168,8 +169,7 @@ def sorted_batches(lengths: npt.NDArray[np.int64], limits: BatchLimits) -> Itera
     order = np.argsort(-lengths, kind="stable")
     start = 0
     while start < len(order):
-        longest = max(int(lengths[order[start]]), 1)
-        size = max(1, min(limits.max_examples, limits.padded_steps // longest))
+        size = examples_within(int(lengths[order[start]]), limits.padded_steps, limits.max_examples)
         yield order[start : start + size]
         start += size
 
@@ -180,7 +180,7 @@ def _sizes(loads: Sequence[BucketLoad], limits: BatchLimits, budget: int) -> lis
 
 def _size(max_length: int, limits: BatchLimits, budget: int) -> int:
     def within(steps: int) -> int:
-        return max(1, min(limits.max_examples, steps // max(max_length, 1)))
+        return examples_within(max_length, steps, limits.max_examples)
 
     # The floor never exceeds what the full budget allows: memory comes first.
     most = within(limits.padded_steps)

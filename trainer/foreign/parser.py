@@ -12,6 +12,7 @@ import tensorflow as tf
 from schemas.dataset_pb2 import StoredAs
 from schemas.spec import NUMBER, PER_STEP_CLASS
 from schemas.tfrecords_pb2 import RecordSpec
+from trainer.batches.parsing import parse_records
 from trainer.foreign.spec import BYTES, FLOAT, INT64, KINDS, bucket_sequences, sequences_of, stored_features
 
 _TYPES = {BYTES: tf.string, INT64: tf.int64, FLOAT: tf.float32}
@@ -69,12 +70,7 @@ class RecordParser:
                 many[name] = tf.io.RaggedFeature(_TYPES[stored.dtype], row_splits_dtype=tf.int64)
             else:
                 one[name] = tf.io.FixedLenFeature([], _TYPES[stored.dtype])
-        parsed: dict[str, Any]
-        lists: dict[str, Any]
-        if self._is_example:
-            parsed = tf.io.parse_example(records, {**one, **many})
-            return parsed
-        parsed, lists, _ = tf.io.parse_sequence_example(records, one, many)
+        parsed, lists = parse_records(records, not self._is_example, one, many)
         return {**parsed, **lists}
 
     def _found_steps(self, name: str, parsed: Mapping[str, Any]) -> tf.Tensor:

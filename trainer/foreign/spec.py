@@ -12,7 +12,7 @@ from schemas.messages import fill, nearest
 from schemas.spec import CLASS, NUMBER, PER_STEP_CLASS
 from schemas.spec_checks import check_name
 from schemas.tfrecords_pb2 import RecordCompression, RecordFeature, RecordFeatureType, RecordSpec
-from schemas.yaml_text import parse_yaml
+from schemas.yaml_text import parse_yaml, read_yaml_file
 
 KINDS = RecordFeatureType
 INT64, FLOAT, BYTES = "int64", "float", "bytes"
@@ -47,12 +47,9 @@ def load_record_spec(path: str | Path) -> RecordSpec:
     Raises:
       UsageError: The file is missing, is no YAML, or holds a spec that cannot mean anything.
     """
+    text = read_yaml_file(path, "features", "docs/training.md shows one")
     try:
-        return parse_record_spec(Path(path).read_bytes().decode("utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"features {path}: no such file; docs/training.md shows one") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"features {path}: cannot be read: {error}") from None
+        return parse_record_spec(text)
     except UsageError as error:
         raise UsageError(f"features {path}: {error}") from None
 

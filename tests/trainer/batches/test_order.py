@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
-from trainer.batches.order import BlockOrder, Order, hashes, mixed, order_blocks, permutation
+from trainer.batches.order import BlockOrder, Order, hashes, mixed, mixed_with_each, order_blocks, permutation
 
 SHARDS = st.lists(st.integers(0, 40), max_size=6)
 SEEDS = st.none() | st.integers(-(2**63), 2**63)
@@ -202,3 +202,8 @@ def test_neighbours_of_a_permutation_say_nothing_of_each_other() -> None:
     values -= values.mean()
     for lag in range(1, 11):
         assert abs((values[lag:] * values[:-lag]).sum() / (values**2).sum()) < 4 / np.sqrt(len(values))
+
+
+@given(st.integers(0, 2**63 - 1), st.lists(st.integers(0, 2**40), max_size=9))
+def test_seeds_mixed_with_many_numbers_at_once(seed: int, numbers: list[int]) -> None:
+    assert mixed_with_each(seed, np.array(numbers, np.int64)).tolist() == [mixed(seed, number) for number in numbers]
