@@ -53,6 +53,7 @@ setup(
         "trainer.batches",
         "trainer.foreign",
         "trainer.profiling",
+        "trainer.settings",
     ],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],

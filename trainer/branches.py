@@ -41,14 +41,14 @@ class SequenceBranch(keras.layers.Layer):
         size = self._step_size()
         self.input_dropout = keras.layers.SpatialDropout1D(settings["input_dropout"] if size >= _LEAST_DROPPED else 0.0)
         self.step_dropout = keras.layers.Dropout(settings["step_dropout"], noise_shape=(None, None, 1))
-        self.stack = [self._lstm() for _ in range(settings["lstm_layers"])]
+        self.stack = [self._lstm() for _ in range(settings["layers"])]
         self.pooling = MaskedPooling(settings["pooling"], settings["bidirectional"])
 
     def _step_size(self) -> int:
         return sum(_numbers_of(source, self.settings) for source in (self.source, *self.aligned.values()))
 
     def _lstm(self) -> keras.layers.Layer:
-        lstm = keras.layers.LSTM(self.settings["lstm_units"], return_sequences=True)
+        lstm = keras.layers.LSTM(self.settings["units"], return_sequences=True)
         return keras.layers.Bidirectional(lstm) if self.settings["bidirectional"] else lstm
 
     @property
@@ -61,7 +61,7 @@ class SequenceBranch(keras.layers.Layer):
     def output_size(self) -> int:
         """Numbers of the vector."""
         directions = 2 if self.settings["bidirectional"] else 1
-        return int(self.settings["lstm_units"] * directions * len(self.settings["pooling"]))
+        return int(self.settings["units"] * directions * len(self.settings["pooling"]))
 
     def build(self, values_shape: Any = None, lengths_shape: Any = None) -> None:
         """Makes the weights; all shapes follow from the settings."""

@@ -15,8 +15,9 @@ from schemas.manifest_pb2 import Manifest
 from schemas.spec import CLASS, NUMBER, leaders, series_sequences
 from schemas.vocabulary import first_token_id
 from trainer.branches import ContextEntry, SequenceBranch
-from trainer.config import MODEL_SETTINGS, TrainerConfig, to_plain
+from trainer.config import TrainerConfig, to_plain
 from trainer.layers import PACKAGE, Unstandardize
+from trainer.settings.model import MODEL_SETTINGS
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -20,7 +20,7 @@ sequences: {text: {type: tokens, tokenizer: whitespace, empty: keep}}
 label: {from: mood, type: class}
 """
 BOUNDS = [3, 7]
-SMALL = {"embedding_size": 8, "lstm_units": 8, "input_dropout": 0.0, "step_dropout": 0.0, "dropout": 0.0}
+SMALL = {"embedding_size": 8, "units": 8, "input_dropout": 0.0, "step_dropout": 0.0, "dropout": 0.0}
 
 
 def token_records(prefix: str, lengths: list[int]) -> list[dict[str, Any]]:

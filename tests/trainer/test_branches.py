@@ -12,8 +12,8 @@ from trainer.layers import CharacterMean
 
 SETTINGS: dict[str, Any] = {
     "embedding_size": 12,
-    "lstm_units": 3,
-    "lstm_layers": 1,
+    "units": 3,
+    "layers": 1,
     "bidirectional": True,
     "pooling": ["mean", "max"],
     "input_dropout": 0.0,

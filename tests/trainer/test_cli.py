@@ -35,11 +35,11 @@ def failure(capsys: Any, *arguments: object) -> tuple[int, str]:
 
 def test_from_training_to_predictions(token_data: Path, tmp_path: Path) -> None:
     config, model = tmp_path / "trainer.yaml", tmp_path / "model"
-    config.write_text("lstm_units: 4\nembedding_size: 4\n")
+    config.write_text("units: 4\nembedding_size: 4\n")
     done = run("train", "--data", str(token_data), "--output", str(model), "--config", str(config), "--set", "epochs=1")
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
-    assert (summary["model"], summary["epochs"], summary["config"]["lstm_units"]) == (str(model), 1, 4)
+    assert (summary["model"], summary["epochs"], summary["config"]["units"]) == (str(model), 1, 4)
     lines = done.stderr.splitlines()
     # The settings, the plan, one epoch: no word of TensorFlow's.
     assert lines[0] == "embedding_size: 4"

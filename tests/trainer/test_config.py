@@ -50,7 +50,7 @@ def test_batch_sizes_as_a_setting(text: str, sizes: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("lstm_unit=3", "lstm_unit: no such setting; did you mean 'lstm_units'?"),
+        ("unit=3", "unit: no such setting; did you mean 'units'?"),
         ("epochs=ten", "epochs: expected a whole number; received 'ten' (str)"),
         ("epochs='10'", "epochs: expected a whole number; received '10' (str)"),
         ("epochs=1.5", "epochs: expected a whole number; received 1.5 (float)"),

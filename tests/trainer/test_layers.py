@@ -11,8 +11,8 @@ from trainer.layers import MaskedPooling, Standardize, Unstandardize, sequence_m
 POISON = 1e6
 SETTINGS = {
     "embedding_size": 4,
-    "lstm_units": 3,
-    "lstm_layers": 2,
+    "units": 3,
+    "layers": 2,
     "bidirectional": True,
     "pooling": ["mean", "max", "last"],
     "input_dropout": 0.0,

@@ -14,7 +14,7 @@ from trainer.train import train
 
 CONFIG = TrainerConfig(
     embedding_size=4,
-    lstm_units=4,
+    units=4,
     bidirectional=False,
     input_dropout=0.0,
     step_dropout=0.0,

@@ -20,7 +20,7 @@ sequences:
   waves: {type: series, dims: 2, normalize: zscore}
 label: {type: LABEL}
 """
-SMALL = TrainerConfig(embedding_size=4, lstm_units=3, lstm_layers=2, pooling=("mean", "max", "last"))
+SMALL = TrainerConfig(embedding_size=4, units=3, layers=2, pooling=("mean", "max", "last"))
 
 
 def manifest_of(label: str = "class", classes: int = 3) -> Manifest:

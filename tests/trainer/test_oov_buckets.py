@@ -49,6 +49,6 @@ def test_the_same_ids_on_disk_in_training_and_in_prediction(tmp_path: Path) -> N
     texts, lands = inputs["text"].numpy().tolist(), inputs["land"].numpy().tolist()
     assert {item["id"]: (texts[i], lands[i]) for i, item in enumerate(records)} == stored
     assert {identity for text, _ in stored.values() for identity in text} == {1, 2, 3, 4, 5, 6}
-    train(tmp_path / "data", tmp_path / "model", TrainerConfig(epochs=1, embedding_size=4, lstm_units=4))
+    train(tmp_path / "data", tmp_path / "model", TrainerConfig(epochs=1, embedding_size=4, units=4))
     assert [source["ids"] for source in load_saved(tmp_path / "model").model.sources.values()] == [1 + 4 + 2]
     assert len(load(tmp_path / "model").predict([record(99)])) == 1

@@ -110,7 +110,7 @@ def test_policies_that_drop_give_a_reason_instead(tmp_path: Path) -> None:
     """
     records = [{"id": str(i), "waves": [[float(i), 1.0]] * (1 + i % 3), "size": 100.0 + i} for i in range(30)]
     build_dataset(tmp_path / "data", spec, {"train": records})
-    train(tmp_path / "data", tmp_path / "model", TrainerConfig(lstm_units=3, epochs=1))
+    train(tmp_path / "data", tmp_path / "model", TrainerConfig(units=3, epochs=1))
     waves = [np.ones((2, 2), np.float32), [], [[1, 2]] * 4, [[1, 2, 3]], [[1.0, float("nan")]], [[5, 6]]]
     entries = load(tmp_path / "model").predict({"id": i, "waves": item} for i, item in enumerate(waves))
     assert [entry.get("reason") for entry in entries] == [
@@ -191,7 +191,7 @@ def piece_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     folder = tmp_path_factory.mktemp("pieces")
     build_dataset(folder / "data", WHOLE_WINDOWS, {"train": records})
-    config = TrainerConfig(embedding_size=3, lstm_units=3, bidirectional=False, epochs=1)
+    config = TrainerConfig(embedding_size=3, units=3, bidirectional=False, epochs=1)
     train(folder / "data", folder / "model", config)
     return folder / "model"
 
@@ -297,7 +297,7 @@ def test_gaps_are_filled_as_in_training(tmp_path: Path) -> None:
     """
     records = [{"id": str(i), "x": [[1.0 + i]], "at": [5], "size": 1.0 + i} for i in range(4)]
     build_dataset(tmp_path / "data", spec, {"train": records})
-    train(tmp_path / "data", tmp_path / "model", TrainerConfig(lstm_units=3, bidirectional=False, epochs=1))
+    train(tmp_path / "data", tmp_path / "model", TrainerConfig(units=3, bidirectional=False, epochs=1))
     predictor = load(tmp_path / "model")
     seen = []
     run = predictor._run

@@ -11,7 +11,7 @@ from schemas.yaml_text import parse_yaml
 from trainer.cli import main
 from trainer.profiling.trials import describe_machine
 
-TINY = ["--set", "lstm_units=2", "--set", "embedding_size=2", "--set", "pooling=last", "--set", "bidirectional=false"]
+TINY = ["--set", "units=2", "--set", "embedding_size=2", "--set", "pooling=last", "--set", "bidirectional=false"]
 MACHINE = {"device": "CPU", "versions": {}}
 
 

@@ -110,9 +110,7 @@ def test_a_padded_batch_trains_as_its_examples_one_by_one(token_data: Path) -> N
 
 def test_a_compiled_step_for_each_shape_trains_as_the_plain_one(token_data: Path) -> None:
     manifest = load_manifest(token_data)
-    config = TrainerConfig(
-        embedding_size=2, lstm_units=2, bidirectional=False, input_dropout=0, step_dropout=0, dropout=0
-    )
+    config = TrainerConfig(embedding_size=2, units=2, bidirectional=False, input_dropout=0, step_dropout=0, dropout=0)
     batching = Batching(limits=BatchLimits(padded_steps=30, max_examples=8), static_shapes=True)
     epochs = open_epochs(token_data, batching=batching)
     losses, weights = [], []
@@ -146,7 +144,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     records = [{"id": str(i), "waves": [[3e38] * 8], "label": float(i % 2)} for i in range(64)]
     build_dataset(tmp_path / "data", spec, {"train": records})
     with pytest.raises(DataError) as error:
-        train(tmp_path / "data", tmp_path / "model", TrainerConfig(lstm_units=8, epochs=3))
+        train(tmp_path / "data", tmp_path / "model", TrainerConfig(units=8, epochs=3))
     assert str(error.value) == (
         "the loss on split 'train' is nan in epoch 1; nothing was written: lower learning_rate (now 0.002), "
         "or set normalize: zscore for series with large values"

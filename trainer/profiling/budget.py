@@ -10,13 +10,14 @@ from typing import Any
 from schemas.errors import DataError, UsageError
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
-from trainer.config import MODEL_SETTINGS, TrainerConfig, to_plain
+from trainer.config import TrainerConfig, to_plain
 from trainer.profiling.cache import cache_path, read_cached, write_cached
 from trainer.profiling.memory import available_mib, total_mib
 from trainer.profiling.search import fastest, largest
 from trainer.profiling.shapes import Shape, longest_by_leader, model_facts
 from trainer.profiling.trials import Trial, TrialRunner, describe_machine
 from trainer.progress import say
+from trainer.settings.model import MODEL_SETTINGS
 
 LARGEST, FASTEST = "largest", "fastest"
 SEARCHES = (LARGEST, FASTEST)
@@ -116,7 +117,7 @@ def find_budget(run: Callable[[Shape], Trial], kind: str, steps: int, config: Tr
     if not examples:
         raise DataError(
             f"not even one example of {steps} steps can be trained on: the trial {trials[-1].failure}; allow more, "
-            "make the model smaller (lstm_units, embedding_size), or cut long records in the spec (max_length)"
+            "make the model smaller (units, embedding_size), or cut long records in the spec (max_length)"
         )
     return {
         "batch_padded_steps": examples * steps,

@@ -95,7 +95,7 @@ def test_the_second_search_answers_from_the_cache(token_data: Path, machine: Mac
 @pytest.mark.parametrize(
     ("config", "search"),
     [
-        (TrainerConfig(lstm_units=65), Search(LARGEST)),
+        (TrainerConfig(units=65), Search(LARGEST)),
         (TrainerConfig(max_batch_size=100), Search(LARGEST)),
         (TrainerConfig(), Search(FASTEST)),
         (TrainerConfig(), Search(LARGEST, memory_limit_mib=2_000)),
@@ -142,7 +142,7 @@ def test_where_nothing_fits_there_is_a_remedy(token_data: Path, machine: Machine
         search_budget(token_data, TrainerConfig(), Search(LARGEST))
     assert str(error.value) == (
         "not even one example of 11 steps can be trained on: the trial ran out of memory; allow more, make the model "
-        "smaller (lstm_units, embedding_size), or cut long records in the spec (max_length)"
+        "smaller (units, embedding_size), or cut long records in the spec (max_length)"
     )
     assert not (tmp_path / "cache").exists()
 

@@ -8,7 +8,7 @@ import pytest
 
 from trainer.profiling.cache import cache_path, read_cached, write_cached
 
-FACTS = {"search": "largest", "settings": {"lstm_units": 64, "dropout": 0.5, "pooling": ["mean"]}, "limit": None}
+FACTS = {"search": "largest", "settings": {"units": 64, "dropout": 0.5, "pooling": ["mean"]}, "limit": None}
 RESULT = {"batch_padded_steps": 640, "examples": 64, "trials": [{"examples": 64}]}
 
 

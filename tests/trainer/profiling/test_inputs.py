@@ -14,7 +14,7 @@ from trainer.profiling.inputs import batch_spec, synthetic_batch
 from trainer.profiling.shapes import Shape
 from trainer.profiling.steps import StepTimer
 
-TINY = TrainerConfig(embedding_size=2, lstm_units=2, bidirectional=False, pooling=("last",))
+TINY = TrainerConfig(embedding_size=2, units=2, bidirectional=False, pooling=("last",))
 TWO = """
 id: id
 sequences: {title: {type: tokens, tokenizer: whitespace}, text: {type: tokens, tokenizer: whitespace}}
