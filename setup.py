@@ -52,8 +52,10 @@ setup(
         "trainer",
         "trainer.batches",
         "trainer.foreign",
+        "trainer.models",
         "trainer.profiling",
         "trainer.settings",
+        "trainer.tasks",
     ],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trainer.batches.sizes import BatchLimits
     from trainer.config import TrainerConfig, load_config
     from trainer.foreign.files import TFRecordFiles, bucket_records, open_tfrecords
-    from trainer.model import build_model
+    from trainer.models.build import build_model
     from trainer.predict import load
 
 _HOMES = {
@@ -26,7 +26,7 @@ _HOMES = {
     "TFRecordFiles": "trainer.foreign.files",
     "TrainerConfig": "trainer.config",
     "bucket_records": "trainer.foreign.files",
-    "build_model": "trainer.model",
+    "build_model": "trainer.models.build",
     "load": "trainer.predict",
     "load_config": "trainer.config",
     "open_dataset": "trainer.batches.opening",

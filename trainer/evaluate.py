@@ -17,8 +17,8 @@ from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
 from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
-from trainer.metrics import Totals, measure_of
-from trainer.model import SequenceModel
+from trainer.metrics import Totals
+from trainer.models.model import SequenceModel
 from trainer.saved import load_saved
 
 EVALUATION_BATCHES = Batching(limits=BatchLimits(padded_steps=32_768, max_examples=1_024))
@@ -42,15 +42,18 @@ class Evaluator:
         Raises:
           DataError: The split has no examples.
         """
-        self._model = model
         self._source = source
         epochs = Epochs(source, batching, training=False)
         if not epochs.examples:
             raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
         self.unknown_labels = 0
         self._dataset = epochs.open(None)
-        features = self._dataset.element_spec[0]
-        self._predict = tf.function(lambda batch: model(batch, training=False), input_signature=[features])
+        self._measure = measure = model.task.measure()
+        features, label, _ = self._dataset.element_spec
+        self._observe = tf.function(
+            lambda batch, labels: measure.observe(model(batch, training=False), labels),
+            input_signature=[features, label],
+        )
 
     def run(self) -> Totals:
         """Returns the metrics over all examples of the split.
@@ -59,14 +62,13 @@ class Evaluator:
           DataError: A file of the split is damaged, or the model knows no class of any example.
         """
         manifest = self._source.manifest
-        totals = Totals(measure_of(self._model.target), manifest.buckets)
+        totals = Totals(self._measure, manifest.buckets)
         self.unknown_labels = 0
         for features, label, weight in self._source.iterate(self._dataset):
+            observed = [part.numpy() for part in self._observe(features, label)]
+            totals.add(observed, weight.numpy(), bucket_lengths(features, manifest))
             # Here nothing but a class that is not known weighs 0.
-            known = weight.numpy() > 0
-            labels = np.where(known, label.numpy(), -1)
-            totals.add(labels, self._predict(features).numpy(), bucket_lengths(features, manifest))
-            self.unknown_labels += int((~known).sum())
+            self.unknown_labels += int((weight.numpy() == 0).sum())
         if self.unknown_labels == totals.examples:
             raise DataError(
                 f"{self._source.folder}: split '{self._source.split}' has no example of a class that the training "

@@ -1,79 +1,20 @@
 """Metrics over a whole split, exact: sums in float64 over examples, whatever the batches were."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from schemas.buckets import bucket_index
 from schemas.manifest_pb2 import Bucket
-
-Floats = npt.NDArray[np.float64]
-# Below this a float32 probability loses digits; its logarithm is about -87.
-_LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)
-
-
-class _Measure(Protocol):
-    """Numbers of each example, and what their means over examples say."""
-
-    def of_examples(self, labels: npt.NDArray[Any], outputs: npt.NDArray[Any]) -> list[Floats]: ...
-
-    def from_means(self, means: Sequence[float]) -> dict[str, float]: ...
-
-
-class ClassMeasure:
-    """Cross entropy in nats, and the share of examples whose most probable class is right.
-
-    A class that the model does not know counts as wrong, and has no probability and so no loss.
-    """
-
-    def of_examples(self, labels: npt.NDArray[Any], outputs: npt.NDArray[Any]) -> list[Floats]:
-        """Returns loss, hit and whether the class is known of each example, (batch,) each.
-
-        Args:
-          labels: Class ids, (batch,); -1 for a class that the model does not know.
-          outputs: Probabilities, (batch, classes).
-        """
-        known = labels >= 0
-        probability = outputs[np.arange(len(labels)), np.maximum(labels, 0)].astype(np.float64)
-        loss = np.where(known, -np.log(np.maximum(probability, _LEAST_PROBABILITY)), 0.0)
-        hit = outputs.argmax(axis=1) == labels
-        return [loss, hit.astype(np.float64), known.astype(np.float64)]
-
-    def from_means(self, means: Sequence[float]) -> dict[str, float]:
-        """Returns the metrics; no loss where no class is known."""
-        loss, accuracy, known = means
-        return ({"loss": loss / known} if known else {}) | {"accuracy": accuracy}
-
-
-class NumberMeasure:
-    """Squared error / variance of the training labels; mean and root mean square error in the label's units."""
-
-    def __init__(self, variance: float) -> None:
-        """Sets the variance of the label in the training split; 0 counts as 1."""
-        self._variance = variance or 1.0
-
-    def of_examples(self, labels: npt.NDArray[Any], outputs: npt.NDArray[Any]) -> list[Floats]:
-        """Returns squared and absolute error of each example, (batch,) each, from (batch,) numbers."""
-        error = outputs.astype(np.float64) - labels.astype(np.float64)
-        return [error**2, np.abs(error)]
-
-    def from_means(self, means: Sequence[float]) -> dict[str, float]:
-        """Returns the metrics."""
-        squared, absolute = means
-        return {"loss": squared / self._variance, "mae": absolute, "rmse": squared**0.5}
-
-
-def measure_of(target: Mapping[str, Any]) -> _Measure:
-    """Returns what is measured for the target of a `SequenceModel`."""
-    return ClassMeasure() if "classes" in target else NumberMeasure(float(target["variance"][0]))
+from trainer.tasks.measure import Array, Floats, Measure
 
 
 class Totals:
     """Collects metrics over batches, in all and by bucket."""
 
-    def __init__(self, measure: _Measure, buckets: Sequence[Bucket]) -> None:
+    def __init__(self, measure: Measure, buckets: Sequence[Bucket]) -> None:
         """Begins with no examples.
 
         Args:
@@ -83,22 +24,22 @@ class Totals:
         self._measure = measure
         self._buckets = buckets
         self._counts = np.zeros(len(buckets), np.int64)
-        self._sums: list[Floats] | None = None
+        self._sums: Floats | None = None
 
-    def add(self, labels: npt.NDArray[Any], outputs: npt.NDArray[Any], lengths: npt.NDArray[np.integer]) -> None:
+    def add(self, observed: Sequence[Array], weight: Array, lengths: npt.NDArray[np.integer]) -> None:
         """Adds a batch.
 
         Args:
-          labels: (batch,).
-          outputs: Of the model, (batch, ...).
+          observed: What the measure observed of it.
+          weight: As `open_dataset` gives it outside training.
           lengths: The length that the buckets go by, (batch,).
         """
+        columns = self._measure.columns(observed, weight)
         index = bucket_index(lengths, self._buckets)
-        size = len(self._buckets)
-        values = self._measure.of_examples(labels, outputs)
-        sums: list[Floats] = [np.bincount(index, weights=value, minlength=size).astype(np.float64) for value in values]
-        self._sums = sums if self._sums is None else [old + new for old, new in zip(self._sums, sums, strict=True)]
-        self._counts += np.bincount(index, minlength=size)
+        if self._sums is None:
+            self._sums = np.zeros((len(self._buckets), columns.shape[1]))
+        np.add.at(self._sums, index, columns)
+        self._counts += np.bincount(index, minlength=len(self._buckets))
 
     @property
     def examples(self) -> int:
@@ -108,7 +49,7 @@ class Totals:
     def metrics(self) -> dict[str, float]:
         """Returns the metrics over all examples, of which there must be some."""
         assert self._sums is not None
-        return self._measure.from_means([float(total.sum()) / self.examples for total in self._sums])
+        return dict(self._measure.report(self._sums.sum(axis=0)))
 
     def by_bucket(self) -> list[dict[str, Any]]:
         """Returns bounds, examples and metrics of each bucket; no metrics where it has no examples."""
@@ -120,6 +61,6 @@ class Totals:
                 "examples": int(self._counts[i]),
             }
             if self._counts[i] and self._sums is not None:
-                row |= self._measure.from_means([float(total[i] / self._counts[i]) for total in self._sums])
+                row |= self._measure.report(self._sums[i])
             rows.append(row)
         return rows

@@ -22,8 +22,8 @@ from schemas.records.examples import ExampleBlock
 from schemas.records.validate import validate
 from trainer.batches.parsing import input_specs
 from trainer.batches.sizes import BatchLimits, sorted_batches
-from trainer.model import SequenceModel
 from trainer.model_inputs import ModelInputs
+from trainer.models.model import SequenceModel
 from trainer.progress import say
 from trainer.raw_records import blocks_of_file, blocks_of_objects, whole_file
 from trainer.saved import SavedModel, load_saved

@@ -17,8 +17,8 @@ from schemas.manifest_pb2 import Vocabulary as VocabularyFile
 from schemas.records.subwords import Subwords, load_subwords
 from schemas.vocabulary import Vocabulary, first_token_id, parse_tokens
 from trainer.config import TrainerConfig, dump_config
-from trainer.model import SequenceModel, without_optimizer
 from trainer.model_folder import CONFIG_NAME, MODEL_NAME, TRAINING_NAME, check_model_folder
+from trainer.models.model import SequenceModel, without_optimizer
 
 
 @dataclass(frozen=True)

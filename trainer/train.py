@@ -19,8 +19,9 @@ from trainer.batches.epochs import Epochs
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, batching_of, dump_config, order_of, to_plain
 from trainer.evaluate import EVALUATION_BATCHES, Evaluator
-from trainer.model import SequenceModel, build_model
 from trainer.model_folder import check_output
+from trainer.models.build import build_model
+from trainer.models.model import SequenceModel
 from trainer.progress import say, tracked
 from trainer.saved import read_contract, write_model
 

@@ -18,7 +18,7 @@ from trainer.batches.order import Order
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
 from trainer.evaluate import Evaluator
-from trainer.model import build_model
+from trainer.models.build import build_model
 from trainer.train import make_train_step
 
 

@@ -15,7 +15,7 @@ from trainer.batches.batching import DEFAULT_LIMITS, Batching
 from trainer.batches.opening import open_epochs
 from trainer.batches.order import Order
 from trainer.config import TrainerConfig
-from trainer.model import build_model
+from trainer.models.build import build_model
 from trainer.train import make_train_step
 
 WARM_UP = 3  # steps: the first one traces the model

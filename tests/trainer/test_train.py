@@ -19,7 +19,7 @@ from trainer.batches.batching import Batching
 from trainer.batches.sizes import BatchLimits
 from trainer.config import TrainerConfig, load_config
 from trainer.evaluate import evaluate
-from trainer.model import build_model
+from trainer.models.build import build_model
 from trainer.saved import load_saved
 from trainer.train import StepByShape, make_train_step, train
 

@@ -11,7 +11,7 @@ from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN
 from trainer.config import TrainerConfig, limits_of
-from trainer.model import build_model
+from trainer.models.build import build_model
 from trainer.profiling.inputs import batch_spec, synthetic_batch
 from trainer.profiling.seconds import Measurement, StepSeconds, fit_seconds, median_relative_error
 from trainer.profiling.shapes import Shape, longest_by_leader, shapes_to_measure

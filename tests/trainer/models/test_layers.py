@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.branches import SequenceBranch
 from trainer.layers import MaskedPooling, Standardize, Unstandardize, sequence_mask
+from trainer.models.branches import SequenceBranch
 
 POISON = 1e6
 SETTINGS = {

@@ -12,7 +12,9 @@ from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Manifest, Moments, Vocabulary
 from schemas.spec import parse_spec
 from trainer.config import TrainerConfig
-from trainer.model import ScaledSquaredError, SequenceModel, build_model, without_optimizer
+from trainer.models.build import build_model
+from trainer.models.model import SequenceModel, without_optimizer
+from trainer.tasks.numbers import ScaledSquaredError
 
 SPEC = """
 sequences:

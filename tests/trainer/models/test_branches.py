@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.branches import ContextEntry, SequenceBranch
 from trainer.layers import CharacterMean
+from trainer.models.branches import ContextEntry, SequenceBranch
 
 SETTINGS: dict[str, Any] = {
     "embedding_size": 12,

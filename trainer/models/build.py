@@ -1,0 +1,83 @@
+"""The model that fits a data set follows from its manifest and the settings."""
+
+from typing import Any
+
+import keras
+
+from schemas.dataset_pb2 import Missing, Normalize, Take
+from schemas.manifest_pb2 import Manifest
+from schemas.spec import leaders, series_sequences
+from schemas.vocabulary import first_token_id
+from trainer.config import TrainerConfig, to_plain
+from trainer.models.model import SequenceModel
+from trainer.settings.model import MODEL_SETTINGS
+from trainer.tasks.task import target_of
+
+
+def build_model(manifest: Manifest, config: TrainerConfig | None = None) -> SequenceModel:
+    """Builds the model that fits a data set, compiled, with weights drawn by the config's seed.
+
+    Args:
+      manifest: Of the data set.
+      config: Settings; none means the defaults.
+
+    Raises:
+      UsageError: The data set's label is none that can be trained on.
+      DataError: Its classes are fewer than two.
+    """
+    config = config or TrainerConfig()
+    target = target_of(manifest)
+    keras.utils.set_random_seed(config.seed)
+    plain = to_plain(config)
+    settings = {name: plain[name] for name in MODEL_SETTINGS}
+    model = SequenceModel(_sources(manifest), target, settings, _context(manifest), name="lengthwise")
+    model.compile(
+        optimizer=keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm or None),
+        loss=model.task.loss(),
+        weighted_metrics=list(model.task.keras_metrics),
+    )
+    return model
+
+
+def _sources(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    sources = {name: _source(name, manifest) for name in leaders(manifest.spec)}
+    for name, feature in sorted(manifest.spec.sequences.items()):
+        if feature.aligned_with:
+            sources[feature.aligned_with].setdefault("aligned", {})[name] = _source(name, manifest)
+    return sources
+
+
+def _source(name: str, manifest: Manifest) -> dict[str, Any]:
+    """Returns what a branch has to know of one sequence."""
+    feature = manifest.spec.sequences[name]
+    if name not in series_sequences(manifest.spec):
+        ids = {"ids": _id_count(name, manifest)}
+        return ids | ({"characters": True} if feature.derive.take == Take.characters else {})
+    source: dict[str, Any] = {"dims": feature.dims}
+    if feature.normalize == Normalize.zscore:
+        source |= _moments(name, manifest)
+    if feature.missing not in {Missing.unspecified, Missing.reject}:
+        source["missing"] = True
+    if feature.HasField("time"):
+        source["since"] = True
+    return source
+
+
+def _context(manifest: Manifest) -> dict[str, dict[str, Any]]:
+    context: dict[str, dict[str, Any]] = {}
+    for name, feature in sorted(manifest.spec.context.items()):
+        if name in manifest.vocabularies:
+            context[name] = {"ids": _id_count(name, manifest)}
+        else:
+            context[name] = _moments(name, manifest) if feature.normalize == Normalize.zscore else {}
+    return context
+
+
+def _id_count(name: str, manifest: Manifest) -> int:
+    vocabulary = manifest.vocabularies[name]
+    return int(first_token_id(vocabulary.oov_buckets) + vocabulary.size)
+
+
+def _moments(name: str, manifest: Manifest) -> dict[str, list[float]]:
+    moments = manifest.moments[name]
+    return {"mean": list(moments.mean), "variance": list(moments.variance)}

@@ -1,0 +1,105 @@
+"""The model: a branch for each sequence, their vectors and the context side by side, one output layer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from schemas.manifest import length_feature
+from trainer.layers import PACKAGE, sequence_mask
+from trainer.models.branches import ContextEntry, SequenceBranch
+from trainer.tasks.task import task_of
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class SequenceModel(keras.Model):
+    """Masked LSTMs over one or more sequences of a record, and its context.
+
+    Takes the features that `open_dataset` gives: {NAME: padded values, NAME/length: int32 (batch,)}
+    for every sequence, and what there is beside them. Returns what its task predicts, see
+    `trainer.tasks.task.Task`: one answer a record, or one for each step of a sequence, 0 at padded steps.
+    """
+
+    def __init__(
+        self,
+        sources: Mapping[str, Mapping[str, Any]],
+        target: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        context: Mapping[str, Mapping[str, Any]] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Makes the layers and their weights; every shape is known from the start.
+
+        Args:
+          sources: By name of the sequence with a length of its own, see `SequenceBranch`.
+          target: What is predicted, see `trainer.tasks.task.task_of`.
+          settings: Settings of `TrainerConfig` by name.
+          context: By name of the feature, see `ContextEntry`.
+          **kwargs: Of `keras.Model`.
+        """
+        super().__init__(**kwargs)
+        self.sources = {name: dict(source) for name, source in sources.items()}
+        self.target = dict(target)
+        self.settings = dict(settings)
+        self.task = task_of(self.target)
+        read = {**settings, "bidirectional": settings["bidirectional"] and not self.task.forward}
+        self.branches = [
+            SequenceBranch(self.sources[name], read, pooled=name != self.task.leader, name=name)
+            for name in sorted(self.sources)
+        ]
+        self.context = {name: dict(source) for name, source in (context or {}).items()}
+        self.context_entries = [ContextEntry(self.context[name], settings, name=name) for name in sorted(self.context)]
+        self.dropout = keras.layers.Dropout(settings["dropout"])
+        self.head = keras.layers.Dense(self.task.outputs, name="output")
+        self.finish = self.task.finish()
+        self.build()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights."""
+        parts: list[SequenceBranch | ContextEntry] = [*self.branches, *self.context_entries]
+        for part in parts:
+            part.build()
+        self.head.build((None, sum(part.output_size for part in parts)))
+        self.built = True
+
+    def call(self, features: Mapping[str, Any], training: bool | None = None) -> Any:
+        """Predicts; features that are none of its inputs, such as ids, are passed over."""
+        vectors = [self._read(branch, features, training) for branch in self.branches]
+        leader = self.task.leader
+        steps = None if leader is None else ops.shape(features[leader])[1]
+        x = self.dropout(_side_by_side(vectors, steps), training=training)
+        context = [entry(features[entry.name]) for entry in self.context_entries]
+        outputs = self.finish(self.head(_side_by_side([x, *context], steps)))
+        if leader is None:
+            return outputs
+        mask = sequence_mask(features[length_feature(leader)], steps)
+        return ops.where(ops.expand_dims(mask, -1), outputs, 0.0)
+
+    def _read(self, branch: SequenceBranch, features: Mapping[str, Any], training: bool | None) -> Any:
+        beside = {name: features[name] for name in branch.beside}
+        return branch(features[branch.name], features[length_feature(branch.name)], beside, training=training)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what a copy is made from."""
+        config = {"sources": self.sources, "target": self.target, "settings": self.settings, "context": self.context}
+        return {"name": self.name, **config}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> "SequenceModel":
+        """Returns a copy with weights of its own."""
+        return cls(**config)
+
+
+def without_optimizer(model: SequenceModel) -> SequenceModel:
+    """Returns a copy for prediction: the weights, without what only training needs."""
+    copy = SequenceModel.from_config(model.get_config())
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+def _side_by_side(vectors: list[Any], steps: Any) -> Any:
+    """Joins vectors, (batch, size) each or, where steps are given, also (batch, steps, size), along the last axis."""
+    if steps is not None:
+        vectors = [x if len(x.shape) == 3 else ops.repeat(ops.expand_dims(x, 1), steps, axis=1) for x in vectors]
+    return ops.concatenate(vectors, axis=-1) if len(vectors) > 1 else vectors[0]

@@ -1,0 +1,100 @@
+"""One number a record."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from schemas.formats.fields import LABEL
+from schemas.manifest_pb2 import Manifest
+from trainer.layers import PACKAGE, Unstandardize
+from trainer.tasks.measure import Array, Floats
+
+
+class NumberTask:
+    """Predicts a number in the label's own units, float32 (batch,)."""
+
+    leader = None
+    forward = False
+    outputs = 1
+    keras_metrics = ("mae",)
+
+    def __init__(self, mean: Sequence[float], variance: Sequence[float]) -> None:
+        """Sets mean and variance of the label in the training split, (1,)."""
+        self.mean = mean
+        self.variance = variance
+
+    def finish(self) -> keras.layers.Layer:
+        """Returns the layer that leaves standard deviations for the label's units."""
+        return OneNumber(self.mean, self.variance, dtype="float32")
+
+    def loss(self) -> keras.losses.Loss:
+        """Returns the squared error in units of the variance."""
+        return ScaledSquaredError(float(self.variance[0]))
+
+    def measure(self) -> "NumberMeasure":
+        """Returns squared and absolute errors."""
+        return NumberMeasure(float(self.variance[0]))
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class OneNumber(Unstandardize):
+    """x * standard deviation + mean of (batch, 1), as (batch,)."""
+
+    def call(self, inputs: Any) -> Any:
+        """Returns the values in their original units."""
+        return ops.squeeze(super().call(inputs), -1)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Returns the input's shape without its last axis."""
+        return input_shape[:-1]
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class ScaledSquaredError(keras.losses.Loss):
+    """(prediction - label)^2 / variance: the squared error in units that do not depend on the label's."""
+
+    def __init__(self, variance: float, name: str = "scaled_squared_error", **kwargs: Any) -> None:
+        """Sets the scale; a variance of 0 counts as 1."""
+        super().__init__(name=name, **kwargs)
+        self.variance = float(variance)
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Returns the error of each example, (batch,)."""
+        return ops.square(y_pred - ops.cast(y_true, y_pred.dtype)) / (self.variance or 1.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what a copy is made from."""
+        return {**super().get_config(), "variance": self.variance}
+
+
+class NumberMeasure:
+    """Squared error / variance of the training labels; mean and root mean square error in the label's units."""
+
+    def __init__(self, variance: float) -> None:
+        """Sets the variance of the label in the training split; 0 counts as 1."""
+        self._variance = variance or 1.0
+
+    def observe(self, outputs: Any, label: Any) -> Sequence[Any]:
+        """Returns predictions and labels, (batch,) each."""
+        return outputs, label
+
+    def columns(self, observed: Sequence[Array], weight: Array) -> Floats:
+        """Returns squared and absolute error, and 1, (batch, 3)."""
+        outputs, labels = observed
+        error = outputs.astype(np.float64) - labels.astype(np.float64)
+        return np.stack([error**2, np.abs(error), np.ones_like(error)], axis=1)
+
+    def report(self, sums: Floats) -> dict[str, float]:
+        """Returns the metrics."""
+        squared, absolute, examples = (float(total) for total in sums)
+        mean = squared / examples
+        return {"loss": mean / self._variance, "mae": absolute / examples, "rmse": mean**0.5}
+
+
+def number_target(manifest: Manifest) -> dict[str, Any]:
+    """Returns the target of a data set with a number label."""
+    moments = manifest.moments[LABEL]
+    return {"kind": "number", "mean": list(moments.mean), "variance": list(moments.variance)}

@@ -1,0 +1,67 @@
+"""What a model predicts, as its output layer, its loss and its metrics see it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import keras
+
+from schemas.errors import UsageError
+from schemas.manifest_pb2 import Manifest
+from schemas.spec import CLASS, NUMBER
+from trainer.tasks.classes import ClassTask, class_target
+from trainer.tasks.measure import Measure
+from trainer.tasks.numbers import NumberTask, number_target
+
+
+class Task(Protocol):
+    """What a model predicts.
+
+    Attributes:
+      leader: The sequence with a length of its own whose steps are answered one by one; None: one answer a record.
+      forward: Whether an answer must follow from its own step and those before it alone.
+      outputs: Numbers of the output layer for each answer.
+      keras_metrics: What `fit` shows of it.
+    """
+
+    leader: str | None
+    forward: bool
+    outputs: int
+    keras_metrics: Sequence[str]
+
+    def finish(self) -> keras.layers.Layer:
+        """Returns the layer that makes answers of the numbers of the output layer, in float32."""
+
+    def loss(self) -> keras.losses.Loss:
+        """Returns the loss of each answer, for labels as `open_dataset` gives them."""
+
+    def measure(self) -> Measure:
+        """Returns what is measured over a split."""
+
+
+def target_of(manifest: Manifest) -> dict[str, Any]:
+    """Returns what there is to know of the label of a data set, in plain values, as `task_of` takes it.
+
+    Raises:
+      UsageError: The label is none that can be trained on.
+      DataError: Its classes are fewer than two.
+    """
+    label = manifest.spec.label if manifest.spec.HasField("label") else None
+    if label is not None and label.type == CLASS:
+        return class_target(manifest)
+    if label is not None and label.type == NUMBER:
+        return number_target(manifest)
+    received = "no label" if label is None else "a per_step_class label"
+    raise UsageError(
+        f"label: the data set has {received}; class and number labels are what can be trained: "
+        "name one in the spec and write the data set again"
+    )
+
+
+def task_of(target: Mapping[str, Any]) -> Task:
+    """Returns the task of a target: {"kind": "class" or "number", and what the task says}."""
+    facts = {name: value for name, value in target.items() if name != "kind"}
+    task: Task = _TASKS[target["kind"]](**facts)
+    return task
+
+
+_TASKS: dict[str, Any] = {"class": ClassTask, "number": NumberTask}
