@@ -56,6 +56,7 @@ setup(
         "trainer.profiling",
         "trainer.settings",
         "trainer.tasks",
+        "trainer.training",
     ],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],

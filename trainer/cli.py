@@ -163,7 +163,7 @@ def _train(asked: argparse.Namespace) -> dict[str, Any]:
     check_output(asked.output, asked.replace)
     load_manifest(asked.data)
     import_tensorflow()
-    from trainer.train import train
+    from trainer.training.train import train
 
     return train(asked.data, asked.output, config, asked.replace)
 

@@ -19,7 +19,7 @@ from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
 from trainer.evaluate import Evaluator
 from trainer.models.build import build_model
-from trainer.train import make_train_step
+from trainer.training.step import make_train_step
 
 
 def main(folder, way, seed, steps):

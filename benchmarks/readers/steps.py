@@ -16,7 +16,7 @@ from trainer.batches.opening import open_epochs
 from trainer.batches.order import Order
 from trainer.config import TrainerConfig
 from trainer.models.build import build_model
-from trainer.train import make_train_step
+from trainer.training.step import make_train_step
 
 WARM_UP = 3  # steps: the first one traces the model
 

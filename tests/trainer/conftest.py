@@ -58,7 +58,7 @@ def token_data(tmp_path_factory: pytest.TempPathFactory, token_records_by_split:
 
 @pytest.fixture(scope="session")
 def token_model(tmp_path_factory: pytest.TempPathFactory, token_data: Path) -> Path:
-    from trainer.train import train
+    from trainer.training.train import train
 
     folder: Path = tmp_path_factory.mktemp("models") / "colours"
     train(token_data, folder, TrainerConfig(**SMALL, epochs=12, learning_rate=0.02, min_epoch_steps=30))

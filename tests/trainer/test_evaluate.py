@@ -16,7 +16,7 @@ from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
 from trainer.evaluate import Evaluator, evaluate
 from trainer.predict import load
-from trainer.train import train
+from trainer.training.train import train
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -10,7 +10,7 @@ from tests.trainer.example_blocks import example_block
 from trainer import load
 from trainer.config import TrainerConfig
 from trainer.evaluate import evaluate
-from trainer.train import train
+from trainer.training.train import train
 
 CONFIG = TrainerConfig(
     embedding_size=4,

@@ -14,7 +14,7 @@ from trainer import Batching, BatchLimits, load, open_dataset
 from trainer.config import TrainerConfig
 from trainer.model_inputs import ModelInputs
 from trainer.saved import load_saved, read_vocabularies
-from trainer.train import train
+from trainer.training.train import train
 
 SPEC = """
 id: id

@@ -17,7 +17,7 @@ from trainer.batches.sizes import BatchLimits
 from trainer.config import TrainerConfig
 from trainer.predict import Predictor, predict_file
 from trainer.saved import load_saved
-from trainer.train import train
+from trainer.training.train import train
 
 TEXTS = ["a good b", "", "bad " * 30, "good", "c d e f a b bad", "unheard of good"]
 

@@ -16,7 +16,7 @@ from trainer.profiling.inputs import batch_spec, synthetic_batch
 from trainer.profiling.seconds import Measurement, StepSeconds, fit_seconds, median_relative_error
 from trainer.profiling.shapes import Shape, longest_by_leader, shapes_to_measure
 from trainer.progress import say, tracked
-from trainer.train import make_train_step
+from trainer.training.step import make_train_step
 
 # Of all rounds over the shapes together, unless the least number of rounds takes longer.
 _SECONDS = 20.0

@@ -21,7 +21,8 @@ from trainer.config import TrainerConfig, load_config
 from trainer.evaluate import evaluate
 from trainer.models.build import build_model
 from trainer.saved import load_saved
-from trainer.train import StepByShape, make_train_step, train
+from trainer.training.step import StepByShape, make_train_step
+from trainer.training.train import train
 
 QUICK = TrainerConfig(**SMALL, epochs=2)
 
