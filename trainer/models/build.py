@@ -10,16 +10,18 @@ from schemas.spec import leaders, series_sequences
 from schemas.vocabulary import first_token_id
 from trainer.config import TrainerConfig, to_plain
 from trainer.models.model import SequenceModel
+from trainer.models.optimizer import make_optimizer
 from trainer.settings.model import MODEL_SETTINGS
 from trainer.tasks.task import target_of
 
 
-def build_model(manifest: Manifest, config: TrainerConfig | None = None) -> SequenceModel:
+def build_model(manifest: Manifest, config: TrainerConfig | None = None, epoch_steps: int = 1) -> SequenceModel:
     """Builds the model that fits a data set, compiled, with weights drawn by the config's seed.
 
     Args:
       manifest: Of the data set.
       config: Settings; none means the defaults.
+      epoch_steps: Steps of an epoch, for a learning rate that falls over all epochs.
 
     Raises:
       UsageError: The data set's label is none that can be trained on.
@@ -32,7 +34,7 @@ def build_model(manifest: Manifest, config: TrainerConfig | None = None) -> Sequ
     settings = {name: plain[name] for name in MODEL_SETTINGS}
     model = SequenceModel(_sources(manifest), target, settings, _context(manifest), name="lengthwise")
     model.compile(
-        optimizer=keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm or None),
+        optimizer=make_optimizer(config, epoch_steps),
         loss=model.task.loss(),
         weighted_metrics=list(model.task.keras_metrics),
     )

@@ -44,12 +44,12 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
     check_output(output, replace)
     manifest = load_manifest(data)
     contract = read_contract(data, manifest)
-    model = build_model(manifest, config)
     epochs = Epochs(SplitSource(data, manifest, TRAIN), batching_of(config), training=True)
     for line in epochs.warnings:
         say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
+    model = build_model(manifest, config, epochs.steps)
     validation = _validation(data, manifest, model, config.batching)
     say(dump_config(config).rstrip())
     say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
