@@ -53,6 +53,7 @@ setup(
         "trainer.batches",
         "trainer.foreign",
         "trainer.profiling",
+        "trainer.sequence_layers",
     ],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],
