@@ -61,4 +61,5 @@ def _normalized(weights: npt.NDArray[np.float64], counts: npt.NDArray[np.float64
         raise UsageError(
             "class_weights: every training example has the weight 0; give a class that has examples more than 0"
         )
-    return (weights * (counts.sum() / total)).astype(np.float32)
+    scale = float(counts.sum()) / total
+    return np.asarray(weights * scale, np.float32)

@@ -66,7 +66,7 @@ class MaskedConvolution(LengthsLayer):
         """Convolves.
 
         Args:
-          inputs: float (batch, steps, dims).
+          inputs: float (batch, steps, dims), steps >= 1.
           lengths: int32 (batch,); may be 0.
 
         Returns:

@@ -39,7 +39,7 @@ class MaskedMaxPooling(LengthsLayer):
         """Pools.
 
         Args:
-          inputs: float (batch, steps, dims).
+          inputs: float (batch, steps, dims), steps >= 1.
           lengths: int32 (batch,); may be 0.
 
         Returns:
