@@ -44,7 +44,7 @@ class AttentionPooling(LengthsLayer):
         scores = self.score(self.hidden(zero_padding(inputs, lengths)))
         return ops.cast(ops.squeeze(scores, -1), "float32")
 
-    def weights(self, inputs: Any, lengths: Any) -> Any:
+    def step_weights(self, inputs: Any, lengths: Any) -> Any:
         """Returns how much each step counts, float32 (batch, steps): 1 in all, 0 at padded steps."""
         scores = self.scores(inputs, lengths)
         mask = step_mask(scores, lengths)

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.errors import DataError
-from schemas.vocabulary import Vocabulary
+from schemas.vocabulary import PAD_ID, Vocabulary
 from trainer.sequence_layers.vector_files import read_vectors
 
 Floats = npt.NDArray[np.float32]
@@ -89,7 +89,7 @@ def read_word_vectors(
     found = has[rows]
     if not found.any():
         raise DataError(_nothing_found(path, tokens, lowercase))
-    matrix = _matrix(vectors[rows], found, vocabulary.first_id, seed)
+    matrix = _matrix(vectors, rows, found, vocabulary.first_id, seed)
     unknown = None if counts is None or not counts.sum() else float(counts[~found].sum() / counts.sum())
     return WordVectors(matrix, int(found.sum()), int((found & ~exact).sum()), len(tokens), unknown)
 
@@ -98,16 +98,28 @@ def _positions(tokens: pa.Array, keys: pa.Array) -> npt.NDArray[np.int64]:
     return np.asarray(pc.index_in(tokens, value_set=keys), np.int64)
 
 
-def _matrix(vectors: Floats, found: npt.NDArray[np.bool_], first_id: int, seed: int) -> Floats:
-    """Returns the rows by id; `vectors`, (size, dims), count where they were found."""
-    known = vectors[found]
-    mean, deviation = known.mean(axis=0, dtype=np.float64), known.std(axis=0, dtype=np.float64)
-    dims = vectors.shape[1]
-    matrix = np.random.default_rng(seed).standard_normal((first_id + len(vectors), dims), np.float32)
-    matrix *= deviation.astype(np.float32)
-    matrix += mean.astype(np.float32)
-    matrix[first_id:][found] = known
-    matrix[:1] = 0  # padding
+def _matrix(
+    vectors: Floats, rows: npt.NDArray[np.int64], found: npt.NDArray[np.bool_], first_id: int, seed: int
+) -> Floats:
+    """Returns the rows by id.
+
+    Args:
+      vectors: float32 (keys, dims).
+      rows: Which of these each token has, (size,); a row of zeros where it was not found.
+      found: Which tokens were found, (size,).
+      first_id: Id of the first token.
+      seed: Of what is drawn.
+    """
+    matrix = np.empty((first_id + len(rows), vectors.shape[1]), np.float32)
+    tokens = matrix[first_id:]
+    np.take(vectors, rows, axis=0, out=tokens, mode="clip")  # other modes would make a copy in between
+    known = int(found.sum())
+    mean = tokens.sum(axis=0, dtype=np.float64) / known
+    variance = np.einsum("ij,ij->j", tokens, tokens, dtype=np.float64, casting="same_kind") / known - mean**2
+    drawn = np.concatenate([np.ones(first_id, bool), ~found])
+    noise = np.random.default_rng(seed).standard_normal((int(drawn.sum()), len(mean)), np.float32)
+    matrix[drawn] = noise * np.sqrt(np.maximum(variance, 0)).astype(np.float32) + mean.astype(np.float32)
+    matrix[PAD_ID] = 0
     return matrix
 
 

@@ -17,7 +17,7 @@ from schemas.messages import printable
 
 Floats = npt.NDArray[np.float32]
 Positions = npt.NDArray[np.int64]
-_BLOCK_BYTES = 1 << 23
+_BLOCK_BYTES = 1 << 24  # Arrow makes a table of all wanted tokens for each block
 _LONGEST_LINE = 1 << 20  # bytes; longer is no line of a text file of word vectors
 _BOM = b"\xef\xbb\xbf"
 _HEADER = re.compile(rb"[0-9]+ [0-9]+ ?")
