@@ -11,7 +11,7 @@ from schemas.errors import UsageError
 from trainer.layers import PACKAGE
 
 LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)  # below this a float32 loses digits; its logarithm is about -87
-_STEEPEST = 1e37  # of a gradient, so that sums of it over classes are still numbers
+_STEEPEST = 1e38  # of a gradient; times a probability, summed over classes, it is still a number
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

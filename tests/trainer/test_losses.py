@@ -41,7 +41,7 @@ def test_without_smoothing_it_is_that_of_keras_where_that_is_exact() -> None:
 
 
 def test_a_probability_of_0_and_a_label_that_is_no_class() -> None:
-    loss = CrossEntropy(reduction="none")([0, 1, -1, 2], [[0.0, 1.0]] * 4)
+    loss = CrossEntropy(reduction="none")(np.array([0, 1, -1, 2]), np.array([[0.0, 1.0]] * 4))
     np.testing.assert_allclose(loss, [-np.log(LEAST_PROBABILITY), 0, 0, 0], rtol=1e-6)
 
 

@@ -1,12 +1,13 @@
 """Pooling against NumPy and against `MaskedPooling`; read piece by piece as in one go."""
 
+import itertools
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
@@ -68,7 +69,7 @@ def read_in_pieces(layer: SequencePooling, batch: Any, lengths: Any, cuts: list[
     """Returns the state after the pieces between the cuts, steps of the batch."""
     state = layer.start(len(batch))
     bounds = [0, *sorted(cuts), batch.shape[1]]
-    for begin, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for begin, end in itertools.pairwise(bounds):
         if end > begin:
             state = layer.add(state, batch[:, begin:end], np.clip(lengths - begin, 0, end - begin).astype(np.int32))
     return state
