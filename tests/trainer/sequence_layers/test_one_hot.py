@@ -1,0 +1,32 @@
+"""One-hot vectors of real steps."""
+
+import numpy as np
+import pytest
+
+from schemas.errors import UsageError
+from trainer.sequence_layers.one_hot import OneHot
+
+
+def test_padding_is_told_by_lengths_and_not_by_id() -> None:
+    ids = np.array([[0, 2, 1], [1, 999_999, -5], [2, 2, 2]], np.int32)
+    outputs = np.asarray(OneHot(3)(ids, np.array([3, 1, 0], np.int32)))
+    assert outputs.dtype == np.float32
+    assert outputs.tolist() == [
+        [[1, 0, 0], [0, 0, 1], [0, 1, 0]],
+        [[0, 1, 0], [0, 0, 0], [0, 0, 0]],
+        [[0, 0, 0], [0, 0, 0], [0, 0, 0]],
+    ]
+
+
+@pytest.mark.parametrize(("ids", "shown"), [(10_001, "10,001"), (0, "0")])
+def test_too_many_ids_are_refused(ids: int, shown: str) -> None:
+    with pytest.raises(UsageError) as error:
+        OneHot(ids).build()
+    assert str(error.value) == (
+        f"one-hot: {shown} ids; 1 to 10,000 can be read one-hot: "
+        "use an embedding, or a smaller vocabulary (top_k, min_frequency)"
+    )
+
+
+def test_as_many_as_may_be() -> None:
+    OneHot(10_000).build()
