@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.report.about_label import labels_by_split, next_step
 from pipeline.report.efficiency import RANDOM_BATCH, padding, predicted_seconds
 from pipeline.report.facts import histogram
 from pipeline.report.words import of_100
@@ -39,6 +40,7 @@ def summarise(
         f"{efficiency['longest']:.3f} padded to the longest"
     )
     lines += _seconds_line(manifest)
+    lines += _next_step_line(manifest)
     lines += _unknown_label_lines(manifest)
     lines += _empty_splits_line(manifest)
     lines += [f"rejected records: {output}/{file.path}" for file in manifest.rejected_files]
@@ -73,6 +75,7 @@ def describe(manifest: Manifest, output: str) -> dict[str, Any]:
         "padding_efficiency": padding(manifest),
         **({"predicted_seconds": predicted} if (predicted := predicted_seconds(manifest)) else {}),
         "vocabularies": describe_vocabularies(manifest),
+        **({"labels": labels_by_split(manifest)} if next_step(manifest) else {}),
     }
 
 
@@ -151,6 +154,16 @@ def _empty_splits_line(manifest: Manifest) -> list[str]:
     shares = manifest.spec.split.fractions
     empty = sorted(name for name, share in shares.items() if share and name not in manifest.statistics)
     return [f"no record is in {', '.join(empty)}: there are too few, or too few groups"] if empty else []
+
+
+def _next_step_line(manifest: Manifest) -> list[str]:
+    """Returns nothing where the label is another one, or there is none."""
+    what = next_step(manifest)
+    if what is None:
+        return []
+    counts = ", ".join(f"{name} {count:,}" for name, count in labels_by_split(manifest).items())
+    unit = "labels" if manifest.spec.label.of in manifest.vocabularies else "numbers"
+    return [f"label of a step: {what} ({unit}: {counts})"]
 
 
 def _unknown_label_lines(manifest: Manifest) -> list[str]:

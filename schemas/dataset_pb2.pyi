@@ -242,9 +242,11 @@ class LabelType(_message.Message):
         unspecified: _ClassVar[LabelType.Value]
         number: _ClassVar[LabelType.Value]
         per_step_class: _ClassVar[LabelType.Value]
+        next_step: _ClassVar[LabelType.Value]
     unspecified: LabelType.Value
     number: LabelType.Value
     per_step_class: LabelType.Value
+    next_step: LabelType.Value
     def __init__(self) -> None: ...
 
 class SplitBy(_message.Message):
@@ -505,17 +507,23 @@ class VocabularyOptions(_message.Message):
     def __init__(self, top_k: _Optional[int] = ..., min_frequency: _Optional[int] = ..., oov_buckets: _Optional[int] = ..., count_by: _Optional[_Union[CountBy.Value, str]] = ..., special_tokens: _Optional[_Iterable[str]] = ..., file: _Optional[str] = ..., shared_with: _Optional[str] = ..., approximate: _Optional[int] = ...) -> None: ...
 
 class Label(_message.Message):
-    __slots__ = ("type", "of", "unknown", "classes_file")
+    __slots__ = ("type", "of", "unknown", "classes_file", "end", "after", "horizon")
     FROM_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     OF_FIELD_NUMBER: _ClassVar[int]
     UNKNOWN_FIELD_NUMBER: _ClassVar[int]
     CLASSES_FILE_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    HORIZON_FIELD_NUMBER: _ClassVar[int]
     type: LabelType.Value
     of: str
     unknown: UnknownLabel.Value
     classes_file: str
-    def __init__(self, type: _Optional[_Union[LabelType.Value, str]] = ..., of: _Optional[str] = ..., unknown: _Optional[_Union[UnknownLabel.Value, str]] = ..., classes_file: _Optional[str] = ..., **kwargs) -> None: ...
+    end: bool
+    after: int
+    horizon: int
+    def __init__(self, type: _Optional[_Union[LabelType.Value, str]] = ..., of: _Optional[str] = ..., unknown: _Optional[_Union[UnknownLabel.Value, str]] = ..., classes_file: _Optional[str] = ..., end: _Optional[bool] = ..., after: _Optional[int] = ..., horizon: _Optional[int] = ..., **kwargs) -> None: ...
 
 class Split(_message.Message):
     __slots__ = ("by", "salt", "fractions", "names", "before", "otherwise", "time_format", "zone")

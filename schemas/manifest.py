@@ -17,6 +17,7 @@ from schemas.spec import (
     cuts_records,
     number_features,
     series_sequences,
+    states_label,
     steps_of,
 )
 
@@ -118,7 +119,7 @@ def stored_features(spec: DatasetSpec) -> list[StoredFeature]:
     features += [_one(name, "float") for name in number_features(spec)]
     if cuts_records(spec):
         features += [_one(PARENT_FEATURE, "bytes"), _one(START_FEATURE, "int64")]
-    if spec.HasField("label"):
+    if states_label(spec):
         kinds_of_label = {
             CLASS: _one("label", "int64"),
             NUMBER: _one("label", "float"),

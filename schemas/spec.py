@@ -31,6 +31,7 @@ from schemas.yaml_text import parse_yaml, read_yaml_file
 CLASS = LabelType.Value.Value("class")
 NUMBER = LabelType.number
 PER_STEP_CLASS = LabelType.per_step_class
+NEXT_STEP = LabelType.next_step
 
 DEFAULT_FRACTIONS = {TRAIN: 0.9, VALIDATION: 0.1}
 
@@ -40,6 +41,7 @@ __all__ = [
     "DEFAULT_FRACTIONS",
     "DEFAULT_TOP_K",
     "MAX_BUCKETS",
+    "NEXT_STEP",
     "NUMBER",
     "PER_STEP_CLASS",
     "TEST",
@@ -57,6 +59,7 @@ __all__ = [
     "resolve",
     "series_sequences",
     "source_path",
+    "states_label",
     "steps_of",
     "token_sequences",
     "vocabulary_features",
@@ -143,6 +146,11 @@ def category_features(spec: DatasetSpec) -> list[str]:
 def number_features(spec: DatasetSpec) -> list[str]:
     """Returns the names of the numbers of a spec's context, sorted."""
     return sorted(name for name, feature in spec.context.items() if feature.type == ContextType.number)
+
+
+def states_label(spec: DatasetSpec) -> bool:
+    """Returns whether each record states a label; one of type next_step follows from a sequence."""
+    return spec.HasField("label") and spec.label.type != NEXT_STEP
 
 
 def cuts_records(spec: DatasetSpec) -> bool:

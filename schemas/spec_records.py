@@ -8,7 +8,6 @@ from schemas.dataset_pb2 import (
     DuplicateEvents,
     DuplicateIds,
     Format,
-    LabelType,
     Normalize,
     OrderAs,
     Rest,
@@ -17,7 +16,6 @@ from schemas.dataset_pb2 import (
     StoredAs,
     Tokenizer,
     TooLong,
-    UnknownLabel,
 )
 from schemas.errors import DataError
 from schemas.spec_buckets import resolve_buckets
@@ -31,6 +29,7 @@ from schemas.spec_checks import (
     set_source,
     source_path,
 )
+from schemas.spec_labels import resolve_label
 from schemas.spec_sequences import check_feature_name
 from schemas.spec_vocabulary import resolve_vocabulary
 from schemas.times import parse_time
@@ -67,7 +66,7 @@ def resolve_records(spec: DatasetSpec) -> None:
     for name in sorted(spec.context):
         _resolve_context(name, spec)
     if spec.HasField("label"):
-        _resolve_label(spec)
+        resolve_label(spec, leaders(spec))
     _resolve_input(spec)
     _resolve_split(spec)
     _resolve_group(spec)
@@ -93,29 +92,6 @@ def _resolve_context(name: str, spec: DatasetSpec) -> None:
         refuse_fields(feature, ("vocabulary",), path, "for type number")
         if not feature.HasField("normalize"):
             feature.normalize = Normalize.none
-
-
-def _resolve_label(spec: DatasetSpec) -> None:
-    label = spec.label
-    if not source_path(label):
-        set_source(label, "label")
-    check_path(source_path(label), "label.from")
-    if not label.HasField("type"):
-        raise DataError("label.type: is missing; say class, number or per_step_class")
-    if label.type == LabelType.number:
-        refuse_fields(label, ("unknown", "classes_file"), "label", "for type number")
-    elif not label.HasField("unknown"):
-        label.unknown = UnknownLabel.reject
-    if label.HasField("classes_file") and not label.classes_file:
-        raise DataError("label.classes_file: is empty; name a file with one class a line")
-    if label.type != LabelType.per_step_class:
-        refuse_fields(label, ("of",), "label", "but for type per_step_class")
-        return
-    if not label.HasField("of"):
-        if len(leaders(spec)) > 1:
-            raise DataError(f"label.of: is missing; say which steps are labelled: {', '.join(leaders(spec))}")
-        label.of = leaders(spec)[0]
-    check_one_of(label.of, spec.sequences, "label.of", "sequence")
 
 
 def _resolve_input(spec: DatasetSpec) -> None:

@@ -19,17 +19,14 @@ from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.metrics import Totals
 from trainer.models.model import SequenceModel
-from trainer.saved import load_saved
+from trainer.saved import load_saved, read_classes
+from trainer.tasks.measure import Tally
 
 EVALUATION_BATCHES = Batching(limits=BatchLimits(padded_steps=32_768, max_examples=1_024))
 
 
 class Evaluator:
-    """Runs one model over one split, as often as wanted.
-
-    Attributes:
-      unknown_labels: Examples of the last run whose class the training split does not have.
-    """
+    """Runs one model over one split, as often as wanted."""
 
     def __init__(self, model: SequenceModel, source: SplitSource, batching: Batching = EVALUATION_BATCHES) -> None:
         """Prepares the batches and the function that predicts.
@@ -40,41 +37,42 @@ class Evaluator:
           batching: How batches are made, without rows of filler; the metrics do not depend on it.
 
         Raises:
-          DataError: The split has no examples.
+          DataError: The split has no examples, or the file of its classes cannot be read.
         """
         self._source = source
         epochs = Epochs(source, batching, training=False)
         if not epochs.examples:
             raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
-        self.unknown_labels = 0
         self._dataset = epochs.open(None)
-        self._measure = measure = model.task.measure()
-        features, label, _ = self._dataset.element_spec
+        self._measure = measure = model.task.measure(read_classes(source.folder, source.manifest))
         self._observe = tf.function(
-            lambda batch, labels: measure.observe(model(batch, training=False), labels),
-            input_signature=[features, label],
+            lambda batch, label, weight: measure.observe(model(batch, training=False), label, weight, batch),
+            input_signature=self._dataset.element_spec,
         )
 
     def run(self) -> Totals:
         """Returns the metrics over all examples of the split.
 
         Raises:
-          DataError: A file of the split is damaged, or the model knows no class of any example.
+          DataError: A file of the split is damaged, or there is no label that anything can be measured on.
         """
         manifest = self._source.manifest
         totals = Totals(self._measure, manifest.buckets)
-        self.unknown_labels = 0
         for features, label, weight in self._source.iterate(self._dataset):
-            observed = [part.numpy() for part in self._observe(features, label)]
+            observed = [part.numpy() for part in self._observe(features, label, weight)]
             totals.add(observed, weight.numpy(), bucket_lengths(features, manifest))
-            # Here nothing but a class that is not known weighs 0.
-            self.unknown_labels += int((weight.numpy() == 0).sum())
-        if self.unknown_labels == totals.examples:
-            raise DataError(
-                f"{self._source.folder}: split '{self._source.split}' has no example of a class that the training "
-                "split has, too; nothing can be measured on it; choose another split"
-            )
+        self._check_labels(totals.total)
         return totals
+
+    def _check_labels(self, total: Tally) -> None:
+        place = f"{self._source.folder}: split '{self._source.split}'"
+        if not total.labels:
+            raise DataError(f"{place} has no step with a label; nothing can be measured on it; choose another split")
+        if total.unknown == total.labels:
+            raise DataError(
+                f"{place} has no example of a class that the training split has, too; nothing can be measured on it; "
+                "choose another split"
+            )
 
 
 def bucket_lengths(features: dict[str, tf.Tensor], manifest: Manifest) -> np.ndarray[Any, np.dtype[np.int32]]:
@@ -89,9 +87,10 @@ def evaluate(model_folder: str | Path, data: str | Path, split: str = TEST) -> d
     """Measures a trained model on a split of a data set.
 
     Returns:
-      {"split", "examples", "unknown_labels", "metrics": {...}, "buckets": [...]}; metrics are loss and
-      accuracy of classes, or loss, mae and rmse of numbers. Examples with an unknown label, whose class
-      the training split does not have, count as wrong in the accuracy and are left out of the loss.
+      {"split", "examples", "labels", "unknown_labels", "metrics": {...}, "buckets": [...]}. Labels are examples, or
+      steps or numbers to predict; unknown ones, whose class the training split does not have, count as wrong and
+      are left out of the loss. For two classes there is also "positive_class", the one that precision, recall, f1
+      and auc are of. What each task measures, the measures in `trainer.tasks` say.
 
     Raises:
       DataError: The model folder or the data set cannot be used, or they do not fit each other.
@@ -101,7 +100,8 @@ def evaluate(model_folder: str | Path, data: str | Path, split: str = TEST) -> d
     _check_fit(saved.manifest, manifest, f"{data}")
     evaluator = Evaluator(saved.model, SplitSource(data, manifest, split))
     totals = evaluator.run()
-    metrics = totals.metrics()
+    total = totals.total
+    metrics = total.report()
     if not math.isfinite(metrics["loss"]):
         raise DataError(
             f"{data}: the loss on split '{split}' is {metrics['loss']}; look for numbers far beyond the usual"
@@ -109,7 +109,9 @@ def evaluate(model_folder: str | Path, data: str | Path, split: str = TEST) -> d
     return {
         "split": split,
         "examples": totals.examples,
-        "unknown_labels": evaluator.unknown_labels,
+        "labels": total.labels,
+        "unknown_labels": total.unknown,
+        **({"positive_class": saved.classes[1]} if "f1" in metrics else {}),
         "metrics": metrics,
         "buckets": totals.by_bucket(),
     }

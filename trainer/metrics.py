@@ -1,4 +1,4 @@
-"""Metrics over a whole split, exact: sums in float64 over examples, whatever the batches were."""
+"""Metrics over a whole split, exact: sums in float64 and counts, whatever the batches were."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from schemas.buckets import bucket_index
 from schemas.manifest_pb2 import Bucket
-from trainer.tasks.measure import Array, Floats, Measure
+from trainer.tasks.measure import Array, Measure, Tally
 
 
 class Totals:
@@ -24,7 +24,7 @@ class Totals:
         self._measure = measure
         self._buckets = buckets
         self._counts = np.zeros(len(buckets), np.int64)
-        self._sums: Floats | None = None
+        self._tallies = [measure.tally() for _ in buckets]
 
     def add(self, observed: Sequence[Array], weight: Array, lengths: npt.NDArray[np.integer]) -> None:
         """Adds a batch.
@@ -34,11 +34,10 @@ class Totals:
           weight: As `open_dataset` gives it outside training.
           lengths: The length that the buckets go by, (batch,).
         """
-        columns = self._measure.columns(observed, weight)
         index = bucket_index(lengths, self._buckets)
-        if self._sums is None:
-            self._sums = np.zeros((len(self._buckets), columns.shape[1]))
-        np.add.at(self._sums, index, columns)
+        for bucket in np.unique(index):
+            rows = index == bucket
+            self._tallies[bucket].add([part[rows] for part in observed], weight[rows])
         self._counts += np.bincount(index, minlength=len(self._buckets))
 
     @property
@@ -46,21 +45,27 @@ class Totals:
         """Examples so far."""
         return int(self._counts.sum())
 
+    @property
+    def total(self) -> Tally:
+        """The tally over all examples."""
+        total = self._measure.tally()
+        for tally in self._tallies:
+            total.merge(tally)
+        return total
+
     def metrics(self) -> dict[str, float]:
-        """Returns the metrics over all examples, of which there must be some."""
-        assert self._sums is not None
-        return dict(self._measure.report(self._sums.sum(axis=0)))
+        """Returns the metrics over all examples."""
+        return self.total.report()
 
     def by_bucket(self) -> list[dict[str, Any]]:
-        """Returns bounds, examples and metrics of each bucket; no metrics where it has no examples."""
-        rows = []
-        for i, bucket in enumerate(self._buckets):
-            row: dict[str, Any] = {
+        """Returns bounds, examples, labels and metrics of each bucket; no metrics where it has no labels."""
+        return [
+            {
                 "min_length": bucket.min_length,
                 "max_length": bucket.max_length if bucket.HasField("max_length") else None,
-                "examples": int(self._counts[i]),
+                "examples": int(count),
+                "labels": tally.labels,
+                **tally.report(),
             }
-            if self._counts[i] and self._sums is not None:
-                row |= self._measure.report(self._sums[i])
-            rows.append(row)
-        return rows
+            for bucket, count, tally in zip(self._buckets, self._counts, self._tallies, strict=True)
+        ]

@@ -102,8 +102,7 @@ def load_saved(folder: str | Path) -> SavedModel:
     check_model_folder(folder)
     manifest = load_manifest(folder)
     vocabularies = read_vocabularies(folder, manifest)
-    classes = manifest.classes
-    names = parse_tokens(_verified(folder, classes), classes.path).to_pylist() if classes.path else []
+    names = read_classes(folder, manifest)
     tokenizers = manifest.tokenizers.items()
     subwords = {name: load_subwords(_verified(folder, file), f"{folder / file.path}") for name, file in tokenizers}
     return SavedModel(folder, _load_keras(folder / MODEL_NAME), manifest, vocabularies, names, subwords)
@@ -119,6 +118,17 @@ def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]
         name: Vocabulary(parse_tokens(_verified(folder, file), file.path), first_id=first_token_id(file.oov_buckets))
         for name, file in manifest.vocabularies.items()
     }
+
+
+def read_classes(folder: Path, manifest: Manifest) -> list[str]:
+    """Reads the names of the classes of a data set or model folder, in the order of their ids; none of other labels.
+
+    Raises:
+      DataError: Their file is missing or damaged.
+    """
+    file = manifest.classes
+    names: list[str] = parse_tokens(_verified(folder, file), file.path).to_pylist() if file.path else []
+    return names
 
 
 def _load_keras(path: Path) -> SequenceModel:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import files
+from pipeline.report.about_label import about_label
 from pipeline.report.about_lengths import about_lengths, about_padding
 from pipeline.report.about_numbers import about_context, about_series
 from pipeline.report.about_records import about_inputs, about_records, about_shards, opening
@@ -44,6 +45,7 @@ def sections(facts: Facts, efficiency: Efficiency | None, advice: Sequence[Sente
         about_padding(facts, efficiency),
         *about_vocabularies(facts),
         *about_classes(facts),
+        *about_label(facts),
         *about_series(facts),
         *about_context(facts),
         about_shards(facts),

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from schemas.dataset_pb2 import CountBy, DatasetSpec
 from schemas.formats.fields import LABEL
-from schemas.spec import NUMBER, vocabulary_features, vocabulary_options, vocabulary_owner
+from schemas.spec import NUMBER, states_label, vocabulary_features, vocabulary_options, vocabulary_owner
 from schemas.vocabulary import first_token_id, is_among, ranked
 
 
@@ -78,7 +78,7 @@ def vocabulary_rules(spec: DatasetSpec) -> dict[str, VocabularyRule]:
         sharers = [other for other in features if other != name and vocabulary_owner(spec, other) == name]
         if vocabulary_owner(spec, name) == name:
             rules[name] = _rule(spec, name, sharers)
-    if spec.HasField("label") and spec.label.type != NUMBER:
+    if states_label(spec) and spec.label.type != NUMBER:
         rules[LABEL] = VocabularyRule((LABEL,), 0, file=spec.label.classes_file)
     return rules
 

@@ -18,7 +18,7 @@ from schemas.dataset_pb2 import (
     Tokenizer,
 )
 from schemas.errors import UsageError
-from schemas.spec import NUMBER, PER_STEP_CLASS, source_path
+from schemas.spec import NUMBER, PER_STEP_CLASS, source_path, states_label
 from schemas.times import UNIX_UNITS
 
 ID, LABEL = "id", "label"
@@ -89,7 +89,7 @@ def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
         fields.append(_field(name, source_path(part), types))
     if spec.HasField("id"):
         fields.append(_field(ID, spec.id, _NAME_TYPES, required=for_training))
-    if for_training and spec.HasField("label"):
+    if for_training and states_label(spec):
         fields.append(_field(LABEL, source_path(spec.label), _label_types(spec)))
     if for_training and spec.split.by != SplitBy.hash:
         fields.append(_field(SPLIT, source_path(spec.split), _split_types(spec)))

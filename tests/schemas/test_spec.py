@@ -187,11 +187,11 @@ def test_questions_about_a_spec() -> None:
         ),
         (
             {"sequences": {"t": TOKENS}, "label": {}},
-            "label.type: is missing; say class, number or per_step_class",
+            "label.type: is missing; say class, number, per_step_class or next_step",
         ),
         (
             {"sequences": {"t": TOKENS}, "label": {"type": "class", "of": "t"}},
-            "label.of: means nothing but for type per_step_class; remove it",
+            "label.of: means nothing but for types per_step_class and next_step; remove it",
         ),
         (
             {"sequences": {"t": TOKENS, "s": TOKENS}, "label": {"type": "per_step_class"}},

@@ -5,8 +5,9 @@ from dataclasses import asdict, replace
 import tensorflow as tf
 
 from schemas.errors import UsageError
+from schemas.next_step import labelled_values_of
 from schemas.shard_index import open_index
-from schemas.spec import PER_STEP_CLASS
+from schemas.spec import NEXT_STEP, PER_STEP_CLASS
 from trainer.batches.batching import PLANNED, Batching
 from trainer.batches.bucketed import bucketed_batches
 from trainer.batches.foresight import padded_steps
@@ -141,11 +142,13 @@ class Epochs:
             raise UsageError(f"{name}: {step} is none of the {self.steps} steps of an epoch")
 
     def _labels(self) -> int:
-        """Returns the labels of an epoch: one for each example, or one for each step."""
-        manifest = self.source.manifest
-        if manifest.spec.label.type != PER_STEP_CLASS:
-            return self.examples
-        return max(1, manifest.statistics[self.source.split].lengths[manifest.spec.label.of].steps)
+        """Returns the labels of an epoch: of examples, of real steps, or of the values that stand in next ones."""
+        manifest, label = self.source.manifest, self.source.manifest.spec.label
+        if label.type == NEXT_STEP:
+            return max(1, labelled_values_of(manifest, self.source.split))
+        if label.type == PER_STEP_CLASS:
+            return max(1, manifest.statistics[self.source.split].lengths[label.of].steps)
+        return self.examples
 
     def _layout(self) -> Layout:
         batching = self._batching

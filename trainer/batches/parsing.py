@@ -13,7 +13,8 @@ from schemas.dataset_pb2 import DatasetSpec, StoredAs, Take
 from schemas.formats.fields import ID, LABEL
 from schemas.manifest import PARENT_FEATURE, START_FEATURE, length_feature, missing_feature, sizes_feature
 from schemas.manifest_pb2 import Manifest, StoredFeature
-from schemas.spec import NUMBER, PER_STEP_CLASS, bucket_sequences, series_sequences
+from schemas.spec import NEXT_STEP, NUMBER, PER_STEP_CLASS, bucket_sequences, series_sequences
+from trainer.batches import labels
 from trainer.batches.layout import PLAIN, Layout
 
 _TYPES = {"bytes": tf.string, "int64": tf.int64, "float": tf.float32}
@@ -59,8 +60,8 @@ class BatchParser:
 
         Args:
           manifest: Of the data set.
-          mean_size: Examples of a batch, or labelled steps for a per_step_class label, on average over an epoch, where
-            weights are for training.
+          mean_size: Labels of a batch on average over an epoch, where weights are for training: of examples, of real
+            steps, or of numbers to predict.
           with_ids: Whether the features hold the ids of examples and of the records that they are pieces of.
           layout: The shapes of batches.
         """
@@ -82,11 +83,12 @@ class BatchParser:
         own = self._layout.of_replica(records, rows)
         parsed = self._parse(own)
         filled = partial(_filled, rows=rows // self._layout.shares)
-        features = {name: filled(self._tensor(name, parsed, bucket)) for name in self._stored if name != LABEL}
-        if LABEL not in self._stored:
+        own_features = {name: self._tensor(name, parsed, bucket) for name in self._stored if name != LABEL}
+        features = {name: filled(values) for name, values in own_features.items()}
+        if not self._spec.HasField("label"):
             return features
-        label, weight = self._label(parsed, rows, bucket)
-        return features, filled(label), filled(weight)
+        label, weight = self._label(parsed, own_features, bucket)
+        return features, filled(label), filled(weight * self._share(rows, tf.shape(label, tf.int64)[1:]))
 
     def _parse(self, records: tf.Tensor) -> dict[str, Any]:
         """Returns values; those of steps are ragged: (batch, (values)), or (batch, (steps), (values)) of lists."""
@@ -148,23 +150,27 @@ class BatchParser:
         sequence = self._sequence(name)
         return self._spec.sequences[sequence].aligned_with or sequence
 
-    def _label(self, parsed: Mapping[str, Any], rows: tf.Tensor, bucket: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns label and weight of the real rows; `rows` are those of the whole batch, filler included."""
-        label = parsed[LABEL]
-        if self._spec.label.type == PER_STEP_CLASS:
-            steps, label = self._steps(LABEL, parsed), self._padded(LABEL, parsed, bucket)
-            width = tf.shape(label, tf.int64)[1]
-            weight = tf.sequence_mask(steps, width, tf.float32) * self._share(rows * width)
-        else:
-            weight = tf.fill([tf.size(label)], self._share(rows))
-        if self._spec.label.type == NUMBER:
-            return label, weight
-        # A class of no id (-1) would be an index out of range; where it weighs nothing, any id will do.
-        return tf.maximum(label, 0), tf.where(label >= 0, weight, 0.0)
+    def _label(
+        self, parsed: Mapping[str, Any], features: Mapping[str, tf.Tensor], bucket: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Returns label and weight, 0 or 1, of the rows that are no filler."""
+        label = self._spec.label
+        if label.type == NEXT_STEP:
+            return labels.next_step_label(self._spec, features, self._steps(LABEL, parsed))
+        if label.type == PER_STEP_CLASS:
+            return labels.step_class_label(self._padded(LABEL, parsed, bucket), self._steps(LABEL, parsed))
+        return labels.number_label(parsed[LABEL]) if label.type == NUMBER else labels.class_label(parsed[LABEL])
 
-    def _share(self, size: tf.Tensor) -> tf.Tensor:
-        """Returns the weight that makes up for a mean over `size` labels, filler and padding included."""
-        return tf.constant(1.0) if self._mean_size is None else tf.cast(size, tf.float32) / self._mean_size
+    def _share(self, rows: tf.Tensor, sizes: tf.Tensor) -> tf.Tensor:
+        """Returns the weight that makes up for a mean over all labels of a batch, filler and padding included.
+
+        Args:
+          rows: Of the whole batch, int64.
+          sizes: Shape of the label of a row, int64.
+        """
+        if self._mean_size is None:
+            return tf.constant(1.0)
+        return tf.cast(rows * tf.reduce_prod(sizes), tf.float32) / self._mean_size
 
 
 def _filled(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from schemas.dataset_pb2 import StoredAs
 from schemas.spec import NUMBER, PER_STEP_CLASS
 from schemas.tfrecords_pb2 import RecordSpec
+from trainer.batches import labels
 from trainer.batches.parsing import parse_records
 from trainer.foreign.spec import BYTES, FLOAT, INT64, KINDS, bucket_sequences, sequences_of, stored_features
 
@@ -120,17 +121,12 @@ class RecordParser:
             checks.append(_check(agrees, f"'{asked.feature}' has another length than '{asked.of}'"))
             with tf.control_dependencies(checks):
                 width = tf.maximum(tf.reduce_max(of), 1)
-            label = self._padded(label, of, width)
-            weight = tf.sequence_mask(of, width, tf.float32)
-        else:
-            share = 1.0
-            if self._mean_examples is not None:
-                share = tf.cast(tf.size(label), tf.float32) / self._mean_examples
-            weight = tf.fill([tf.size(label)], share)
-        if asked.type == NUMBER:
-            return label, weight
-        # A class of no id would be an index out of range; where it weighs nothing, any id will do.
-        return tf.maximum(label, 0), tf.where(label >= 0, weight, 0.0)
+            return labels.step_class_label(self._padded(label, of, width), of)
+        share = 1.0
+        if self._mean_examples is not None:
+            share = tf.cast(tf.size(label), tf.float32) / self._mean_examples
+        label, weight = labels.number_label(label) if asked.type == NUMBER else labels.class_label(label)
+        return label, weight * share
 
 
 def _small(name: str, values: tf.Tensor) -> tf.Tensor:

@@ -9,7 +9,7 @@ from schemas.dataset_pb2 import StoredAs
 from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Bucket
 from schemas.messages import fill, nearest
-from schemas.spec import CLASS, NUMBER, PER_STEP_CLASS
+from schemas.spec import CLASS, NEXT_STEP, NUMBER, PER_STEP_CLASS
 from schemas.spec_checks import check_name
 from schemas.tfrecords_pb2 import RecordCompression, RecordFeature, RecordFeatureType, RecordSpec
 from schemas.yaml_text import parse_yaml, read_yaml_file
@@ -181,6 +181,8 @@ def _resolve_label(spec: RecordSpec) -> None:
         return
     if not spec.label.type:
         raise DataError("label.type: must be said; valid: class, number, per_step_class")
+    if spec.label.type == NEXT_STEP:
+        raise DataError("label.type: next_step is made of prepared data sets only; leave the label out")
     if not spec.label.feature:
         spec.label.feature = "label"
     if spec.label.type != PER_STEP_CLASS:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from schemas.formats.fields import LABEL
 from schemas.manifest import length_feature, sizes_feature
 from schemas.manifest_pb2 import Manifest
+from trainer.batches.labels import label_spec
 from trainer.batches.parsing import input_specs
 from trainer.profiling.shapes import Shape, ids_of, longest_by_leader
 
@@ -21,9 +21,8 @@ _CHARACTERS = 16
 
 def batch_spec(manifest: Manifest) -> tuple[Any, ...]:
     """Returns the form of a training batch: (features, label, weight)."""
-    (dtype,) = (feature.dtype for feature in manifest.features if feature.name == LABEL)
-    label = tf.TensorSpec([None], {"int64": tf.int64, "float": tf.float32}[dtype])
-    return input_specs(manifest), label, tf.TensorSpec([None], tf.float32)
+    label = label_spec(manifest.spec)
+    return input_specs(manifest), label, tf.TensorSpec(label.shape, tf.float32)
 
 
 def synthetic_batch(manifest: Manifest, shape: Shape) -> tuple[Any, ...]:
@@ -35,7 +34,9 @@ def synthetic_batch(manifest: Manifest, shape: Shape) -> tuple[Any, ...]:
     longest = longest_by_leader(manifest)
     features, label, weight = batch_spec(manifest)
     inputs = {name: _values(name, spec, manifest, shape, longest, random) for name, spec in features.items()}
-    return inputs, tf.zeros([shape.examples], label.dtype), tf.ones([shape.examples], weight.dtype)
+    steps = [inputs[manifest.spec.label.of].shape[1]] if label.shape.rank > 1 else []
+    size = [shape.examples, *steps, *label.shape[2:]]
+    return inputs, tf.zeros(size, label.dtype), tf.ones(size, weight.dtype)
 
 
 def _values(

@@ -1,7 +1,7 @@
 """One number a record."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -34,7 +34,7 @@ class NumberTask:
         """Returns the squared error in units of the variance."""
         return ScaledSquaredError(float(self.variance[0]))
 
-    def measure(self) -> "NumberMeasure":
+    def measure(self, classes: Sequence[str]) -> "NumberMeasure":
         """Returns squared and absolute errors."""
         return NumberMeasure(float(self.variance[0]))
 
@@ -77,21 +77,44 @@ class NumberMeasure:
         """Sets the variance of the label in the training split; 0 counts as 1."""
         self._variance = variance or 1.0
 
-    def observe(self, outputs: Any, label: Any) -> Sequence[Any]:
+    def observe(self, outputs: Any, label: Any, weight: Any, features: Any) -> Sequence[Any]:
         """Returns predictions and labels, (batch,) each."""
         return outputs, label
 
-    def columns(self, observed: Sequence[Array], weight: Array) -> Floats:
-        """Returns squared and absolute error, and 1, (batch, 3)."""
+    def tally(self) -> "NumberTally":
+        """Returns a tally of nothing."""
+        return NumberTally(self._variance)
+
+
+class NumberTally:
+    """Sums of squared and absolute errors."""
+
+    unknown = 0
+
+    def __init__(self, variance: float) -> None:
+        """Begins with nothing; the variance is more than 0."""
+        self.labels = 0
+        self._variance = variance
+        self._sums: Floats = np.zeros(2)
+
+    def add(self, observed: Sequence[Array], weight: Array) -> None:
+        """Adds labels, all of which weigh 1."""
         outputs, labels = observed
         error = outputs.astype(np.float64) - labels.astype(np.float64)
-        return np.stack([error**2, np.abs(error), np.ones_like(error)], axis=1)
+        self.labels += len(error)
+        self._sums += [(error**2).sum(), np.abs(error).sum()]
 
-    def report(self, sums: Floats) -> dict[str, float]:
+    def merge(self, other: Self) -> None:
+        """Adds what another tally holds."""
+        self.labels += other.labels
+        self._sums += other._sums
+
+    def report(self) -> dict[str, float]:
         """Returns the metrics."""
-        squared, absolute, examples = (float(total) for total in sums)
-        mean = squared / examples
-        return {"loss": mean / self._variance, "mae": absolute / examples, "rmse": mean**0.5}
+        if not self.labels:
+            return {}
+        squared, absolute = (float(total) / self.labels for total in self._sums)
+        return {"loss": squared / self._variance, "mae": absolute, "rmse": squared**0.5}
 
 
 def number_target(manifest: Manifest) -> dict[str, Any]:

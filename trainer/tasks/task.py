@@ -1,16 +1,17 @@
 """What a model predicts, as its output layer, its loss and its metrics see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
 
 from schemas.errors import UsageError
 from schemas.manifest_pb2 import Manifest
-from schemas.spec import CLASS, NUMBER
+from schemas.spec import CLASS, NUMBER, PER_STEP_CLASS
 from trainer.tasks.classes import ClassTask, class_target
 from trainer.tasks.measure import Measure
 from trainer.tasks.numbers import NumberTask, number_target
+from trainer.tasks.step_classes import StepClassTask, step_class_target
 
 
 class Task(Protocol):
@@ -34,34 +35,40 @@ class Task(Protocol):
     def loss(self) -> keras.losses.Loss:
         """Returns the loss of each answer, for labels as `open_dataset` gives them."""
 
-    def measure(self) -> Measure:
-        """Returns what is measured over a split."""
+    def measure(self, classes: Sequence[str]) -> Measure:
+        """Returns what is measured over a split.
+
+        Args:
+          classes: Names of the classes in the order of their ids; none where the label is no class.
+        """
 
 
 def target_of(manifest: Manifest) -> dict[str, Any]:
     """Returns what there is to know of the label of a data set, in plain values, as `task_of` takes it.
 
     Raises:
-      UsageError: The label is none that can be trained on.
+      UsageError: There is no label.
       DataError: Its classes are fewer than two.
     """
     label = manifest.spec.label if manifest.spec.HasField("label") else None
-    if label is not None and label.type == CLASS:
-        return class_target(manifest)
-    if label is not None and label.type == NUMBER:
-        return number_target(manifest)
-    received = "no label" if label is None else "a per_step_class label"
-    raise UsageError(
-        f"label: the data set has {received}; class and number labels are what can be trained: "
-        "name one in the spec and write the data set again"
-    )
+    if label is None:
+        raise UsageError(
+            "label: the data set has no label; class, number, per_step_class and next_step labels are what can be "
+            "trained: name one in the spec and write the data set again"
+        )
+    return _TARGETS[label.type](manifest)
 
 
 def task_of(target: Mapping[str, Any]) -> Task:
-    """Returns the task of a target: {"kind": "class" or "number", and what the task says}."""
+    """Returns the task of a target: {"kind", and what the task takes}."""
     facts = {name: value for name, value in target.items() if name != "kind"}
     task: Task = _TASKS[target["kind"]](**facts)
     return task
 
 
-_TASKS: dict[str, Any] = {"class": ClassTask, "number": NumberTask}
+_TARGETS: dict[int, Callable[[Manifest], dict[str, Any]]] = {
+    CLASS: class_target,
+    NUMBER: number_target,
+    PER_STEP_CLASS: step_class_target,
+}
+_TASKS: dict[str, Any] = {"class": ClassTask, "number": NumberTask, "per_step_class": StepClassTask}
