@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import DataError
@@ -144,7 +144,6 @@ numbers = st.floats(-1e6, 1e6, width=32)
     st.booleans(),
     st.integers(1, 200),
 )
-@settings(max_examples=60)
 def test_what_is_written_is_read_whatever_the_blocks(
     tmp_path_factory: pytest.TempPathFactory,
     table: dict[str, tuple[float, ...]],
