@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -49,8 +49,11 @@ class Predictor:
         self._limits = limits
         self._spec = _rejecting(saved.manifest.spec)
         self._fields = fields_of(self._spec, for_training=False)
+        self._answers = answers = saved.model.task.answers(
+            saved.classes, saved.vocabularies.get(saved.manifest.spec.label.of)
+        )
         signature = [input_specs(saved.manifest)]
-        self._run = tf.function(lambda batch: saved.model(batch, training=False), input_signature=signature)
+        self._run = tf.function(lambda batch: answers.ask(saved.model, batch), input_signature=signature)
 
     @property
     def model(self) -> SequenceModel:
@@ -80,9 +83,9 @@ class Predictor:
             JSONL file of them.
 
         Returns:
-          One entry for each record, in order: {"id", "prediction", "probabilities"} for classes,
-          {"id", "prediction"} for a number; {"id": None, "line", "error", "reason"} for a record
-          that the spec refuses, with its place from 1. Where the spec cuts records up, one entry for
+          One entry for each record, in order: {"id", "prediction", ...}, as the `tell` of the task's answers in
+          `trainer.tasks.answers` says; {"id": None, "line", "error", "reason"} for a record that the spec
+          refuses, with its place from 1. Where the spec cuts records up, one entry for
           each piece, {"id", "parent", "start", ...}: the id of the record and the step with which the
           piece begins.
 
@@ -122,31 +125,21 @@ class Predictor:
         return {"id": None, "line": line, "error": rule, "reason": TOO_SHORT}
 
     def _predictions(self, block: ExampleBlock) -> list[Prediction]:
-        outputs = _shortest(self._outputs(block))
         heads: list[Prediction] = [{"id": example_id} for example_id in block.ids.to_pylist()]
         if block.parents is not None:
             pieces = zip(heads, block.parents.ids.to_pylist(), block.parents.starts.tolist(), strict=True)
             heads = [{**head, "parent": parent, "start": start} for head, parent, start in pieces]
-        return [head | self._prediction(answer) for head, answer in zip(heads, outputs.tolist(), strict=True)]
-
-    def _prediction(self, answer: Any) -> Prediction:
-        """Returns what is said of one example; `answer` is a number, or the probability of each class."""
-        names = self._saved.classes
-        if not np.isfinite(answer).all():
-            return {"error": "the model's answer is no finite number", "reason": "not_finite"}
-        if not names:
-            return {"prediction": answer}
-        probabilities = dict(zip(names, answer, strict=True))
-        return {"prediction": max(names, key=probabilities.__getitem__), "probabilities": probabilities}
-
-    def _outputs(self, block: ExampleBlock) -> npt.NDArray[np.float32]:
-        """Returns what the model says, float32 (examples,) or (examples, classes)."""
-        shape = (len(block), len(self._saved.classes)) if self._saved.classes else (len(block),)
-        outputs = np.zeros(shape, np.float32)
         inputs = ModelInputs(block, self._saved.manifest, self._saved.vocabularies)
         for rows in sorted_batches(inputs.lengths, self._limits):
-            outputs[rows] = self._run(inputs.batch(rows)).numpy()
-        return outputs
+            parts = [_shortest(part.numpy()) for part in self._run(inputs.batch(rows))]
+            for row, *of_one in zip(rows.tolist(), *parts, strict=True):
+                heads[row] |= self._prediction(of_one)
+        return heads
+
+    def _prediction(self, parts: Sequence[npt.NDArray[Any]]) -> Prediction:
+        if not np.isfinite(parts[0]).all():
+            return {"error": "the model's answer is no finite number", "reason": "not_finite"}
+        return self._answers.tell(parts)
 
 
 def load(folder: str | Path) -> Predictor:
@@ -228,6 +221,6 @@ def _check_whole_records(spec: DatasetSpec) -> None:
         )
 
 
-def _shortest(outputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
-    """Returns the same numbers with no more digits than a float32 has."""
-    return outputs.astype("U32").astype(np.float64)
+def _shortest(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Returns the same numbers, float32 ones as float64 with no more digits than a float32 has."""
+    return numbers.astype("U32").astype(np.float64) if numbers.dtype == np.float32 else numbers

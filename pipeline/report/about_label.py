@@ -1,11 +1,13 @@
 """What the label of each step is, where it follows from the sequence itself."""
 
+from collections.abc import Iterator
+
 from pipeline.report.blocks import Cell, Paragraph, Section, table
 from pipeline.report.facts import Facts
 from pipeline.report.words import Name, Sentence, plural, say
 from schemas.manifest_pb2 import Manifest
 from schemas.next_step import labelled_values_of
-from schemas.spec import NEXT_STEP, series_sequences
+from schemas.spec import NEXT_STEP, TRAIN, series_sequences
 
 
 def next_step(manifest: Manifest) -> Sentence | None:
@@ -25,6 +27,20 @@ def next_step(manifest: Manifest) -> Sentence | None:
 def labels_by_split(manifest: Manifest) -> dict[str, int]:
     """Returns the labelled values of each split of a data set with a label of type next_step."""
     return {split: labelled_values_of(manifest, split) for split in sorted(manifest.statistics)}
+
+
+def next_step_advice(facts: Facts) -> Iterator[Sentence]:
+    """Yields that no step of the training examples has a label."""
+    manifest = facts.manifest
+    if manifest.spec.label.type == NEXT_STEP and not labelled_values_of(manifest, TRAIN):
+        longest = max(manifest.statistics[TRAIN].lengths[manifest.spec.label.of].lengths, default=0)
+        yield say(
+            "no step of training has a label: the longest example has {} of {}, and label.after is {:,}; lower it, or "
+            "give longer records",
+            plural(longest, "step"),
+            Name(manifest.spec.label.of),
+            manifest.spec.label.after,
+        )
 
 
 def about_label(facts: Facts) -> list[Section]:

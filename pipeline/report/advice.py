@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from pipeline.report.about_label import next_step_advice
 from pipeline.report.advice_records import class_advice, missing_class_advice, rejected_advice, split_advice
 from pipeline.report.advice_values import constant_advice, oov_advice
 from pipeline.report.efficiency import Efficiency, measure
@@ -38,6 +39,7 @@ def advise(facts: Facts, efficiency: Efficiency | None = None) -> list[Sentence]
         oov_advice,
         missing_class_advice,
         class_advice,
+        next_step_advice,
         constant_advice,
         small_bucket_advice,
         shard_advice,

@@ -29,6 +29,7 @@ class Epochs:
       sizes: Records of a full batch of each bucket.
       steps: Batches of an epoch.
       examples: Records of an epoch.
+      labels: Of an epoch: examples, or real steps, or the numbers and tokens that stand in next steps.
       warnings: What a person should know of the batches, a line each.
     """
 
@@ -53,7 +54,12 @@ class Epochs:
         self.warnings = warnings_of(loads, batching.limits)
         planned = batching.method == PLANNED
         self.steps = count_steps([load.records for load in loads], self.sizes) if planned else self._plan.steps
-        mean_size = self._labels() / self.steps if training and self.steps else None
+        self.labels = self._labels()
+        if self.examples and not self.labels:
+            self.warnings.append(
+                f"warning: label: no step of split '{source.split}' has one; nothing is learnt from it"
+            )
+        mean_size = max(1, self.labels) / self.steps if training and self.steps else None
         parser = BatchParser(source.manifest, mean_size, with_ids, self._layout())
         signature = [tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int64)]
         self._parse = tf.function(parser, input_signature=signature, autograph=False)
@@ -142,12 +148,11 @@ class Epochs:
             raise UsageError(f"{name}: {step} is none of the {self.steps} steps of an epoch")
 
     def _labels(self) -> int:
-        """Returns the labels of an epoch: of examples, of real steps, or of the values that stand in next ones."""
         manifest, label = self.source.manifest, self.source.manifest.spec.label
         if label.type == NEXT_STEP:
-            return max(1, labelled_values_of(manifest, self.source.split))
+            return labelled_values_of(manifest, self.source.split)
         if label.type == PER_STEP_CLASS:
-            return max(1, manifest.statistics[self.source.split].lengths[label.of].steps)
+            return manifest.statistics[self.source.split].lengths[label.of].steps
         return self.examples
 
     def _layout(self) -> Layout:

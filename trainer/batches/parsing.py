@@ -81,7 +81,7 @@ class BatchParser:
         """
         rows = self._layout.rows(tf.size(records, tf.int64), bucket)
         own = self._layout.of_replica(records, rows)
-        parsed = self._parse(own)
+        parsed = self._parse(own, records)
         filled = partial(_filled, rows=rows // self._layout.shares)
         own_features = {name: self._tensor(name, parsed, bucket) for name in self._stored if name != LABEL}
         features = {name: filled(values) for name, values in own_features.items()}
@@ -90,8 +90,8 @@ class BatchParser:
         label, weight = self._label(parsed, own_features, bucket)
         return features, filled(label), filled(weight * self._share(rows, tf.shape(label, tf.int64)[1:]))
 
-    def _parse(self, records: tf.Tensor) -> dict[str, Any]:
-        """Returns values; those of steps are ragged: (batch, (values)), or (batch, (steps), (values)) of lists."""
+    def _parse(self, own: tf.Tensor, records: tf.Tensor) -> dict[str, Any]:
+        """Returns values of `own`, which are among `records`; those of steps are ragged: (batch, (values))."""
         one, many = {}, {}
         for name, feature in self._stored.items():
             dtype = _TYPES[feature.dtype]
@@ -99,8 +99,15 @@ class BatchParser:
                 many[name] = tf.io.RaggedFeature(dtype, row_splits_dtype=tf.int64)
             else:
                 one[name] = tf.io.FixedLenFeature([], dtype)
-        parsed, lists = parse_records(records, self._spec.stored_as == StoredAs.sequence_example, one, many)
-        return parsed | {name: self._without_lists(name, values, parsed) for name, values in lists.items()}
+        sequence_examples = self._spec.stored_as == StoredAs.sequence_example
+        may_be_none = sequence_examples and self._layout.replica is not None
+        # TensorFlow fails on a batch of no SequenceExample, which the share of a replica is that is all filler.
+        some = tf.where(tf.size(own) > 0, [tf.size(own), 0], [0, 1]) if may_be_none else None
+        if some is not None:
+            own = tf.concat([own, records[: some[1]]], axis=0)
+        parsed, lists = parse_records(own, sequence_examples, one, many)
+        parsed |= {name: self._without_lists(name, values, parsed) for name, values in lists.items()}
+        return parsed if some is None else {name: values[: some[0]] for name, values in parsed.items()}
 
     def _without_lists(self, name: str, values: tf.RaggedTensor, parsed: Mapping[str, Any]) -> tf.RaggedTensor:
         """Returns values of lists of one `Feature` a step as an `Example` holds them: one after another."""

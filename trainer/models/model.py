@@ -65,16 +65,30 @@ class SequenceModel(keras.Model):
 
     def call(self, features: Mapping[str, Any], training: bool | None = None) -> Any:
         """Predicts; features that are none of its inputs, such as ids, are passed over."""
-        vectors = [self._read(branch, features, training) for branch in self.branches]
         leader = self.task.leader
-        steps = None if leader is None else ops.shape(features[leader])[1]
+        vectors = [self._read(branch, features, training) for branch in self.branches]
+        if leader is None:
+            return self._answer(vectors, features, None, training)
+        steps = ops.shape(features[leader])[1]
+        mask = sequence_mask(features[length_feature(leader)], steps)
+        return ops.where(ops.expand_dims(mask, -1), self._answer(vectors, features, steps, training), 0.0)
+
+    def last(self, features: Mapping[str, Any]) -> Any:
+        """Returns the answer of the last real step alone, (batch, outputs), where each step has one.
+
+        The output layer sees no other step. A sequence without steps is answered for as if it had one of zeros.
+        """
+        assert self.task.leader is not None
+        lengths = features[length_feature(self.task.leader)]
+        index = ops.reshape(ops.maximum(lengths - 1, 0), (-1, 1, 1))
+        vectors = [self._read(branch, features, training=False) for branch in self.branches]
+        vectors = [x if len(x.shape) == 2 else ops.squeeze(ops.take_along_axis(x, index, axis=1), 1) for x in vectors]
+        return self._answer(vectors, features, None, training=False)
+
+    def _answer(self, vectors: list[Any], features: Mapping[str, Any], steps: Any, training: bool | None) -> Any:
         x = self.dropout(_side_by_side(vectors, steps), training=training)
         context = [entry(features[entry.name]) for entry in self.context_entries]
-        outputs = self.finish(self.head(_side_by_side([x, *context], steps)))
-        if leader is None:
-            return outputs
-        mask = sequence_mask(features[length_feature(leader)], steps)
-        return ops.where(ops.expand_dims(mask, -1), outputs, 0.0)
+        return self.finish(self.head(_side_by_side([x, *context], steps)))
 
     def _read(self, branch: SequenceBranch, features: Mapping[str, Any], training: bool | None) -> Any:
         beside = {name: features[name] for name in branch.beside}

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Manifest
+from schemas.vocabulary import Vocabulary
 from trainer.losses import LEAST_PROBABILITY
+from trainer.tasks.answers import ClassAnswers
 from trainer.tasks.measure import Array, Int64s
 from trainer.tasks.scores import area_under_curve, class_counts, found, macro_f1
 
@@ -38,6 +40,10 @@ class ClassTask:
     def measure(self, classes: Sequence[str]) -> "ClassMeasure":
         """Returns loss, accuracy and F1; see `ClassMeasure`."""
         return ClassMeasure(self.outputs)
+
+    def answers(self, classes: Sequence[str], vocabulary: Vocabulary | None) -> ClassAnswers:
+        """Returns how classes are told."""
+        return ClassAnswers(classes)
 
 
 class ClassMeasure:

@@ -9,7 +9,9 @@ from keras import ops
 
 from schemas.formats.fields import LABEL
 from schemas.manifest_pb2 import Manifest
-from trainer.layers import PACKAGE, Unstandardize
+from schemas.vocabulary import Vocabulary
+from trainer.layers import PACKAGE, Unstandardize, scale_of
+from trainer.tasks.answers import NumberAnswers
 from trainer.tasks.measure import Array, Floats
 
 
@@ -32,11 +34,15 @@ class NumberTask:
 
     def loss(self) -> keras.losses.Loss:
         """Returns the squared error in units of the variance."""
-        return ScaledSquaredError(float(self.variance[0]))
+        return ScaledSquaredError(self.variance)
 
     def measure(self, classes: Sequence[str]) -> "NumberMeasure":
         """Returns squared and absolute errors."""
         return NumberMeasure(float(self.variance[0]))
+
+    def answers(self, classes: Sequence[str], vocabulary: Vocabulary | None) -> NumberAnswers:
+        """Returns how a number is told."""
+        return NumberAnswers()
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -56,14 +62,22 @@ class OneNumber(Unstandardize):
 class ScaledSquaredError(keras.losses.Loss):
     """(prediction - label)^2 / variance: the squared error in units that do not depend on the label's."""
 
-    def __init__(self, variance: float, name: str = "scaled_squared_error", **kwargs: Any) -> None:
-        """Sets the scale; a variance of 0 counts as 1."""
+    def __init__(self, variance: Sequence[float], name: str = "scaled_squared_error", **kwargs: Any) -> None:
+        """Sets the scale.
+
+        Args:
+          variance: Of each number of the last axis, or one for all; 0 counts as 1.
+          name: Of the loss.
+          **kwargs: Of `keras.losses.Loss`.
+        """
         super().__init__(name=name, **kwargs)
-        self.variance = float(variance)
+        self.variance = [float(value) for value in variance]
+        self._scale = scale_of(self.variance).astype(np.float32)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Returns the error of each example, (batch,)."""
-        return ops.square(y_pred - ops.cast(y_true, y_pred.dtype)) / (self.variance or 1.0)
+        """Returns the error of each number, (batch, ...) as the labels."""
+        # Divided first: the square of a large unit may be none that a float32 holds.
+        return ops.square((y_pred - ops.cast(y_true, y_pred.dtype)) / self._scale)
 
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""

@@ -8,7 +8,9 @@ import numpy as np
 
 from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Manifest
+from schemas.vocabulary import Vocabulary
 from trainer.losses import CrossEntropy
+from trainer.tasks.answers import StepClassAnswers
 from trainer.tasks.classes import ClassTally, class_count, observed_classes
 from trainer.tasks.entities import EntityTags, are_entity_tags, entity_counts
 from trainer.tasks.leaders import label_leader
@@ -38,6 +40,10 @@ class StepClassTask:
     def measure(self, classes: Sequence[str]) -> "StepClassMeasure":
         """Returns loss, accuracy and F1 of steps, and of entities where the classes are tags."""
         return StepClassMeasure(self.leader, self.outputs, EntityTags(classes) if are_entity_tags(classes) else None)
+
+    def answers(self, classes: Sequence[str], vocabulary: Vocabulary | None) -> StepClassAnswers:
+        """Returns how classes of steps are told."""
+        return StepClassAnswers(self.leader, classes)
 
 
 class StepClassMeasure:

@@ -1,4 +1,4 @@
-"""What a model predicts, as its output layer, its loss and its metrics see it."""
+"""What a model predicts, as its output layer, its loss, its metrics and its words see it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
@@ -7,9 +7,13 @@ import keras
 
 from schemas.errors import UsageError
 from schemas.manifest_pb2 import Manifest
-from schemas.spec import CLASS, NUMBER, PER_STEP_CLASS
+from schemas.spec import CLASS, NEXT_STEP, NUMBER, PER_STEP_CLASS, series_sequences
+from schemas.vocabulary import Vocabulary
+from trainer.tasks.answers import Answers
 from trainer.tasks.classes import ClassTask, class_target
+from trainer.tasks.forecasts import ForecastTask, forecast_target
 from trainer.tasks.measure import Measure
+from trainer.tasks.next_tokens import NextTokenTask, next_token_target
 from trainer.tasks.numbers import NumberTask, number_target
 from trainer.tasks.step_classes import StepClassTask, step_class_target
 
@@ -42,6 +46,14 @@ class Task(Protocol):
           classes: Names of the classes in the order of their ids; none where the label is no class.
         """
 
+    def answers(self, classes: Sequence[str], vocabulary: Vocabulary | None) -> Answers:
+        """Returns what is said of each example.
+
+        Args:
+          classes: Names of the classes in the order of their ids; none where the label is no class.
+          vocabulary: Of the sequence that the label is of; None where it has none.
+        """
+
 
 def target_of(manifest: Manifest) -> dict[str, Any]:
     """Returns what there is to know of the label of a data set, in plain values, as `task_of` takes it.
@@ -66,9 +78,21 @@ def task_of(target: Mapping[str, Any]) -> Task:
     return task
 
 
+def _next_step_target(manifest: Manifest) -> dict[str, Any]:
+    is_series = manifest.spec.label.of in series_sequences(manifest.spec)
+    return forecast_target(manifest) if is_series else next_token_target(manifest)
+
+
 _TARGETS: dict[int, Callable[[Manifest], dict[str, Any]]] = {
     CLASS: class_target,
     NUMBER: number_target,
     PER_STEP_CLASS: step_class_target,
+    NEXT_STEP: _next_step_target,
 }
-_TASKS: dict[str, Any] = {"class": ClassTask, "number": NumberTask, "per_step_class": StepClassTask}
+_TASKS: dict[str, Any] = {
+    "class": ClassTask,
+    "number": NumberTask,
+    "per_step_class": StepClassTask,
+    "next_token": NextTokenTask,
+    "forecast": ForecastTask,
+}

@@ -1,0 +1,104 @@
+"""The next token after each step of a sequence: a language model."""
+
+import math
+from collections.abc import Sequence
+from typing import Any, Self
+
+import keras
+import numpy as np
+
+from schemas.manifest_pb2 import Manifest
+from schemas.vocabulary import Vocabulary, first_token_id
+from trainer.losses import LEAST_PROBABILITY, CrossEntropy
+from trainer.tasks.answers import NextTokenAnswers
+from trainer.tasks.classes import observed_classes
+from trainer.tasks.leaders import label_leader
+from trainer.tasks.measure import Array
+
+
+class NextTokenTask:
+    """Predicts the probability of each next token, float32 (batch, steps, ids); id 0 is the end of the sequence."""
+
+    forward = True
+    keras_metrics = ("accuracy",)
+
+    def __init__(self, leader: str, classes: int, end: bool) -> None:
+        """Sets the sequence whose steps are answered, the number of ids, and whether the end is one that may come."""
+        self.leader = leader
+        self.outputs = classes
+        self._end = end
+
+    def finish(self) -> keras.layers.Layer:
+        """Returns a softmax."""
+        return keras.layers.Activation("softmax", dtype="float32")
+
+    def loss(self) -> keras.losses.Loss:
+        """Returns the cross entropy in nats of each step, (batch, steps)."""
+        return CrossEntropy()
+
+    def measure(self, classes: Sequence[str]) -> "NextTokenMeasure":
+        """Returns loss, perplexity and accuracy."""
+        return NextTokenMeasure()
+
+    def answers(self, classes: Sequence[str], vocabulary: Vocabulary | None) -> NextTokenAnswers:
+        """Returns how the next token is told."""
+        assert vocabulary is not None
+        return NextTokenAnswers(vocabulary, self._end)
+
+
+class NextTokenMeasure:
+    """Cross entropy in nats a step, perplexity, and the share of steps whose most probable next token is right.
+
+    Perplexity is e to the cross entropy: as many equally probable tokens would be as hard to guess from (Jelinek et
+    al., 1977, "Perplexity: a measure of the difficulty of speech recognition tasks"). Tokens out of vocabulary are
+    told apart as their ids are.
+    """
+
+    def observe(self, outputs: Any, label: Any, weight: Any, features: Any) -> Sequence[Any]:
+        """Returns the probability of the label, the most probable token and the label, (batch, steps) each."""
+        return observed_classes(outputs, label)
+
+    def tally(self) -> "NextTokenTally":
+        """Returns a tally of nothing."""
+        return NextTokenTally()
+
+
+class NextTokenTally:
+    """The sum of losses, and how often the next token was right."""
+
+    unknown = 0
+
+    def __init__(self) -> None:
+        """Begins with nothing."""
+        self.labels = 0
+        self._loss = 0.0
+        self._right = 0
+
+    def add(self, observed: Sequence[Array], weight: Array) -> None:
+        """Adds the steps of examples."""
+        there = weight > 0
+        probability, predicted, label = (part[there] for part in observed)
+        self.labels += len(label)
+        self._loss -= float(np.log(np.maximum(probability.astype(np.float64), LEAST_PROBABILITY)).sum())
+        self._right += int(np.count_nonzero(predicted == label))
+
+    def merge(self, other: Self) -> None:
+        """Adds what another tally holds."""
+        self.labels += other.labels
+        self._loss += other._loss
+        self._right += other._right
+
+    def report(self) -> dict[str, float]:
+        """Returns the metrics."""
+        if not self.labels:
+            return {}
+        loss = self._loss / self.labels
+        return {"loss": loss, "perplexity": math.exp(loss), "accuracy": self._right / self.labels}
+
+
+def next_token_target(manifest: Manifest) -> dict[str, Any]:
+    """Returns the target of a data set whose label is the next token."""
+    label = manifest.spec.label
+    vocabulary = manifest.vocabularies[label.of]
+    ids = first_token_id(vocabulary.oov_buckets) + vocabulary.size
+    return {"kind": "next_token", "leader": label_leader(manifest), "classes": int(ids), "end": label.end}
