@@ -53,6 +53,7 @@ setup(
         "trainer.batches",
         "trainer.foreign",
         "trainer.profiling",
+        "trainer.recurrent",
     ],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],
