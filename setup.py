@@ -54,6 +54,7 @@ setup(
         "trainer.foreign",
         "trainer.models",
         "trainer.profiling",
+        "trainer.recurrent",
         "trainer.sequence_layers",
         "trainer.settings",
         "trainer.tasks",
