@@ -37,6 +37,11 @@ class TrainerConfig(BatchSettings, TrainingSettings, ModelSettings):
                 "jit_compile: true compiles the training step for every shape of a batch; set static_shapes: true, so "
                 "that there are no more shapes than buckets"
             )
+        if self.conv_stride > self.conv_width:
+            raise UsageError(
+                f"conv_stride: {self.conv_stride} is more than conv_width {self.conv_width}, so that steps between two "
+                "windows would not be read; lower the one or raise the other"
+            )
         if self.min_batch_size > self.max_batch_size:
             raise UsageError(
                 f"min_batch_size: {self.min_batch_size} is more than max_batch_size {self.max_batch_size}; "
@@ -102,7 +107,8 @@ def limits_of(config: TrainerConfig) -> BatchLimits:
 
 def batching_of(config: TrainerConfig) -> Batching:
     """Returns how the settings say that training batches are made."""
-    return Batching(config.batching, limits_of(config), config.pool_batches, config.static_shapes)
+    limits, pool = limits_of(config), config.pool_batches
+    return Batching(config.batching, limits, pool, config.static_shapes, config.padding)
 
 
 def order_of(config: TrainerConfig, epoch: int) -> Order:

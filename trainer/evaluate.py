@@ -46,7 +46,7 @@ class Evaluator:
         self._dataset = epochs.open(None)
         self._measure = measure = model.task.measure(read_classes(source.folder, source.manifest))
         self._observe = tf.function(
-            lambda batch, label, weight: measure.observe(model(batch, training=False), label, weight, batch),
+            lambda batch, label, weight: measure.observe(model.answer(batch, training=False), label, weight, batch),
             input_signature=self._dataset.element_spec,
         )
 

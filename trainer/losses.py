@@ -1,5 +1,6 @@
 """Losses on what the model gives, elementwise: one number for each example, or for each step."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,18 +17,27 @@ _STEEPEST = 1e38  # of a gradient; times a probability, summed over classes, it 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class CrossEntropy(keras.losses.Loss):
-    """-log of the probability of the right class, in nats, where need be against smoothed labels.
+    """-log of the probability of the right class, in nats, where need be against smoothed labels, by class.
 
     The label's distribution is (1 - e) * one-hot + e / classes (Szegedy et al., 2016, "Rethinking the
     Inception architecture for computer vision", section 7). Keras' own loss takes every probability below
     1e-7 for 1e-7, with no gradient, so that the examples that are furthest off would teach nothing.
     """
 
-    def __init__(self, label_smoothing: float = 0.0, name: str = "cross_entropy", **kwargs: Any) -> None:
-        """Sets how much of each label is spread over all classes.
+    def __init__(
+        self,
+        label_smoothing: float = 0.0,
+        class_weights: Sequence[float] = (),
+        name: str = "cross_entropy",
+        **kwargs: Any,
+    ) -> None:
+        """Sets how much of each label is spread over all classes, and how much each class counts.
 
         Args:
           label_smoothing: e, from 0 to less than 1.
+          class_weights: What the loss of the examples, or steps, of each class is multiplied by, (classes,), see
+            `trainer.class_weights`; none: 1. Keras' own `class_weight` takes labels (batch, steps) for one-hot
+            vectors, and the step of the greatest for the class.
           name: Of the loss.
           **kwargs: Of `keras.losses.Loss`.
 
@@ -41,6 +51,7 @@ class CrossEntropy(keras.losses.Loss):
             )
         super().__init__(name=name, **kwargs)
         self.label_smoothing = float(label_smoothing)
+        self.class_weights = [float(weight) for weight in class_weights]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Returns the loss of each example or step.
@@ -60,11 +71,14 @@ class CrossEntropy(keras.losses.Loss):
         loss = -ops.squeeze(ops.take_along_axis(logs, index, axis=-1), -1)
         if self.label_smoothing:
             loss = (1.0 - self.label_smoothing) * loss - self.label_smoothing * ops.mean(logs, axis=-1)
+        if self.class_weights:
+            loss *= ops.take(ops.convert_to_tensor(self.class_weights, "float32"), ops.squeeze(index, -1))
         return ops.where(known, loss, 0.0)
 
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""
-        return {**super().get_config(), "label_smoothing": self.label_smoothing}
+        own = {"label_smoothing": self.label_smoothing, "class_weights": self.class_weights}
+        return {**super().get_config(), **own}
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -80,21 +94,3 @@ def _log(probabilities: Any) -> Any:
         return ops.clip(upstream / bounded, -_STEEPEST, _STEEPEST)
 
     return ops.log(bounded), gradient
-
-
-def weigh_by_class(weights: Any, labels: Any, class_weights: Any) -> Any:
-    """Returns each weight times that of its class.
-
-    Keras' `class_weight` takes labels (batch, steps) for one-hot vectors, and the step of the greatest for
-    the class; here every step has the weight of its own class.
-
-    Args:
-      weights: float (batch,) or (batch, steps).
-      labels: Class ids, integers of the same shape; one that is no class, such as -1, leaves its weight as it is.
-      class_weights: float (classes,), see `trainer.class_weights`.
-    """
-    weights = ops.convert_to_tensor(weights)
-    table = ops.cast(class_weights, weights.dtype)
-    labels = ops.cast(labels, "int32")
-    known = (labels >= 0) & (labels < table.shape[0])
-    return weights * ops.where(known, ops.take(table, ops.where(known, labels, 0), axis=0), 1.0)

@@ -62,8 +62,8 @@ def test_batch_sizes_as_a_setting(text: str, sizes: tuple[int, ...]) -> None:
         ("dropout=1.0", "dropout: 1.0 is out of range; it must lie in [0, 0.95]"),
         ("learning_rate=.nan", "learning_rate: nan is out of range; it must lie in [1e-08, 10]"),
         ("pooling=meen", "pooling: 'meen' is no valid value; did you mean 'mean'?"),
-        ("pooling=[]", "pooling: []; name one or more of mean, max, last, each once"),
-        ("pooling=max,max", "pooling: ['max', 'max']; name one or more of mean, max, last, each once"),
+        ("pooling=[]", "pooling: []; name one or more of mean, max, last, attention, each once"),
+        ("pooling=max,max", "pooling: ['max', 'max']; name one or more of mean, max, last, attention, each once"),
         ("batch_sizes=0", "batch_sizes: 0 is out of range; it must lie in [1, 1000000]"),
         ("batch_sizes=8,0", "batch_sizes: 0 is out of range; it must lie in [1, 1000000]"),
         (

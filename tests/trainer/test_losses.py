@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
-from trainer.losses import LEAST_PROBABILITY, CrossEntropy, weigh_by_class
+from trainer.losses import LEAST_PROBABILITY, CrossEntropy
 
 shapes = st.sampled_from([(4,), (2, 3), (1, 1), (3, 0)])
 
@@ -99,10 +99,13 @@ def test_in_a_compiled_model_with_weights_of_steps() -> None:
     np.testing.assert_allclose(got, expected, rtol=1e-5)
 
 
-@given(shapes, st.integers(0, 99))
-def test_each_step_has_the_weight_of_its_own_class(shape: tuple[int, ...], seed: int) -> None:
+@given(shapes, st.integers(0, 99), st.sampled_from([0.0, 0.2]))
+def test_each_step_has_the_weight_of_its_own_class(shape: tuple[int, ...], seed: int, smoothing: float) -> None:
     rng = np.random.default_rng(seed)
     table = np.array([0.5, 2.0, 0.0], np.float32)
-    labels, weights = rng.integers(-1, 3, shape), rng.random(shape).astype(np.float32)
-    expected = np.where(labels < 0, weights, weights * table[labels])
-    np.testing.assert_allclose(weigh_by_class(weights, labels, table), expected, rtol=1e-6)
+    labels = rng.integers(-1, 3, shape)
+    probabilities = softmax(rng.normal(size=(*shape, 3))).astype(np.float32)
+    plain = np.asarray(CrossEntropy(smoothing, reduction="none")(labels, probabilities))
+    expected = np.where(labels < 0, 0.0, plain * table[labels])
+    got = np.asarray(CrossEntropy(smoothing, table.tolist(), reduction="none")(labels, probabilities))
+    np.testing.assert_allclose(got, expected, rtol=1e-6)

@@ -1,18 +1,22 @@
 """The epochs of one split, batch by batch, whichever way these are made."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import Any
 
 import tensorflow as tf
 
+from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import UsageError
 from schemas.next_step import labelled_values_of
 from schemas.shard_index import open_index
 from schemas.spec import NEXT_STEP, PER_STEP_CLASS
-from trainer.batches.batching import PLANNED, Batching
+from trainer.batches.batching import PLANNED, PRE, Batching
 from trainer.batches.bucketed import bucketed_batches
 from trainer.batches.foresight import padded_steps
 from trainer.batches.layout import Layout, static_bounds, static_widths
 from trainer.batches.order import Order
+from trainer.batches.padding import batch_in_front
 from trainer.batches.parsing import BatchParser
 from trainer.batches.plan import EpochPlan, ShardSize, count_steps, plan_epoch
 from trainer.batches.planned import PlannedReader
@@ -62,7 +66,8 @@ class Epochs:
         mean_size = max(1, self.labels) / self.steps if training and self.steps else None
         parser = BatchParser(source.manifest, mean_size, with_ids, self._layout())
         signature = [tf.TensorSpec([None], tf.string), tf.TensorSpec([], tf.int64)]
-        self._parse = tf.function(parser, input_signature=signature, autograph=False)
+        parse = _in_front(parser, source.manifest.spec) if batching.padding == PRE else parser
+        self._parse = tf.function(parse, input_signature=signature, autograph=False)
         self._reader = PlannedReader(source) if planned else None
 
     def open(self, order: Order | None, first_step: int = 0) -> tf.data.Dataset:
@@ -161,6 +166,11 @@ class Epochs:
             return Layout(batching.replicas, batching.replica)
         widths = static_widths(self.source.manifest, self.source.split, self._longest)
         return Layout(batching.replicas, batching.replica, self.sizes, widths)
+
+
+def _in_front(parser: BatchParser, spec: DatasetSpec) -> Callable[[tf.Tensor, tf.Tensor], Any]:
+    labelled = spec.label.of if spec.label.type in (PER_STEP_CLASS, NEXT_STEP) else None
+    return lambda records, bucket: batch_in_front(parser(records, bucket), labelled)
 
 
 def _options() -> tf.data.Options:

@@ -6,8 +6,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from trainer.layers import PACKAGE, MaskedPooling, sequence_mask
-from trainer.models.steps import StepReader, entry_of
+from trainer.layers import PACKAGE
+from trainer.models.encoder import Encoder
+from trainer.models.steps import StepReader, entry_of, numbers_of
+from trainer.sequence_layers.padding import zero_padding
+from trainer.sequence_layers.pooling import SequencePooling
+from trainer.settings.model import FLOAT32
 
 _CATEGORY_SIZE = 8  # numbers that stand for a category, at most: they go to the output layer, not to an LSTM
 _LEAST_DROPPED = 8  # dimensions; of fewer, dropping whole ones would leave too little of a sequence
@@ -15,14 +19,19 @@ _LEAST_DROPPED = 8  # dimensions; of fewer, dropping whole ones would leave too 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
 class SequenceBranch(keras.layers.Layer):
-    """One sequence becomes one vector, or one for each step: reading of steps, LSTM stack, pooling.
+    """One sequence becomes one vector, or one for each step: reading of steps, encoder, pooling.
 
     Sequences aligned with it, and what is known of each step beside its values, are read with it:
     their numbers stand side by side in each step.
     """
 
     def __init__(
-        self, source: Mapping[str, Any], settings: Mapping[str, Any], pooled: bool = True, **kwargs: Any
+        self,
+        source: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        pooled: bool = True,
+        causal: bool = False,
+        **kwargs: Any,
     ) -> None:
         """Makes the layers.
 
@@ -33,22 +42,22 @@ class SequenceBranch(keras.layers.Layer):
             "since" where its times are. "aligned": such sources by name.
           settings: The settings of `TrainerConfig` by name.
           pooled: Whether it becomes one vector; else one for each step.
+          causal: Whether a step must follow from itself and those before it alone.
           **kwargs: Of `keras.layers.Layer`.
         """
         super().__init__(**kwargs)
         self.source = dict(source)
         self.settings = dict(settings)
         self.pooled = pooled
-        self.reader = StepReader(self.source, settings, name=self.name)
+        self.causal = causal
+        # Values are read in float32, whatever is computed of them: a raw number may not fit into 16 bits.
+        self.reader = StepReader(self.source, settings, name=self.name, dtype=FLOAT32)
         whole = settings["input_dropout"] if self.reader.size >= _LEAST_DROPPED else 0.0
         self.input_dropout = keras.layers.SpatialDropout1D(whole)
         self.step_dropout = keras.layers.Dropout(settings["step_dropout"], noise_shape=(None, None, 1))
-        self.stack = [self._lstm() for _ in range(settings["layers"])]
-        self.pooling = MaskedPooling(settings["pooling"], settings["bidirectional"]) if pooled else None
-
-    def _lstm(self) -> keras.layers.Layer:
-        lstm = keras.layers.LSTM(self.settings["units"], return_sequences=True)
-        return keras.layers.Bidirectional(lstm) if self.settings["bidirectional"] else lstm
+        self.encoder = Encoder(settings, causal, dtype=settings["precision"])
+        kinds, both = settings["pooling"], self.encoder.bidirectional
+        self.pooling = SequencePooling(kinds, both, dtype=settings["precision"]) if pooled else None
 
     @property
     def beside(self) -> list[str]:
@@ -58,16 +67,14 @@ class SequenceBranch(keras.layers.Layer):
     @property
     def output_size(self) -> int:
         """Numbers of a vector."""
-        directions = 2 if self.settings["bidirectional"] else 1
-        return int(self.settings["units"] * directions * (len(self.settings["pooling"]) if self.pooled else 1))
+        return self.encoder.output_size(self.reader.size) * (len(self.settings["pooling"]) if self.pooled else 1)
 
     def build(self, values_shape: Any = None, lengths_shape: Any = None) -> None:
         """Makes the weights; all shapes follow from the settings."""
         self.reader.build()
-        size = self.reader.size
-        for layer in self.stack:
-            layer.build((None, None, size))
-            size = layer.compute_output_shape((None, None, size))[-1]
+        self.encoder.build((None, None, self.reader.size))
+        if self.pooling is not None:
+            self.pooling.build((None, None, self.encoder.output_size(self.reader.size)))
         self.built = True
 
     def call(
@@ -83,24 +90,17 @@ class SequenceBranch(keras.layers.Layer):
           training: Whether dropout is on.
 
         Returns:
-          float32 (batch, output_size), or (batch, steps, output_size) where it is not pooled; what stands at
-          padded steps means nothing.
+          float32 (batch, output_size), or (batch, steps, output_size) where it is not pooled, 0 at padded steps.
         """
-        x = self.reader({self.name: values, **(beside or {})})
-        steps = ops.shape(values)[1]
-        x = ops.where(ops.expand_dims(sequence_mask(lengths, steps), -1), x, 0.0)
+        x = zero_padding(self.reader({self.name: values, **(beside or {})}), lengths)
         x = self.step_dropout(self.input_dropout(x, training=training), training=training)
-        # cuDNN refuses a row without any real step; such a row reads one step of zeros here, and
-        # the pooling leaves it out again.
-        mask = sequence_mask(ops.maximum(lengths, 1), steps)
-        for layer in self.stack:
-            x = layer(x, mask=mask, training=training)
+        x, lengths = self.encoder(x, lengths, training=training)
         return x if self.pooling is None else self.pooling(x, lengths)
 
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""
         config = {"source": self.source, "settings": self.settings, "pooled": self.pooled}
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **config, "causal": self.causal}
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -121,7 +121,7 @@ class ContextEntry(keras.layers.Layer):
         self.settings = dict(settings)
         small = {**settings, "embedding_size": min(settings["embedding_size"], _CATEGORY_SIZE)}
         self.entry = entry_of(self.source, small)
-        self.output_size = small["embedding_size"] if "ids" in self.source else 1
+        self.output_size = numbers_of(self.source, small) if "ids" in self.source else 1
 
     def build(self, values_shape: Any = None) -> None:
         """Makes the weights."""

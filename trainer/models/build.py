@@ -1,30 +1,40 @@
 """The model that fits a data set follows from its manifest and the settings."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 
 from schemas.dataset_pb2 import Missing, Normalize, Take
+from schemas.errors import UsageError
 from schemas.manifest_pb2 import Manifest
-from schemas.spec import leaders, series_sequences
+from schemas.spec import TRAIN, leaders, series_sequences
 from schemas.vocabulary import first_token_id
+from trainer.class_weights import NONE, class_weights
 from trainer.config import TrainerConfig, to_plain
+from trainer.losses import CrossEntropy
 from trainer.models.model import SequenceModel
 from trainer.models.optimizer import make_optimizer
 from trainer.settings.model import MODEL_SETTINGS
-from trainer.tasks.task import target_of
+from trainer.tasks.task import Task, target_of
 
 
-def build_model(manifest: Manifest, config: TrainerConfig | None = None, epoch_steps: int = 1) -> SequenceModel:
+def build_model(
+    manifest: Manifest,
+    config: TrainerConfig | None = None,
+    epoch_steps: int = 1,
+    class_names: Sequence[str] = (),
+) -> SequenceModel:
     """Builds the model that fits a data set, compiled, with weights drawn by the config's seed.
 
     Args:
       manifest: Of the data set.
       config: Settings; none means the defaults.
       epoch_steps: Steps of an epoch, for a learning rate that falls over all epochs.
+      class_names: In the order of their ids; for class weights that are given by name.
 
     Raises:
-      UsageError: The data set's label is none that can be trained on.
+      UsageError: The data set's label is none that can be trained on, or settings do not fit it.
       DataError: Its classes are fewer than two.
     """
     config = config or TrainerConfig()
@@ -35,10 +45,33 @@ def build_model(manifest: Manifest, config: TrainerConfig | None = None, epoch_s
     model = SequenceModel(_sources(manifest), target, settings, _context(manifest), name="lengthwise")
     model.compile(
         optimizer=make_optimizer(config, epoch_steps),
-        loss=model.task.loss(),
+        loss=_loss(model.task, manifest, config, class_names),
         weighted_metrics=list(model.task.keras_metrics),
     )
     return model
+
+
+def _loss(task: Task, manifest: Manifest, config: TrainerConfig, class_names: Sequence[str]) -> keras.losses.Loss:
+    """Returns the loss of the task, with the label smoothing and the class weights of the settings."""
+    loss = task.loss()
+    if not isinstance(loss, CrossEntropy):
+        if config.label_smoothing or config.class_weights != NONE:
+            asked = "label_smoothing" if config.label_smoothing else "class_weights"
+            raise UsageError(f"{asked}: the label of the data set is no class; leave it out")
+        return loss
+    return CrossEntropy(config.label_smoothing, _class_weights(manifest, config, class_names))
+
+
+def _class_weights(manifest: Manifest, config: TrainerConfig, names: Sequence[str]) -> list[float]:
+    if config.class_weights == NONE:
+        return []
+    counts = list(manifest.statistics[TRAIN].classes)
+    if not counts:
+        raise UsageError("class_weights: the classes of the next step are tokens and have no weights; leave it out")
+    if not names and isinstance(config.class_weights, Mapping):
+        raise UsageError("class_weights: weights by name need the names of the classes; give class_names")
+    numbered = names or [str(number) for number in range(len(counts))]
+    return [float(weight) for weight in class_weights(numbered, counts, config.class_weights)]
 
 
 def _sources(manifest: Manifest) -> dict[str, dict[str, Any]]:

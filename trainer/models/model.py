@@ -7,8 +7,11 @@ import keras
 from keras import ops
 
 from schemas.manifest import length_feature
+from trainer.batches.batching import PRE
+from trainer.batches.padding import features_at_end, to_front
 from trainer.layers import PACKAGE, sequence_mask
 from trainer.models.branches import ContextEntry, SequenceBranch
+from trainer.settings.model import FLOAT32
 from trainer.tasks.task import task_of
 
 
@@ -16,9 +19,10 @@ from trainer.tasks.task import task_of
 class SequenceModel(keras.Model):
     """Masked LSTMs over one or more sequences of a record, and its context.
 
-    Takes the features that `open_dataset` gives: {NAME: padded values, NAME/length: int32 (batch,)}
-    for every sequence, and what there is beside them. Returns what its task predicts, see
-    `trainer.tasks.task.Task`: one answer a record, or one for each step of a sequence, 0 at padded steps.
+    Takes the features that `open_dataset` gives, padded where the setting `padding` says: {NAME: padded
+    values, NAME/length: int32 (batch,)} for every sequence, and what there is beside them. Returns what its
+    task predicts, see `trainer.tasks.task.Task`: one answer a record, or one for each step of a sequence, 0 at
+    padded steps.
     """
 
     def __init__(
@@ -38,22 +42,27 @@ class SequenceModel(keras.Model):
           context: By name of the feature, see `ContextEntry`.
           **kwargs: Of `keras.Model`.
         """
-        super().__init__(**kwargs)
+        super().__init__(dtype=FLOAT32, **kwargs)
         self.sources = {name: dict(source) for name, source in sources.items()}
         self.target = dict(target)
         self.settings = dict(settings)
         self.task = task_of(self.target)
-        read = {**settings, "bidirectional": settings["bidirectional"] and not self.task.forward}
-        self.branches = [
-            SequenceBranch(self.sources[name], read, pooled=name != self.task.leader, name=name)
-            for name in sorted(self.sources)
-        ]
+        self.branches = [self._branch(name) for name in sorted(self.sources)]
         self.context = {name: dict(source) for name, source in (context or {}).items()}
-        self.context_entries = [ContextEntry(self.context[name], settings, name=name) for name in sorted(self.context)]
+        self.context_entries = [
+            ContextEntry(self.context[name], settings, name=name, dtype=FLOAT32) for name in sorted(self.context)
+        ]
         self.dropout = keras.layers.Dropout(settings["dropout"])
-        self.head = keras.layers.Dense(self.task.outputs, name="output")
+        self.head = keras.layers.Dense(self.task.outputs, name="output", dtype=settings["precision"])
         self.finish = self.task.finish()
         self.build()
+
+    def _branch(self, name: str) -> SequenceBranch:
+        answers = name == self.task.leader
+        causal = answers and self.task.forward
+        return SequenceBranch(
+            self.sources[name], self.settings, pooled=not answers, causal=causal, name=name, dtype=FLOAT32
+        )
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights."""
@@ -65,6 +74,14 @@ class SequenceModel(keras.Model):
 
     def call(self, features: Mapping[str, Any], training: bool | None = None) -> Any:
         """Predicts; features that are none of its inputs, such as ids, are passed over."""
+        if self.settings["padding"] == PRE:
+            outputs = self.answer(features_at_end(features), training)
+            leader = self.task.leader
+            return outputs if leader is None else to_front(outputs, features[length_feature(leader)])
+        return self.answer(features, training)
+
+    def answer(self, features: Mapping[str, Any], training: bool | None = None) -> Any:
+        """Predicts, as `call`, of features that are padded at the end, whatever the setting says."""
         leader = self.task.leader
         vectors = [self._read(branch, features, training) for branch in self.branches]
         if leader is None:
@@ -93,6 +110,13 @@ class SequenceModel(keras.Model):
     def _read(self, branch: SequenceBranch, features: Mapping[str, Any], training: bool | None) -> Any:
         beside = {name: features[name] for name in branch.beside}
         return branch(features[branch.name], features[length_feature(branch.name)], beside, training=training)
+
+    def embedding_of(self, sequence: str) -> keras.layers.Layer | None:
+        """Returns the embedding of the tokens of a sequence; None where there is none."""
+        readers = [branch.reader for branch in self.branches]
+        entries = {name: entry for reader in readers for name, entry in reader.entry_by_name.items()}
+        entry = entries.get(sequence)
+        return entry if isinstance(entry, keras.layers.Embedding) else None
 
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""

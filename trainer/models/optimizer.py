@@ -8,6 +8,7 @@ from keras import ops
 
 from trainer.config import TrainerConfig
 from trainer.layers import PACKAGE
+from trainer.settings.model import FLOAT16
 from trainer.settings.training import CONSTANT, COSINE, LINEAR
 
 # Weights that shift or scale and do not mix inputs: decay would pull them from where they belong.
@@ -66,4 +67,5 @@ def make_optimizer(config: TrainerConfig, epoch_steps: int) -> keras.optimizers.
     optimizer = keras.optimizers.Adam(rate, weight_decay=decay, global_clipnorm=config.clip_norm or None)
     if decay is not None:
         optimizer.exclude_from_weight_decay(var_names=_NOT_DECAYED)
-    return optimizer
+    # Gradients that would be 0 in 16 bits are scaled up, as far as none overflows.
+    return keras.optimizers.LossScaleOptimizer(optimizer) if config.precision == FLOAT16 else optimizer

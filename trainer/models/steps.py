@@ -8,6 +8,8 @@ from keras import ops
 
 from schemas.manifest import missing_feature, since_feature, sizes_feature
 from trainer.layers import PACKAGE, CharacterMean, Standardize
+from trainer.sequence_layers.one_hot import OneHot
+from trainer.settings.model import ONE_HOT
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
@@ -41,7 +43,12 @@ class StepReader(keras.layers.Layer):
     @property
     def size(self) -> int:
         """Numbers of a step."""
-        return sum(_numbers_of(source, self.settings) for source in self._sources.values())
+        return sum(numbers_of(source, self.settings) for source in self._sources.values())
+
+    @property
+    def entry_by_name(self) -> dict[str, keras.layers.Layer | None]:
+        """The layer that reads the values of each sequence; None where they are read as they are."""
+        return dict(zip(self._sources, self.entries, strict=True))
 
     def build(self, *shapes: Any) -> None:
         """Makes the weights; all shapes follow from the sources."""
@@ -67,14 +74,16 @@ def entry_of(source: Mapping[str, Any], settings: Mapping[str, Any]) -> keras.la
     if "characters" in source:
         return CharacterMean(source["ids"], settings["embedding_size"])
     if "ids" in source:
-        return keras.layers.Embedding(source["ids"], settings["embedding_size"])
+        one_hot = settings["token_input"] == ONE_HOT
+        return OneHot(source["ids"]) if one_hot else keras.layers.Embedding(source["ids"], settings["embedding_size"])
     return Standardize(source["mean"], source["variance"]) if "mean" in source else None
 
 
-def _numbers_of(source: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
+def numbers_of(source: Mapping[str, Any], settings: Mapping[str, Any]) -> int:
     """Returns how many numbers one step of a sequence becomes."""
     if "ids" in source:
-        return int(settings["embedding_size"])
+        one_hot = settings["token_input"] == ONE_HOT and "characters" not in source
+        return int(source["ids"] if one_hot else settings["embedding_size"])
     return int(source["dims"]) * (2 if "missing" in source else 1) + int("since" in source)
 
 

@@ -7,14 +7,13 @@ from keras import ops
 
 from schemas.errors import UsageError
 from trainer.layers import PACKAGE
-from trainer.sequence_layers.padding import LengthsLayer, zero_padding
 
 MOST_IDS = 10_000  # 40 KB a step: beyond this an embedding is smaller and faster
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class OneHot(LengthsLayer):
-    """Makes of each id the vector with a 1 at its place; of padded steps, whatever their ids, zeros."""
+class OneHot(keras.layers.Layer):
+    """Makes of each id the vector with a 1 at its place."""
 
     def __init__(self, ids: int, **kwargs: Any) -> None:
         """Sets how many ids there are.
@@ -26,7 +25,7 @@ class OneHot(LengthsLayer):
         super().__init__(**kwargs)
         self.ids = ids
 
-    def build(self, values_shape: Any = None, lengths_shape: Any = None) -> None:
+    def build(self, values_shape: Any = None) -> None:
         """Makes nothing.
 
         Raises:
@@ -39,12 +38,13 @@ class OneHot(LengthsLayer):
             )
         self.built = True
 
-    def call(self, values: Any, lengths: Any) -> Any:
-        """Returns float (batch, steps, ids) of int32 ids (batch, steps), from 0 to ids - 1, and int32 lengths (batch,).
+    def call(self, values: Any) -> Any:
+        """Returns float (..., ids) of int32 ids, from 0 to ids - 1; an id that is none of these becomes zeros."""
+        return ops.one_hot(values, self.ids, dtype=self.compute_dtype)
 
-        A real step whose id is none of these becomes zeros.
-        """
-        return zero_padding(ops.one_hot(values, self.ids, dtype=self.compute_dtype), lengths)
+    def compute_output_shape(self, values_shape: Any) -> Any:
+        """Returns the shape with one more axis."""
+        return (*values_shape, self.ids)
 
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""

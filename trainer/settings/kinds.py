@@ -1,12 +1,12 @@
 """Kinds of settings: what values they take, how a value is read, what is said of a wrong one.
 
 A setting is a field of a dataclass made by `whole`, `number`, `flag`, `choice`, `choices`,
-`wholes` or `text`; its kind travels in the field's metadata.
+`wholes`, `paths` or `weights`; its kind travels in the field's metadata.
 """
 
 import dataclasses
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ class Kind(ABC):
         """Returns an accepted value as the setting holds it."""
         return value
 
-    def check(self, key: str, value: Any) -> None:  # noqa: B027  # flags and texts refuse nothing more
+    def check(self, key: str, value: Any) -> None:  # noqa: B027  # flags and paths refuse nothing more
         """Refuses a value of the right type that the setting must not have.
 
         Raises:
@@ -67,21 +67,13 @@ class _Number(Kind):
     said = "a number"
 
     def accepts(self, value: object) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool)
+        return _is_number(value)
 
     def convert(self, value: Any) -> float:
         return float(value)
 
     def check(self, key: str, value: Any) -> None:
         _check_bounds(key, value, self.low, self.high)
-
-
-@dataclass(frozen=True)
-class _Text(Kind):
-    said = "a text"
-
-    def accepts(self, value: object) -> bool:
-        return isinstance(value, str)
 
 
 @dataclass(frozen=True)
@@ -141,6 +133,38 @@ class _Wholes(Kind):
         return [_as_whole(part) for part in parts] if isinstance(parts, list) else [parts]
 
 
+@dataclass(frozen=True)
+class _Weights(Kind):
+    names: tuple[str, ...]
+
+    @property
+    def said(self) -> str:  # type: ignore[override]  # as above
+        return f"one of {', '.join(self.names)}, or weights by name, as in {{spam: 5.0}}"
+
+    def accepts(self, value: object) -> bool:
+        if isinstance(value, Mapping):
+            return all((isinstance(name, str) or _is_int(name)) and _is_number(value[name]) for name in value)
+        return isinstance(value, str)
+
+    def convert(self, value: Any) -> Any:
+        # A class that is called 1 is a number to YAML.
+        return value if isinstance(value, str) else {str(name): float(weight) for name, weight in value.items()}
+
+    def check(self, key: str, value: Any) -> None:
+        if isinstance(value, str):
+            _check_name(key, value, self.names)
+
+
+@dataclass(frozen=True)
+class _Paths(Kind):
+    said = "a path, or paths by name, as in {text: vectors.txt}"
+
+    def accepts(self, value: object) -> bool:
+        if isinstance(value, Mapping):
+            return all(isinstance(part, str) for item in value.items() for part in item)
+        return isinstance(value, str)
+
+
 def flag(default: bool) -> Any:
     """Returns a field that is true or false."""
     return _setting(default, _Flag())
@@ -161,9 +185,9 @@ def share(default: float) -> Any:
     return number(default, 0, 0.95)
 
 
-def text(default: str) -> Any:
-    """Returns a field of any text."""
-    return _setting(default, _Text())
+def paths() -> Any:
+    """Returns a field that has a path, or paths by names that are not known here; by default an empty one."""
+    return _setting("", _Paths())
 
 
 def choice(default: str, names: Sequence[str]) -> Any:
@@ -181,6 +205,11 @@ def wholes(low: int, high: int) -> Any:
     return _setting((), _Wholes(low, high))
 
 
+def weights(default: str, names: Sequence[str]) -> Any:
+    """Returns a field that has one of some names, or numbers by names that are not known here."""
+    return _setting(default, _Weights(tuple(names)))
+
+
 def kind_of(field: "dataclasses.Field[Any]") -> Kind:
     """Returns what values a field takes that a function above made."""
     kind: Kind = field.metadata["kind"]
@@ -193,6 +222,10 @@ def _setting(default: Any, kind: Kind) -> Any:
 
 def _is_int(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_bounds(key: str, value: float, low: float, high: float) -> None:

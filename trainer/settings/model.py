@@ -3,9 +3,13 @@
 import dataclasses
 from dataclasses import dataclass
 
-from trainer.settings.kinds import choices, flag, share, whole
+from trainer.batches.batching import PADDINGS, POST
+from trainer.settings.kinds import choice, choices, flag, share, whole, wholes
 
-POOLINGS = ("mean", "max", "last")
+EMBEDDING, ONE_HOT = "embedding", "one_hot"
+LSTM, GRU, NO_CELL = "lstm", "gru", "none"
+POOLINGS = ("mean", "max", "last", "attention")
+FLOAT32, BFLOAT16, FLOAT16 = "float32", "mixed_bfloat16", "mixed_float16"
 
 
 @dataclass(frozen=True)
@@ -13,25 +17,43 @@ class ModelSettings:
     """What the model is.
 
     Attributes:
+      padding: Where batches are padded: "post", behind the steps, or "pre", in front of them.
+      token_input: How tokens and categories are read: as an "embedding", or "one_hot".
       embedding_size: Numbers that stand for one token.
-      units: Of each layer, in each direction.
-      layers: Layers of (bidirectional) LSTM.
-      bidirectional: Whether a second LSTM reads each sequence from its end.
-      pooling: What is taken from the outputs of all real steps: mean, max, last.
+      conv_filters: Numbers of each step after each convolution over the steps, before the LSTM; none: no convolution.
+      conv_width: Steps that a convolution looks at.
+      conv_stride: Steps from one window of a convolution to the next.
+      max_pooling: Steps of which each convolution leaves the greatest values; 1 leaves all.
+      cell: What reads the steps one after another: "lstm", "gru", or "none".
+      units: Of each layer of it, in each direction.
+      layers: Layers of it.
+      bidirectional: Whether a second one reads each sequence from its end; never where next steps are predicted.
+      layer_norm: Whether the outputs of each layer are normalised, step by step.
+      pooling: What is taken from the outputs of all real steps: mean, max, last, attention.
       input_dropout: Share of the inputs' dimensions that is dropped for a whole sequence; of fewer than
         8 dimensions none is.
       step_dropout: Share of the steps of a sequence that read as zeros.
-      dropout: Share of the pooled outputs that is dropped.
+      dropout: Share of what goes to the output layer that is dropped; the context is never.
+      precision: Of what is computed: "float32", "mixed_bfloat16" or "mixed_float16"; weights are float32 in any case.
     """
 
+    padding: str = choice(POST, PADDINGS)
+    token_input: str = choice(EMBEDDING, (EMBEDDING, ONE_HOT))
     embedding_size: int = whole(64, 1, 65_536)
+    conv_filters: tuple[int, ...] = wholes(1, 65_536)
+    conv_width: int = whole(3, 1, 1_024)
+    conv_stride: int = whole(1, 1, 1_024)
+    max_pooling: int = whole(1, 1, 1_024)
+    cell: str = choice(LSTM, (LSTM, GRU, NO_CELL))
     units: int = whole(64, 1, 65_536)
     layers: int = whole(1, 1, 16)
     bidirectional: bool = flag(True)
+    layer_norm: bool = flag(False)
     pooling: tuple[str, ...] = choices(("mean", "max"), POOLINGS)
     input_dropout: float = share(0.3)
     step_dropout: float = share(0.3)
     dropout: float = share(0.5)
+    precision: str = choice(FLOAT32, (FLOAT32, BFLOAT16, FLOAT16))
 
 
 MODEL_SETTINGS = tuple(field.name for field in dataclasses.fields(ModelSettings))

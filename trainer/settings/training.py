@@ -1,8 +1,10 @@
 """Settings that decide how the model is trained."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trainer.settings.kinds import choice, number, whole
+from trainer.class_weights import BALANCED, NONE
+from trainer.settings.kinds import choice, flag, number, paths, share, weights, whole
 
 CONSTANT, LINEAR, COSINE = "constant", "linear", "cosine"
 
@@ -12,10 +14,16 @@ class TrainingSettings:
     """How the model is trained.
 
     Attributes:
+      pretrained_embeddings: Path of a file of word vectors that the embedding of the tokens starts from, or paths by
+        the names of sequences; empty: from random numbers.
+      train_embeddings: Whether such embeddings are trained further.
       learning_rate: Of Adam, at its greatest.
       schedule: What becomes of it: "constant", or down to 0 at the end of all `epochs` as "linear" or "cosine".
       warmup_steps: Steps in which it rises from 0.
       weight_decay: Share of every weight but biases that is taken off at each step, times the learning rate.
+      label_smoothing: Share of each class label that is spread over all classes.
+      class_weights: How much the examples of each class count: "none" (alike), "balanced" (all classes alike), or
+        weights by the names of classes, of which the others have 1.
       clip_norm: Greatest norm of the gradient of one step, over all weights; 0 clips nothing.
       epochs: Most passes over the training split.
       patience: Passes without a lower validation loss after which training stops, ...
@@ -23,10 +31,14 @@ class TrainingSettings:
       seed: Of the first weights, of dropout and of the order of the examples.
     """
 
+    pretrained_embeddings: str | Mapping[str, str] = paths()
+    train_embeddings: bool = flag(True)
     learning_rate: float = number(0.002, 1e-8, 10)
     schedule: str = choice(CONSTANT, (CONSTANT, LINEAR, COSINE))
     warmup_steps: int = whole(0, 0, 1_000_000_000)
     weight_decay: float = number(0.0, 0, 100)
+    label_smoothing: float = share(0.0)
+    class_weights: str | Mapping[str, float] = weights(NONE, (NONE, BALANCED))
     clip_norm: float = number(1.0, 0, 1e6)
     epochs: int = whole(200, 1, 1_000_000)
     patience: int = whole(3, 1, 1_000_000)

@@ -40,7 +40,7 @@ class NumberAnswers:
 
     def ask(self, model: Any, features: Any) -> Sequence[Any]:
         """Returns the numbers, (batch,)."""
-        return [model(features, training=False)]
+        return [model.answer(features, training=False)]
 
     def tell(self, parts: Sequence[Array]) -> Entry:
         """Returns {"prediction": number}."""
@@ -56,7 +56,7 @@ class ClassAnswers:
 
     def ask(self, model: Any, features: Any) -> Sequence[Any]:
         """Returns the probabilities, (batch, classes)."""
-        return [model(features, training=False)]
+        return [model.answer(features, training=False)]
 
     def tell(self, parts: Sequence[Array]) -> Entry:
         """Returns {"prediction": class, "probabilities": {class: probability}}."""
@@ -74,7 +74,7 @@ class StepClassAnswers:
 
     def ask(self, model: Any, features: Any) -> Sequence[Any]:
         """Returns the greatest probability and its class, (batch, steps) each, and the steps, (batch,)."""
-        outputs = model(features, training=False)
+        outputs = model.answer(features, training=False)
         best = tf.argmax(outputs, axis=-1, output_type=tf.int32)
         return [tf.reduce_max(outputs, axis=-1), best, features[length_feature(self._leader)]]
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Manifest
 from schemas.vocabulary import Vocabulary
-from trainer.losses import LEAST_PROBABILITY
+from trainer.losses import LEAST_PROBABILITY, CrossEntropy
 from trainer.tasks.answers import ClassAnswers
 from trainer.tasks.measure import Array, Int64s
 from trainer.tasks.scores import area_under_curve, class_counts, found, macro_f1
@@ -35,7 +35,7 @@ class ClassTask:
 
     def loss(self) -> keras.losses.Loss:
         """Returns the cross entropy in nats."""
-        return keras.losses.SparseCategoricalCrossentropy()
+        return CrossEntropy()
 
     def measure(self, classes: Sequence[str]) -> "ClassMeasure":
         """Returns loss, accuracy and F1; see `ClassMeasure`."""

@@ -19,8 +19,9 @@ from trainer.evaluate import EVALUATION_BATCHES, Evaluator
 from trainer.model_folder import check_output
 from trainer.models.build import build_model
 from trainer.models.model import SequenceModel
+from trainer.models.pretrained import start_embeddings
 from trainer.progress import say
-from trainer.saved import read_contract, write_model
+from trainer.saved import read_classes, read_contract, read_vocabularies, write_model
 from trainer.training.run import Run
 
 
@@ -49,7 +50,8 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
         say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
-    model = build_model(manifest, config, epochs.steps)
+    model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
+    vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
     validation = _validation(data, manifest, model, config.batching)
     say(dump_config(config).rstrip())
     say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
@@ -70,6 +72,7 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
         "metrics": run.best_metrics,
         "history": run.history,
         "config": to_plain(config),
+        **({"pretrained_embeddings": vectors} if vectors else {}),
         "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
     }
     write_model(output, model, contract, config, summary)

@@ -7,18 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tests.trainer.models.settings import model_settings
 from trainer.layers import CharacterMean
 from trainer.models.branches import ContextEntry, SequenceBranch
 
-SETTINGS: dict[str, Any] = {
-    "embedding_size": 12,
-    "units": 3,
-    "layers": 1,
-    "bidirectional": True,
-    "pooling": ["mean", "max"],
-    "input_dropout": 0.0,
-    "step_dropout": 0.0,
-}
+SETTINGS = model_settings(embedding_size=12)
 SOURCE: dict[str, Any] = {
     "dims": 2,
     "mean": [1.0, 2.0],
@@ -53,7 +46,7 @@ def test_the_numbers_of_a_step() -> None:
     branch = SequenceBranch(SOURCE, SETTINGS, name="x")
     branch.build()
     assert branch.beside == ["x/missing", "x/since", "letters", "letters/sizes", "waves", "waves/since", "word"]
-    kernel = branch.stack[0].forward_layer.cell.kernel
+    kernel = branch.encoder.recurrent[0].weights[0]
     assert kernel.shape[0] == (2 + 2 + 1) + 12 + (1 + 1) + 12
 
 

@@ -5,19 +5,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.layers import MaskedPooling, Standardize, Unstandardize, sequence_mask
+from tests.trainer.models.settings import model_settings
+from trainer.layers import Standardize, Unstandardize, sequence_mask
 from trainer.models.branches import SequenceBranch
 
 POISON = 1e6
-SETTINGS = {
-    "embedding_size": 4,
-    "units": 3,
-    "layers": 2,
-    "bidirectional": True,
-    "pooling": ["mean", "max", "last"],
-    "input_dropout": 0.0,
-    "step_dropout": 0.0,
-}
+SETTINGS = model_settings(layers=2, pooling=("mean", "max", "last"))
 
 
 def test_mask_comes_from_lengths() -> None:
@@ -31,33 +24,6 @@ def test_standardize_and_back() -> None:
     # The second dimension never varies, so that its scale counts as 1.
     assert standard.tolist() == [[[-0.5, 0.0], [0.5, 0.0]]]
     assert np.asarray(Unstandardize([2.0, 5.0], [4.0, 0.0])(standard)).tolist() == x.tolist()
-
-
-def test_pooling_against_numpy() -> None:
-    x = np.random.default_rng(0).normal(size=(3, 4, 6)).astype(np.float32)
-    lengths = np.array([4, 2, 1], np.int32)
-    pooled = np.asarray(MaskedPooling(["mean", "max", "last"], bidirectional=True)(x, lengths))
-    for row, length in enumerate(lengths):
-        real = x[row, :length]
-        last = np.concatenate([real[-1, :3], real[0, 3:]])
-        expected = np.concatenate([real.mean(axis=0), real.max(axis=0), last])
-        np.testing.assert_allclose(pooled[row], expected, rtol=1e-6)
-
-
-def test_last_of_one_direction_is_the_last_real_step() -> None:
-    x = np.arange(12, dtype=np.float32).reshape(2, 3, 2)
-    pooled = np.asarray(MaskedPooling(["last"], bidirectional=False)(x, np.array([2, 3], np.int32)))
-    assert pooled.tolist() == [[2.0, 3.0], [10.0, 11.0]]
-
-
-def test_a_sequence_without_steps_pools_to_zeros_and_has_a_finite_gradient() -> None:
-    x = tf.constant(np.full((2, 3, 2), 5.0, np.float32))
-    with tf.GradientTape() as tape:
-        tape.watch(x)
-        pooled = MaskedPooling(["mean", "max", "last"], bidirectional=False)(x, np.array([0, 2], np.int32))
-        total = tf.reduce_sum(pooled)
-    assert np.asarray(pooled)[0].tolist() == [0.0] * 6
-    assert np.isfinite(tape.gradient(total, x).numpy()).all()
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])

@@ -1,0 +1,109 @@
+"""What reads the steps of a sequence: convolutions, then recurrent layers, each told which steps are real."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from trainer.layers import PACKAGE
+from trainer.recurrent.layer import Recurrent
+from trainer.sequence_layers.convolution import MaskedConvolution
+from trainer.sequence_layers.max_pooling import MaskedMaxPooling
+from trainer.sequence_layers.padding import LengthsLayer
+from trainer.sequence_layers.step_normalization import StepNormalization
+from trainer.settings.model import NO_CELL
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class Encoder(LengthsLayer):
+    """Makes of each real step what its sequence says of it; with strides, of several steps at a time."""
+
+    def __init__(self, settings: Mapping[str, Any], causal: bool = False, **kwargs: Any) -> None:
+        """Makes the layers.
+
+        Args:
+          settings: The settings of `TrainerConfig` by name.
+          causal: Whether a step must follow from itself and those before it alone.
+          **kwargs: Of `keras.layers.Layer`.
+        """
+        super().__init__(**kwargs)
+        self.settings = dict(settings)
+        self.causal = causal
+        self.convolutions = [self._convolution(filters) for filters in settings["conv_filters"]]
+        width = settings["max_pooling"]
+        self.max_poolings = (
+            [MaskedMaxPooling(width, width, dtype=self.dtype_policy) for _ in self.convolutions] if width > 1 else []
+        )
+        layers = 0 if settings["cell"] == NO_CELL else settings["layers"]
+        self.recurrent = [self._recurrent() for _ in range(layers)]
+        normalized = len(self.convolutions) + layers if settings["layer_norm"] else 0
+        self.normalizations = [StepNormalization(dtype=self.dtype_policy) for _ in range(normalized)]
+
+    def _convolution(self, filters: int) -> MaskedConvolution:
+        width, stride = self.settings["conv_width"], self.settings["conv_stride"]
+        return MaskedConvolution(filters, width, stride, self.causal, dtype=self.dtype_policy)
+
+    def _max_pooling(self) -> MaskedMaxPooling:
+        width = self.settings["max_pooling"]
+        return MaskedMaxPooling(width, width, dtype=self.dtype_policy)
+
+    def _recurrent(self) -> Recurrent:
+        cell, units = self.settings["cell"], self.settings["units"]
+        return Recurrent(cell, units, self.bidirectional, dtype=self.dtype_policy)
+
+    @property
+    def bidirectional(self) -> bool:
+        """Whether sequences are read from their ends, too."""
+        return bool(self.settings["bidirectional"]) and not self.causal and self.settings["cell"] != NO_CELL
+
+    def output_size(self, size: int) -> int:
+        """Returns the numbers of each step of the outputs, of steps of `size` numbers."""
+        if self.recurrent:
+            return int(self.settings["units"]) * (2 if self.bidirectional else 1)
+        return int(self.settings["conv_filters"][-1]) if self.convolutions else size
+
+    def build(self, inputs_shape: Any, lengths_shape: Any = None) -> None:
+        """Makes the weights."""
+        size = inputs_shape[-1]
+        sizes = []
+        for convolution in self.convolutions:
+            convolution.build((None, None, size))
+            size = convolution.filters
+            sizes.append(size)
+        for layer in self.recurrent:
+            layer.build((None, None, size))
+            size = self.output_size(size)
+            sizes.append(size)
+        for normalization, size in zip(self.normalizations, sizes, strict=False):
+            normalization.build((None, None, size))
+        self.built = True
+
+    def call(self, inputs: Any, lengths: Any, training: bool | None = None) -> tuple[Any, Any]:
+        """Reads the real steps.
+
+        Args:
+          inputs: float (batch, steps, size), 0 at padded steps.
+          lengths: int32 (batch,); may be 0.
+          training: Means nothing yet.
+
+        Returns:
+          float (batch, steps, output_size), 0 at padded steps, and its lengths, int32 (batch,): fewer, where
+          convolutions have strides or are pooled.
+        """
+        x = inputs
+        for i, convolution in enumerate(self.convolutions):
+            x, lengths = convolution(x, lengths)
+            if self.max_poolings:
+                x, lengths = self.max_poolings[i](x, lengths)
+            x = self._normalized(x, lengths, i)
+        for i, layer in enumerate(self.recurrent):
+            x, _ = layer(x, lengths)
+            x = self._normalized(x, lengths, len(self.convolutions) + i)
+        return x, lengths
+
+    def _normalized(self, x: Any, lengths: Any, index: int) -> Any:
+        return self.normalizations[index](x, lengths) if self.normalizations else x
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns what a copy is made from."""
+        return {**super().get_config(), "settings": self.settings, "causal": self.causal}
