@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from schemas.errors import UsageError
 from trainer.layers import PACKAGE
 from trainer.models.encoder import Encoder
 from trainer.models.steps import StepReader, entry_of, numbers_of
@@ -44,11 +45,16 @@ class SequenceBranch(keras.layers.Layer):
           pooled: Whether it becomes one vector; else one for each step.
           causal: Whether a step must follow from itself and those before it alone.
           **kwargs: Of `keras.layers.Layer`.
+
+        Raises:
+          UsageError: Each step is to become a vector, and the settings leave fewer steps.
         """
         super().__init__(**kwargs)
         self.source = dict(source)
         self.settings = dict(settings)
         self.pooled = pooled
+        if not pooled:
+            _check_every_step_remains(settings)
         self.causal = causal
         # Values are read in float32, whatever is computed of them: a raw number may not fit into 16 bits.
         self.reader = StepReader(self.source, settings, name=self.name, dtype=FLOAT32)
@@ -92,10 +98,22 @@ class SequenceBranch(keras.layers.Layer):
         Returns:
           float32 (batch, output_size), or (batch, steps, output_size) where it is not pooled, 0 at padded steps.
         """
+        x, lengths, _ = self.read(values, lengths, beside, training=training)
+        return x if self.pooling is None else self.pooling(x, lengths)
+
+    def read(
+        self,
+        values: Any,
+        lengths: Any,
+        beside: Mapping[str, Any] | None = None,
+        states: Any = None,
+        training: bool | None = None,
+    ) -> tuple[Any, Any, tuple[Any, ...]]:
+        """Reads the real steps, as `call` does, without pooling; see `Encoder`."""
         x = zero_padding(self.reader({self.name: values, **(beside or {})}), lengths)
         x = self.step_dropout(self.input_dropout(x, training=training), training=training)
-        x, lengths = self.encoder(x, lengths, training=training)
-        return x if self.pooling is None else self.pooling(x, lengths)
+        read: tuple[Any, Any, tuple[Any, ...]] = self.encoder(x, lengths, states, training=training)
+        return read
 
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""
@@ -138,3 +156,12 @@ class ContextEntry(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""
         return {**super().get_config(), "source": self.source, "settings": self.settings}
+
+
+def _check_every_step_remains(settings: Mapping[str, Any]) -> None:
+    for name in ("conv_stride", "max_pooling"):
+        if settings["conv_filters"] and settings[name] > 1:
+            raise UsageError(
+                f"{name}: {settings[name]} leaves fewer steps than there are labels, of which each step has one; "
+                f"set {name}: 1"
+            )

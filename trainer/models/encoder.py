@@ -78,17 +78,20 @@ class Encoder(LengthsLayer):
             normalization.build((None, None, size))
         self.built = True
 
-    def call(self, inputs: Any, lengths: Any, training: bool | None = None) -> tuple[Any, Any]:
+    def call(
+        self, inputs: Any, lengths: Any, states: Any = None, training: bool | None = None
+    ) -> tuple[Any, Any, tuple[Any, ...]]:
         """Reads the real steps.
 
         Args:
           inputs: float (batch, steps, size), 0 at padded steps.
           lengths: int32 (batch,); may be 0.
-          training: Means nothing yet.
+          states: Of the recurrent layers, to go on from; none: the beginning of a sequence.
+          training: Means nothing here.
 
         Returns:
-          float (batch, steps, output_size), 0 at padded steps, and its lengths, int32 (batch,): fewer, where
-          convolutions have strides or are pooled.
+          float (batch, steps, output_size), 0 at padded steps; its lengths, int32 (batch,): fewer, where
+          convolutions have strides or are pooled; the states of the recurrent layers after the last step.
         """
         x = inputs
         for i, convolution in enumerate(self.convolutions):
@@ -96,10 +99,16 @@ class Encoder(LengthsLayer):
             if self.max_poolings:
                 x, lengths = self.max_poolings[i](x, lengths)
             x = self._normalized(x, lengths, i)
+        after = []
         for i, layer in enumerate(self.recurrent):
-            x, _ = layer(x, lengths)
+            x, state = layer(x, lengths, None if states is None else states[i])
             x = self._normalized(x, lengths, len(self.convolutions) + i)
-        return x, lengths
+            after.append(state)
+        return x, lengths, tuple(after)
+
+    def start(self, batch: Any) -> tuple[Any, ...]:
+        """Returns the states of the recurrent layers before the first step of `batch` rows."""
+        return tuple(layer.start(batch) for layer in self.recurrent)
 
     def _normalized(self, x: Any, lengths: Any, index: int) -> Any:
         return self.normalizations[index](x, lengths) if self.normalizations else x

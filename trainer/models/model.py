@@ -11,6 +11,7 @@ from trainer.batches.batching import PRE
 from trainer.batches.padding import features_at_end, to_front
 from trainer.layers import PACKAGE, sequence_mask
 from trainer.models.branches import ContextEntry, SequenceBranch
+from trainer.models.pieces import check_pieces, read_by_pieces
 from trainer.settings.model import FLOAT32
 from trainer.tasks.task import task_of
 
@@ -52,6 +53,9 @@ class SequenceModel(keras.Model):
         self.context_entries = [
             ContextEntry(self.context[name], settings, name=name, dtype=FLOAT32) for name in sorted(self.context)
         ]
+        if settings["piece_steps"]:
+            for branch in self.branches:
+                check_pieces(branch)
         self.dropout = keras.layers.Dropout(settings["dropout"])
         self.head = keras.layers.Dense(self.task.outputs, name="output", dtype=settings["precision"])
         self.finish = self.task.finish()
@@ -85,10 +89,10 @@ class SequenceModel(keras.Model):
         leader = self.task.leader
         vectors = [self._read(branch, features, training) for branch in self.branches]
         if leader is None:
-            return self._answer(vectors, features, None, training)
+            return self.conclude(vectors, features, None, training)
         steps = ops.shape(features[leader])[1]
         mask = sequence_mask(features[length_feature(leader)], steps)
-        return ops.where(ops.expand_dims(mask, -1), self._answer(vectors, features, steps, training), 0.0)
+        return ops.where(ops.expand_dims(mask, -1), self.conclude(vectors, features, steps, training), 0.0)
 
     def last(self, features: Mapping[str, Any]) -> Any:
         """Returns the answer of the last real step alone, (batch, outputs), where each step has one.
@@ -100,16 +104,27 @@ class SequenceModel(keras.Model):
         index = ops.reshape(ops.maximum(lengths - 1, 0), (-1, 1, 1))
         vectors = [self._read(branch, features, training=False) for branch in self.branches]
         vectors = [x if len(x.shape) == 2 else ops.squeeze(ops.take_along_axis(x, index, axis=1), 1) for x in vectors]
-        return self._answer(vectors, features, None, training=False)
+        return self.conclude(vectors, features, None, training=False)
 
-    def _answer(self, vectors: list[Any], features: Mapping[str, Any], steps: Any, training: bool | None) -> Any:
+    def conclude(self, vectors: list[Any], features: Mapping[str, Any], steps: Any, training: bool | None) -> Any:
+        """Makes answers of what the branches have read.
+
+        Args:
+          vectors: Of each branch, (batch, size); or, where steps are answered, (batch, steps, size) of that one.
+          features: The context.
+          steps: How many are answered; None where records are.
+          training: Whether dropout is on.
+        """
         x = self.dropout(_side_by_side(vectors, steps), training=training)
         context = [entry(features[entry.name]) for entry in self.context_entries]
         return self.finish(self.head(_side_by_side([x, *context], steps)))
 
     def _read(self, branch: SequenceBranch, features: Mapping[str, Any], training: bool | None) -> Any:
-        beside = {name: features[name] for name in branch.beside}
-        return branch(features[branch.name], features[length_feature(branch.name)], beside, training=training)
+        lengths = features[length_feature(branch.name)]
+        values = {name: features[name] for name in (branch.name, *branch.beside)}
+        if self.settings["piece_steps"] and not training:
+            return read_by_pieces(branch, values, lengths, self.settings["piece_steps"])
+        return branch(values.pop(branch.name), lengths, values, training=training)
 
     def embedding_of(self, sequence: str) -> keras.layers.Layer | None:
         """Returns the embedding of the tokens of a sequence; None where there is none."""

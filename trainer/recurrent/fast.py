@@ -86,7 +86,7 @@ class _Loops:
             inputs = inputs.write(k, tf.matmul(projected, self._weights.kernel, transpose_b=True))
             return (k - 1, *states, *sums, inputs)
 
-        initial = [rows.none(rows.narrow(self._read(one, 0), 0)) for one in self._states]
+        initial = [rows.none(self._read(one, 0)) for one in self._states]
         sums = [tf.zeros_like(weight) for weight in self._weights]
         inputs = rows.array(rows.iterations, size, self._dtype, STEPS)
         done = _loop(rows.iterations, -1, body, [*initial, *sums, inputs], count)

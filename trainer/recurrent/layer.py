@@ -116,7 +116,7 @@ class Recurrent(keras.layers.Layer):
         if state is not None and self.bidirectional:
             raise ValueError("a bidirectional layer cannot go on from a state: its second direction starts at the end")
         read = self._fast if self.kernel_choice()[0] == FAST else self._keras
-        initial = [self._zeros(x)] * len(self.directions) if state is None else state
+        initial = self.start(tf.shape(x)[0]) if state is None else state
         reads = [
             read(layer, x, tf.cast(lengths, tf.int32), tuple(states), bool(i))
             for i, (layer, states) in enumerate(zip(self.directions, initial, strict=True))
@@ -124,9 +124,11 @@ class Recurrent(keras.layers.Layer):
         outputs = tf.concat([outputs for outputs, _ in reads], -1) if self.bidirectional else reads[0][0]
         return outputs, tuple(last for _, last in reads)
 
-    def _zeros(self, x: Any) -> tuple[Any, ...]:
-        zeros = tf.zeros([tf.shape(x)[0], self.units], self.compute_dtype)
-        return (zeros, zeros) if self.cell == "lstm" else (zeros,)
+    def start(self, batch: Any) -> tuple[tuple[Any, ...], ...]:
+        """Returns the state before the first step of `batch` rows."""
+        zeros = tf.zeros([batch, self.units], self.compute_dtype)
+        of_one = (zeros, zeros) if self.cell == "lstm" else (zeros,)
+        return tuple(of_one for _ in self.directions)
 
     def _fast(
         self, layer: Any, x: Any, lengths: Any, initial: tuple[Any, ...], reverse: bool

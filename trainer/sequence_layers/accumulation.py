@@ -78,11 +78,6 @@ def merge(earlier: State, later: State) -> State:
     return merged
 
 
-def add(state: State, kinds: Sequence[str], outputs: Any, lengths: Any, scores: Any = None) -> State:
-    """Returns the state after one more piece, see `summarize`."""
-    return merge(state, summarize(kinds, outputs, lengths, scores))
-
-
 def finish(state: State, kinds: Sequence[str], bidirectional: bool = False) -> Any:
     """Returns the pooled vectors, float32 (batch, size * kinds), in the order of `kinds`; zeros where no step was.
 

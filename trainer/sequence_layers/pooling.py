@@ -76,8 +76,12 @@ class SequencePooling(LengthsLayer):
           inputs: float (batch, steps, size), steps >= 1: the outputs for this piece.
           lengths: int32 (batch,), real steps of this piece; 0 for a row that has ended.
         """
+        return accumulation.merge(state, self.summarize(inputs, lengths))
+
+    def summarize(self, inputs: Any, lengths: Any) -> State:
+        """Returns the state of one piece by itself; arguments as for `add`."""
         inputs = ops.cast(inputs, self.compute_dtype)
-        return accumulation.add(state, self.kinds, inputs, lengths, self._scores(inputs, lengths))
+        return accumulation.summarize(self.kinds, inputs, lengths, self._scores(inputs, lengths))
 
     def finish(self, state: State) -> Any:
         """Returns float (batch, size * kinds) of a state."""

@@ -28,6 +28,8 @@ class ModelSettings:
       units: Of each layer of it, in each direction.
       layers: Layers of it.
       bidirectional: Whether a second one reads each sequence from its end; never where next steps are predicted.
+      piece_steps: Steps that are read at a time, with the state handed on, for sequences longer than fit; in training
+        no gradient goes from a piece to the one before it; 0: all.
       layer_norm: Whether the outputs of each layer are normalised, step by step.
       pooling: What is taken from the outputs of all real steps: mean, max, last, attention.
       input_dropout: Share of the inputs' dimensions that is dropped for a whole sequence; of fewer than
@@ -48,6 +50,7 @@ class ModelSettings:
     units: int = whole(64, 1, 65_536)
     layers: int = whole(1, 1, 16)
     bidirectional: bool = flag(True)
+    piece_steps: int = whole(0, 0, 2**31 - 1)
     layer_norm: bool = flag(False)
     pooling: tuple[str, ...] = choices(("mean", "max"), POOLINGS)
     input_dropout: float = share(0.3)
