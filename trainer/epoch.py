@@ -15,6 +15,7 @@ from schemas.spec import TRAIN
 from trainer.batches.batching import PLANNED
 from trainer.batches.epochs import Epochs
 from trainer.batches.order import Order
+from trainer.batches.room import batching_within
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, batching_of, order_of
 from trainer.progress import say, tracked
@@ -40,7 +41,7 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig, read: bo
     """
     manifest = load_manifest(data)
     source = SplitSource(data, manifest, split)
-    epochs = Epochs(source, batching_of(config), training=split == TRAIN)
+    epochs = Epochs(source, batching_within(batching_of(config), manifest), training=split == TRAIN)
     for line in epochs.warnings:
         say(line)
     order = order_of(config, 0) if split == TRAIN else None

@@ -15,6 +15,7 @@ from schemas.messages import to_plain
 from schemas.spec import TEST, bucket_sequences
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
+from trainer.batches.room import batching_within
 from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.metrics import Totals
@@ -40,7 +41,7 @@ class Evaluator:
           DataError: The split has no examples, or the file of its classes cannot be read.
         """
         self._source = source
-        epochs = Epochs(source, batching, training=False)
+        epochs = Epochs(source, batching_within(batching, source.manifest), training=False)
         if not epochs.examples:
             raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
         self._dataset = epochs.open(None)

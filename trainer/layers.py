@@ -38,6 +38,7 @@ class _Moments(keras.layers.Layer):
 
     def __init__(self, mean: Sequence[float], variance: Sequence[float], **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self.supports_masking = True  # each step by itself
         self.mean = [float(value) for value in mean]
         self.variance = [float(value) for value in variance]
         self._mean = np.asarray(self.mean, np.float32)

@@ -66,13 +66,13 @@ class CrossEntropy(keras.losses.Loss):
         classes = y_pred.shape[-1]
         labels = ops.cast(y_true, "int32")
         known = (labels >= 0) & (labels < classes)
-        logs = _log(y_pred)
         index = ops.expand_dims(ops.where(known, labels, 0), -1)
-        loss = -ops.squeeze(ops.take_along_axis(logs, index, axis=-1), -1)
+        # Of the right class alone: logarithms of all would be as many numbers again as there are outputs.
+        loss = -_log(tf.gather(y_pred, index[..., 0], batch_dims=labels.shape.rank))
         if self.label_smoothing:
-            loss = (1.0 - self.label_smoothing) * loss - self.label_smoothing * ops.mean(logs, axis=-1)
+            loss = (1.0 - self.label_smoothing) * loss - self.label_smoothing * ops.mean(_log(y_pred), axis=-1)
         if self.class_weights:
-            loss *= ops.take(ops.convert_to_tensor(self.class_weights, "float32"), ops.squeeze(index, -1))
+            loss *= ops.take(ops.convert_to_tensor(self.class_weights, "float32"), index[..., 0])
         return ops.where(known, loss, 0.0)
 
     def get_config(self) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from schemas.ragged import Int64s
 from schemas.records.examples import ExampleBlock
 from schemas.records.validate import validate
 from trainer.batches.parsing import input_specs
+from trainer.batches.room import limits_within, step_outputs
 from trainer.batches.sizes import BatchLimits, sorted_batches
 from trainer.model_inputs import ModelInputs
 from trainer.models.model import SequenceModel
@@ -46,7 +47,7 @@ class Predictor:
           limits: What batches may be like; predictions do not depend on them.
         """
         self._saved = saved
-        self._limits = limits
+        self._limits = limits_within(limits, step_outputs(saved.manifest))
         self._spec = _rejecting(saved.manifest.spec)
         self._fields = fields_of(self._spec, for_training=False)
         self._answers = answers = saved.model.task.answers(

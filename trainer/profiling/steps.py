@@ -10,6 +10,7 @@ import tensorflow as tf
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN
+from trainer.batches.room import limits_within, step_outputs
 from trainer.config import TrainerConfig, limits_of
 from trainer.models.build import build_model
 from trainer.profiling.inputs import batch_spec, synthetic_batch
@@ -81,7 +82,8 @@ def profile_steps(data: str | Path, config: TrainerConfig) -> dict[str, Any]:
     manifest = load_manifest(data)
     longest = max(longest_by_leader(manifest).values())
     shortest = min(manifest.statistics[TRAIN].bucket_length.lengths)
-    shapes = shapes_to_measure(min(shortest, longest), longest, limits_of(config))
+    limits = limits_within(limits_of(config), step_outputs(manifest))
+    shapes = shapes_to_measure(min(shortest, longest), longest, limits)
     measurements = _measured(StepTimer(manifest, config), shapes)
     fitted = fit_seconds(measurements)
     seconds = _spec_fields(fitted, config)

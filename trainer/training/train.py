@@ -13,8 +13,9 @@ from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN, VALIDATION
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
+from trainer.batches.room import batching_within, room_notes, step_outputs
 from trainer.batches.source import SplitSource
-from trainer.config import TrainerConfig, batching_of, dump_config, to_plain
+from trainer.config import TrainerConfig, batching_of, dump_config, limits_of, to_plain
 from trainer.evaluate import EVALUATION_BATCHES, Evaluator
 from trainer.model_folder import check_output
 from trainer.models.build import build_model
@@ -45,13 +46,14 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
     check_output(output, replace)
     manifest = load_manifest(data)
     contract = read_contract(data, manifest)
-    epochs = Epochs(SplitSource(data, manifest, TRAIN), batching_of(config), training=True)
-    for line in epochs.warnings:
+    batching = batching_within(batching_of(config), manifest)
+    epochs = Epochs(SplitSource(data, manifest, TRAIN), batching, training=True)
+    model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
+    vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
+    for line in [*_notes(model, config, manifest), *epochs.warnings]:
         say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
-    model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
-    vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
     validation = _validation(data, manifest, model, config.batching)
     say(dump_config(config).rstrip())
     say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
@@ -77,6 +79,17 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
     }
     write_model(output, model, contract, config, summary)
     return summary
+
+
+def _notes(model: SequenceModel, config: TrainerConfig, manifest: Manifest) -> list[str]:
+    """Returns what a person should know of settings that the label overrides, a line each."""
+    notes = room_notes(limits_of(config), step_outputs(manifest))
+    if config.bidirectional and model.task.forward:
+        notes.append(
+            "bidirectional: has no effect on a next_step label: what comes next must not be read before, so sequences "
+            "are read forward only"
+        )
+    return notes
 
 
 def _validation(data: Path, manifest: Manifest, model: SequenceModel, method: str) -> Evaluator | None:

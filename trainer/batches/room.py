@@ -1,0 +1,57 @@
+"""Batches that leave room for the answers: of many classes a step, these take more memory than all else.
+
+Answers for each step are (batch, steps, outputs) numbers. With 50,000 tokens to choose the next one from, a batch of
+16,384 steps would have 3.3 GB of them, and training keeps four to five times as much at once.
+"""
+
+from dataclasses import replace
+
+from schemas.manifest_pb2 import Manifest
+from schemas.spec import NEXT_STEP, PER_STEP_CLASS, series_sequences
+from schemas.vocabulary import first_token_id
+from trainer.batches.batching import Batching
+from trainer.batches.sizes import BatchLimits
+
+MOST_NUMBERS = 2**27  # 512 MiB of float32; a training step takes about 2.3 GiB with them
+
+
+def step_outputs(manifest: Manifest) -> int:
+    """Returns how many numbers the answer for a step has; 0 where it is not steps that are answered for."""
+    spec, label = manifest.spec, manifest.spec.label
+    if label.type == PER_STEP_CLASS:
+        return int(manifest.classes.size)
+    if label.type != NEXT_STEP:
+        return 0
+    if label.of in series_sequences(spec):
+        return int(label.horizon * spec.sequences[label.of].dims)
+    vocabulary = manifest.vocabularies[label.of]
+    return int(first_token_id(vocabulary.oov_buckets) + vocabulary.size)
+
+
+def limits_within(limits: BatchLimits, outputs: int) -> BatchLimits:
+    """Returns limits with as many padded steps, at most, as have `MOST_NUMBERS` numbers, and one at least.
+
+    Sizes that are given stay as they are: who gives them answers for the memory.
+
+    Args:
+      limits: What batches may be like.
+      outputs: Of `step_outputs`.
+    """
+    most = max(1, MOST_NUMBERS // max(1, outputs))
+    return limits if limits.sizes or limits.padded_steps <= most else replace(limits, padded_steps=most)
+
+
+def batching_within(batching: Batching, manifest: Manifest) -> Batching:
+    """Returns the same way to make batches, with `limits_within`."""
+    return replace(batching, limits=limits_within(batching.limits, step_outputs(manifest)))
+
+
+def room_notes(asked: BatchLimits, outputs: int) -> list[str]:
+    """Returns what a person should know of limits that are lowered, a line each; see `limits_within`."""
+    given = limits_within(asked, outputs).padded_steps
+    if given == asked.padded_steps:
+        return []
+    return [
+        f"batch_padded_steps: {given} instead of {asked.padded_steps}, so that the answers of a batch, {outputs} "
+        "numbers a step, take 512 MiB at most; sizes given as batch_sizes are not changed"
+    ]
