@@ -126,6 +126,11 @@ class SequenceModel(keras.Model):
             return read_by_pieces(branch, values, lengths, self.settings["piece_steps"])
         return branch(values.pop(branch.name), lengths, values, training=training)
 
+    def kernel_notes(self) -> list[str]:
+        """Returns which kernel reads the sequences, and why, a line for people; none where nothing recurrent does."""
+        layers = [layer for branch in self.branches for layer in branch.encoder.recurrent]
+        return sorted({f"recurrent layers: {layer.kernel_choice()[1]}" for layer in layers})
+
     def embedding_of(self, sequence: str) -> keras.layers.Layer | None:
         """Returns the embedding of the tokens of a sequence; None where there is none."""
         readers = [branch.reader for branch in self.branches]

@@ -25,13 +25,16 @@ class Task(Protocol):
       leader: The sequence with a length of its own whose steps are answered one by one; None: one answer a record.
       forward: Whether an answer must follow from its own step and those before it alone.
       outputs: Numbers of the output layer for each answer.
-      keras_metrics: What `fit` shows of it.
+      keras_metrics: What `fit` shows of it: names, or metrics made for one model.
     """
 
     leader: str | None
     forward: bool
     outputs: int
-    keras_metrics: Sequence[str]
+
+    @property
+    def keras_metrics(self) -> Sequence[Any]:
+        """See above."""
 
     def finish(self) -> keras.layers.Layer:
         """Returns the layer that makes answers of the numbers of the output layer, in float32."""

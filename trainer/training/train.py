@@ -82,8 +82,8 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
 
 
 def _notes(model: SequenceModel, config: TrainerConfig, manifest: Manifest) -> list[str]:
-    """Returns what a person should know of settings that the label overrides, a line each."""
-    notes = room_notes(limits_of(config), step_outputs(manifest))
+    """Returns what a person should know of the kernel, and of settings that the label overrides, a line each."""
+    notes = [*model.kernel_notes(), *room_notes(limits_of(config), step_outputs(manifest))]
     if config.bidirectional and model.task.forward:
         notes.append(
             "bidirectional: has no effect on a next_step label: what comes next must not be read before, so sequences "
