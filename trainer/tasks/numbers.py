@@ -88,7 +88,7 @@ class ScaledSquaredError(keras.losses.Loss):
         return {**super().get_config(), "variance": self.variance}
 
 
-@keras.saving.register_keras_serializable(package=PACKAGE)
+@keras.saving.register_keras_serializable(package=PACKAGE)  # type: ignore[untyped-decorator]
 def absolute_error(y_true: Any, y_pred: Any) -> Any:
     """Returns the absolute error of each number, (batch,)."""
     return ops.abs(y_pred - ops.cast(y_true, y_pred.dtype))

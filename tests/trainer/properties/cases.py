@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 import tensorflow as tf
 
 from schemas.manifest import load_manifest
@@ -61,6 +62,25 @@ CASES = [
     ("forecast", "convolution"),
     ("forecast", "no cell"),
 ]
+
+# What runs with every version of Keras: each kind of layer, and each task.
+QUICK = {
+    ("class", "lstm both ways"),
+    ("class", "pieces"),
+    ("binary", "lstm both ways, two layers, normalised"),
+    ("binary", "strides and max pooling"),
+    ("number", "convolutions alone"),
+    ("per_step_class", "one-hot"),
+    ("per_step_class", "float16"),
+    ("next_token", "lstm forward, two layers"),
+    ("forecast", PLAIN),
+}
+
+
+def parameters(cases: Sequence[tuple[str, str]]) -> list[Any]:
+    """Returns (task, settings) for parametrising, each with its name, marked where it is quick."""
+    marks = {True: [pytest.mark.quick], False: []}
+    return [pytest.param(*case, id=" ".join(case), marks=marks[case in QUICK]) for case in cases]
 
 
 def small_config(settings: str, **changes: Any) -> TrainerConfig:

@@ -17,6 +17,7 @@ from tests.trainer.properties.cases import (
     Batch,
     loss_and_gradients,
     model_of,
+    parameters,
     relaxed,
     taken,
     whole_batch,
@@ -40,7 +41,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("task", "way"), CASES, ids=[" ".join(case) for case in CASES])
+@pytest.mark.parametrize(("task", "way"), parameters(CASES))
 def test_of_a_batch_is_the_sum_of_those_of_its_sequences(task: str, way: str, data: Data, batch_of: Batches) -> None:
     model = model_of(data(task), way)
     leader = model.task.leader

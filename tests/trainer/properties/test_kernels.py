@@ -19,6 +19,7 @@ from trainer.models.model import SequenceModel
 from trainer.recurrent.layer import KERAS, Recurrent
 from trainer.training.train import train
 
+pytestmark = pytest.mark.quick
 Data = Callable[[str], Path]
 MORE = {"text": 5, "shape": 5, "frames": 5, "letters": 5, "waves": 3}
 MASKING = ("LSTM", "GRU", "RNN", "Bidirectional", "TimeDistributed")

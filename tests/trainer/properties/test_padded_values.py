@@ -12,6 +12,7 @@ from tests.trainer.properties.cases import PLAIN, Batch, model_of, predicted, ta
 from tests.trainer.properties.data_sets import TASKS
 from trainer.tasks.task import Task
 
+pytestmark = pytest.mark.quick
 Data = Callable[[str], Path]
 Batches = Callable[[str], Batch]
 MORE = {"text": 6, "shape": 6, "frames": 6, "letters": 6, "waves": 2}

@@ -21,6 +21,7 @@ from tests.trainer.properties.cases import (
     Batch,
     answers,
     model_of,
+    parameters,
     predicted,
     relaxed,
     taken,
@@ -36,7 +37,7 @@ Batches = Callable[[str], Batch]
 MORE = {"text": 5, "shape": 5, "frames": 5, "letters": 5, "waves": 3}
 
 
-@pytest.mark.parametrize(("task", "way"), CASES, ids=[" ".join(case) for case in CASES])
+@pytest.mark.parametrize(("task", "way"), parameters(CASES))
 def test_alone_and_in_any_batch(task: str, way: str, data: Data, batch_of: Batches) -> None:
     model, batch = model_of(data(task), way), batch_of(task)
     leader = model.task.leader

@@ -17,6 +17,7 @@ from tests.trainer.properties.cases import PLAIN, predicted, small_config, taken
 from trainer import build_model
 from trainer.saved import read_classes
 
+pytestmark = pytest.mark.quick
 NAMED = {"per_step_class": {"O": 0.25, "B-animal": 3.0}, "class": {"dark": 4.0}, "binary": {"yes": 0.0}}
 
 
