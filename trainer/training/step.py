@@ -21,6 +21,8 @@ def make_train_step(model: SequenceModel, element_spec: Any, jit_compile: bool =
       element_spec: Of the training dataset.
       jit_compile: Whether XLA compiles it.
     """
+    # In the graph of a step it would be built on the way, and the step traced twice.
+    model.optimizer.build(model.trainable_variables)
 
     def step(features: Any, label: Any, weight: Any) -> tf.Tensor:
         with tf.GradientTape() as tape:
@@ -31,7 +33,6 @@ def make_train_step(model: SequenceModel, element_spec: Any, jit_compile: bool =
         return loss
 
     if jit_compile:
-        model.optimizer.build(model.trainable_variables)  # else the first shape is traced twice
         return StepByShape(step)
     traced: TrainStep = tf.function(step, input_signature=element_spec)
     return traced
