@@ -1,5 +1,6 @@
 """The layer: an LSTM or a GRU that is told the length of each row, with the weights of Keras."""
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -98,13 +99,15 @@ class Recurrent(keras.layers.Layer):
         """Returns which kernel runs on this machine, and why; see `choose_kernel`."""
         return choose_kernel(self.kernel, len(tf.config.list_logical_devices("GPU")), self.state_gradient)
 
-    def call(self, x: Any, lengths: Any, state: Any = None) -> tuple[Any, Any]:
+    def call(self, x: Any, lengths: Any, state: Any = None, training: bool = False) -> tuple[Any, Any]:
         """Reads the real steps.
 
         Args:
           x: float (batch, steps, size), steps >= 1.
           lengths: int32 (batch,), 0 <= lengths <= steps: real steps, the first ones.
           state: A last state of this layer, to go on from; None: zeros.
+          training: Whether a gradient will be wanted, which the fast kernel then gets ready for; there
+            is one in any case, a slower one.
 
         Returns:
           Outputs, (batch, steps, units * directions), 0 at padded steps; the last state, for each
@@ -115,7 +118,7 @@ class Recurrent(keras.layers.Layer):
         """
         if state is not None and self.bidirectional:
             raise ValueError("a bidirectional layer cannot go on from a state: its second direction starts at the end")
-        read = self._fast if self.kernel_choice()[0] == FAST else self._keras
+        read = partial(self._fast, bool(training)) if self.kernel_choice()[0] == FAST else self._keras
         initial = self.start(tf.shape(x)[0]) if state is None else state
         reads = [
             read(layer, x, tf.cast(lengths, tf.int32), tuple(states), bool(i))
@@ -131,14 +134,14 @@ class Recurrent(keras.layers.Layer):
         return tuple(of_one for _ in self.directions)
 
     def _fast(
-        self, layer: Any, x: Any, lengths: Any, initial: tuple[Any, ...], reverse: bool
+        self, training: bool, layer: Any, x: Any, lengths: Any, initial: tuple[Any, ...], reverse: bool
     ) -> tuple[Any, tuple[Any, ...]]:
         # Halves are slower than float32 on a CPU, and their sums over steps lose digits.
         dtype = tf.float64 if self.compute_dtype == "float64" else tf.float32
         with tf.name_scope(layer.name):
             weights = Weights(*(tf.cast(weight, dtype) for weight in _weights(layer.cell)))
             states = tuple(tf.cast(state, dtype) for state in initial)
-            outputs, *last = run(self.cell, tf.cast(x, dtype), _rows(x, lengths, reverse), weights, states)
+            outputs, *last = run(self.cell, tf.cast(x, dtype), _rows(x, lengths, reverse), weights, states, training)
         return tf.cast(outputs, self.compute_dtype), tuple(tf.cast(value, self.compute_dtype) for value in last)
 
     def _keras(
