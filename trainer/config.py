@@ -37,6 +37,8 @@ class TrainerConfig(BatchSettings, TrainingSettings, ModelSettings):
                 "jit_compile: true compiles the training step for every shape of a batch; set static_shapes: true, so "
                 "that there are no more shapes than buckets"
             )
+        if self.jit_compile and self.replicas > 1:
+            raise UsageError("jit_compile: true compiles a step for one device; leave it off, or set replicas: 1")
         if self.min_batch_size > self.max_batch_size:
             raise UsageError(
                 f"min_batch_size: {self.min_batch_size} is more than max_batch_size {self.max_batch_size}; "
@@ -102,7 +104,7 @@ def limits_of(config: TrainerConfig) -> BatchLimits:
 
 def batching_of(config: TrainerConfig) -> Batching:
     """Returns how the settings say that training batches are made."""
-    return Batching(config.batching, limits_of(config), config.pool_batches, config.static_shapes)
+    return Batching(config.batching, limits_of(config), config.pool_batches, config.static_shapes, config.replicas)
 
 
 def order_of(config: TrainerConfig, epoch: int) -> Order:

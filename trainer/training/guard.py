@@ -1,4 +1,4 @@
-"""What surrounds the change of weights in a step: where dropout begins, and that nothing is changed by what is no number.
+"""What surrounds the change of weights in a step: where dropout begins, and that what is no number changes nothing.
 
 Both are part of the step's graph, so that the host need not look at a step before the next one begins.
 """
@@ -76,6 +76,15 @@ class Guard:
         self.step.assign_add(tf.cast(done, tf.int64))
         self.halted.assign(self.halted | ~sound)
         return loss
+
+    def seeds(self) -> list[Any]:
+        """Returns the seeds as they are."""
+        return [state.numpy() for state in self._states]
+
+    def set_seeds(self, seeds: Sequence[Any]) -> None:
+        """Sets the seeds to what `seeds` returned."""
+        for state, value in zip(self._states, seeds, strict=True):
+            state.assign(value)
 
 
 def seed_states(model: SequenceModel) -> list[Any]:

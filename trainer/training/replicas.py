@@ -1,4 +1,4 @@
-"""Training on several devices of one machine: each has a share of every batch, and the gradient is that of the whole."""
+"""Training on several devices of one machine: each has a share of every batch, the gradient is the whole one's."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import tensorflow as tf
 from schemas.errors import UsageError
 from trainer.models.model import SequenceModel
 from trainer.training.guard import Guard
-from trainer.training.step import TrainStep, apply_gradients, loss_and_gradients
+from trainer.training.step import apply_gradients, loss_and_gradients
 
 
 def strategy_of(replicas: int) -> tf.distribute.Strategy | None:
@@ -28,7 +28,7 @@ def strategy_of(replicas: int) -> tf.distribute.Strategy | None:
         remedy = (
             "lower it"
             if kind == "GPU"
-            else "lower it, or call trainer.tensorflow_setup.import_tensorflow(replicas) before anything uses TensorFlow"
+            else "lower it, or call trainer.tensorflow_setup.import_tensorflow(replicas) before using TensorFlow"
         )
         raise UsageError(f"replicas: {replicas} are more than the {there} that TensorFlow has here; {remedy}")
     # Sums of few replicas on one machine: the hierarchical copy that is TensorFlow's own choice needs NCCL on GPUs.
@@ -42,9 +42,7 @@ class ReplicaStep:
     the weights change as they do with one replica, up to the rounding of sums.
     """
 
-    def __init__(
-        self, strategy: tf.distribute.Strategy, model: SequenceModel, element_spec: Any, guard: Guard
-    ) -> None:
+    def __init__(self, strategy: tf.distribute.Strategy, model: SequenceModel, element_spec: Any, guard: Guard) -> None:
         """Traces nothing yet.
 
         Args:
