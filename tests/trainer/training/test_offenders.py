@@ -34,7 +34,7 @@ def test_the_guilty_are_found(rows: int, bad: set[int]) -> None:
         assert len(own) >= min(rows, 8)
     else:
         assert found == own[:6]
-    assert len(asked) < 120
+    assert len(asked) < (120 if own else 2 * rows + 10)
 
 
 def waves(number: int, value: float = 1.0) -> dict[str, Any]:
@@ -51,14 +51,15 @@ def refusal(tmp_path: Path, records: list[dict[str, Any]], config: TrainerConfig
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_a_record_that_is_to_blame_is_named(tmp_path: Path, compiled: bool) -> None:
+    """Dropout doubles twice what it leaves, which makes 1e38 infinite."""
     records = [waves(number) for number in range(24)]
     for number in (7, 13):
-        records[number]["waves"] = [[3e38] * 8]
-    config = replace(SMALL, batch_sizes=(24,), static_shapes=compiled, jit_compile=compiled)
+        records[number]["waves"] = [[1e38] * 8] * 3
+    halves = {"input_dropout": 0.5, "step_dropout": 0.5}
+    config = replace(SMALL, batch_sizes=(24,), static_shapes=compiled, jit_compile=compiled, **halves)
     said = refusal(tmp_path, records, config)
     assert said.startswith("epoch 1, step 1 of 1: the loss is nan, because of the examples with id 'r")
-    assert "'r7'" in said
-    assert "'r13'" in said
+    assert {name for name in re.findall("'(.*?)'", said)} == {"r7", "r13"}
     assert said.endswith(
         "; the weights are those from before it and nothing was written: look at its values; correct or leave them "
         "out, or set normalize: zscore for series with large values; then say --fresh"
