@@ -1,4 +1,4 @@
-"""The folder of a training: held by one process, refused where it is another training's, never one of somebody's own."""
+"""The folder of a training: held by one process, refused where it is another's, never one of somebody's own."""
 
 from pathlib import Path
 
@@ -75,6 +75,6 @@ def test_another_training_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
         check_same(tmp_path, FACTS, FACTS["settings"], "b" * 64)  # type: ignore[arg-type]
     assert str(error.value) == (
-        f"{tmp_path}: holds a training on another data set (fingerprint aaaaaaaaaaaa…, and this one has bbbbbbbbbbbb…); "
-        "say --fresh to begin anew, which removes it"
+        f"{tmp_path}: holds a training on another data set (fingerprint aaaaaaaaaaaa…, and this one has "
+        "bbbbbbbbbbbb…); say --fresh to begin anew, which removes it"
     )

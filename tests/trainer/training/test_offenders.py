@@ -17,7 +17,9 @@ from trainer.training.offenders import guilty
 from trainer.training.train import train
 
 SPEC = "id: id\nsequences: {waves: {type: series, dims: 8}}\nlabel: {type: number}\n"
-SMALL = TrainerConfig(units=4, epochs=3, tensorboard=False, dry_run=False, input_dropout=0.0, step_dropout=0.0, dropout=0.0)
+SMALL = TrainerConfig(
+    units=4, epochs=3, tensorboard=False, dry_run=False, input_dropout=0.0, step_dropout=0.0, dropout=0.0
+)
 
 
 @given(st.integers(2, 200), st.sets(st.integers(0, 199), max_size=12))
