@@ -61,7 +61,7 @@ def test_a_record_that_is_to_blame_is_named(tmp_path: Path, compiled: bool) -> N
     config = replace(SMALL, batch_sizes=(24,), static_shapes=compiled, jit_compile=compiled, **halves)
     said = refusal(tmp_path, records, config)
     assert said.startswith("epoch 1, step 1 of 1: the loss is nan, because of the examples with id 'r")
-    assert {name for name in re.findall("'(.*?)'", said)} == {"r7", "r13"}
+    assert set(re.findall("'(.*?)'", said)) == {"r7", "r13"}
     assert said.endswith(
         "; the weights are those from before it and nothing was written: look at its values; correct or leave them "
         "out, or set normalize: zscore for series with large values; then say --fresh"

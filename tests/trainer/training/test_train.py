@@ -150,8 +150,8 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         train(tmp_path / "data", tmp_path / "model", TrainerConfig(units=8, epochs=3))
     assert str(error.value) == (
-        "epoch 1, step 1 of 8: the loss is nan, of each of its 8 examples by itself, so that no single one is to blame; "
-        "the weights are those from before it and nothing was written: lower learning_rate (now 0.002), or set "
+        "epoch 1, step 1 of 8: the loss is nan, of each of its 8 examples by itself, so that no single one is to "
+        "blame; the weights are those from before it and nothing was written: lower learning_rate (now 0.002), or set "
         "normalize: zscore for series with large values; then say --fresh"
     )
     assert not (tmp_path / "model").exists()
