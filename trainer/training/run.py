@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import keras
+
 from schemas.errors import DataError
 from schemas.spec import VALIDATION
 from trainer.batches.epochs import Epochs
@@ -171,7 +173,7 @@ class Run:
             "epoch": number,
             "loss": meter.loss(),
             "seconds": round(meter.seconds, 3),
-            "learning_rate": float(self._parts.model.optimizer.learning_rate.numpy()),
+            "learning_rate": float(keras.ops.convert_to_numpy(self._parts.model.optimizer.learning_rate)),
             **meter.rates(),
             "buckets": meter.by_bucket(),
         }
