@@ -51,11 +51,12 @@ def open_dataset(
       features[NAME/since]: float32 (batch, steps), seconds. features[NAME/sizes]: int32 (batch,
       steps), characters of each token.
 
-      label: (batch,), int64 class id or float32 number, or int64 (batch, steps) for a
-      per_step_class label. weight: float32, as label; in training it is rows of the batch /
-      mean number of examples, or rows x steps of the batch, padding included, / mean number of labelled steps, so that
-      a mean loss over each batch gives every example, or every labelled step, the same pull over an epoch; else 1.
-      Padding weighs 0. A class that the training split does not have (`unknown: keep`) comes as label 0 with weight 0.
+      label: (batch,), int64 class id or float32 number; int64 (batch, steps) for a per_step_class label and the next
+      step of tokens; float32 (batch, steps, horizon * dims) for that of a series, in its own units. weight: float32, as
+      label; in training it is the entries of the label of the batch, padding included, / mean number of labels of a
+      batch, so that a mean loss over each batch gives every label the same pull over an epoch; else 1. Padding and
+      steps without a label weigh 0. A class that the training split does not have (`unknown: keep`) comes as label 0
+      with weight 0.
 
     Raises:
       DataError: No data set, no such split, or a shard that is missing or cut off.

@@ -38,7 +38,7 @@ def records() -> list[dict[str, Any]]:
     """Lengths of both sequences from 0 to 11; a number in seven is missing."""
     random = np.random.default_rng(5)
     made = []
-    for i in range(40):
+    for i in range(24):
         tokens, frames = (i % 4, int(random.integers(0, 12)))
         numbers = random.normal(size=(frames, 2)).round(2).tolist()
         numbers = [[None if random.random() < 1 / 7 else number for number in frame] for frame in numbers]

@@ -75,6 +75,10 @@ def test_one_feature_may_be_read_twice_in_one_way() -> None:
             "features.b: reads 'a' as exactly one int64, and another feature as a list of int64; say one of them",
         ),
         (ONE + "label: {}", "label.type: must be said; valid: class, number, per_step_class"),
+        (
+            ONE + "label: {type: next_step}",
+            "label.type: next_step is made of prepared data sets only; leave the label out",
+        ),
         (ONE + "label: {type: class, of: ids}", "label.of: means nothing without type: per_step_class; remove it"),
         (TWO + "label: {type: per_step_class}", "label.of: say whose steps have the classes; valid: ids, wave"),
         (
