@@ -159,3 +159,10 @@ def test_layers_work_one_behind_another(rows: Rows, extra: int) -> None:
     for i, row in enumerate(rows):
         alone, length = batch_of([row], max(1, len(row)))
         np.testing.assert_allclose(together[i], first(STACK(alone, length))[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_shapes_that_are_known_stay_known(name: str) -> None:
+    spec = tf.TensorSpec([2, 6], tf.int32) if name == "one-hot" else tf.TensorSpec([2, 6, DIMS])
+    graph = tf.function(LAYERS[name]).get_concrete_function(spec, tf.TensorSpec([2], tf.int32))
+    assert all(output.shape.is_fully_defined() for output in graph.outputs)

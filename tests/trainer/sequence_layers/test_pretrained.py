@@ -1,6 +1,8 @@
 """Word vectors, from files as there are many kinds of them."""
 
 import gzip
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import DataError
@@ -142,7 +144,6 @@ numbers = st.floats(-1e6, 1e6, width=32)
     st.booleans(),
     st.integers(1, 200),
 )
-@settings(max_examples=60)
 def test_what_is_written_is_read_whatever_the_blocks(
     tmp_path_factory: pytest.TempPathFactory,
     table: dict[str, tuple[float, ...]],
@@ -177,3 +178,9 @@ def test_memory_is_that_of_the_vocabulary(tmp_path: Path, monkeypatch: pytest.Mo
     assert vectors.found == 2
     assert peak < 2_000_000  # of a file of 10 MB
     assert pa.total_allocated_bytes() - before < 1_000_000
+
+
+def test_reading_loads_no_tensorflow() -> None:
+    code = "import sys, trainer.sequence_layers.pretrained; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout == "False False\n"
