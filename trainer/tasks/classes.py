@@ -23,6 +23,7 @@ class ClassTask:
 
     leader = None
     forward = False
+    beside = None
     keras_metrics = ("accuracy",)
 
     def __init__(self, classes: int) -> None:

@@ -20,6 +20,7 @@ class NextTokenTask:
     """Predicts the probability of each next token, float32 (batch, steps, ids); id 0 is the end of the sequence."""
 
     forward = True
+    beside = None
     keras_metrics = ("accuracy",)
 
     def __init__(self, leader: str, classes: int, end: bool) -> None:

@@ -20,6 +20,7 @@ class NumberTask:
 
     leader = None
     forward = False
+    beside = None
     outputs = 1
     keras_metrics = ("mae",)
 

@@ -22,6 +22,7 @@ class StepClassTask:
     """Predicts the probability of each class of each step, float32 (batch, steps, classes)."""
 
     forward = False
+    beside = None
     keras_metrics = ("accuracy",)
 
     def __init__(self, leader: str, classes: int) -> None:

@@ -68,7 +68,7 @@ class PiecewiseGradient:
             share = tf.cast(tf.shape(of_weight)[1] / steps, tf.float32)
             with tf.GradientTape() as tape:
                 x, states = read_piece(self._branch, piece, real, states, training=True)
-                outputs = model.conclude([x], features, tf.shape(x)[1], training=True)
+                outputs = model.conclude([x], {**features, **piece}, tf.shape(x)[1], training=True)
                 loss = model.compute_loss(y=of_label, y_pred=outputs, sample_weight=of_weight) * share
                 scaled = model.optimizer.scale_loss(loss)
             return index + 1, states, total + loss, self._sum(gradients, tape, scaled)

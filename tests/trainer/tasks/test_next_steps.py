@@ -66,3 +66,12 @@ def test_where_the_naive_forecast_is_never_wrong_there_is_no_skill() -> None:
     weight = np.broadcast_to(REAL[..., None], label.shape).astype("f")
     totals = measured(FORECAST.measure([]), label, label, weight, LENGTHS, 7, {"x": FRAMES})
     assert totals.metrics() == {"loss": 0.0, "mae": 0.0, "rmse": 0.0}
+
+
+def test_a_forecast_begins_as_the_naive_one() -> None:
+    layer = FORECAST.finish()
+    layer.build((None, 6))
+    said = layer(np.zeros((40, 11, 6), np.float32), FRAMES).numpy()
+    np.testing.assert_allclose(said, np.tile(FRAMES, 3), atol=1e-5)
+    layer.share.assign(np.zeros(6))
+    assert (layer(np.ones((1, 6), np.float32), FRAMES[:1, 0]).numpy() == [[7.0, 1.0] * 3]).all()
