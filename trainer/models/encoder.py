@@ -48,8 +48,8 @@ class Encoder(LengthsLayer):
         return MaskedMaxPooling(width, width, dtype=self.dtype_policy)
 
     def _recurrent(self) -> Recurrent:
-        cell, units = self.settings["cell"], self.settings["units"]
-        return Recurrent(cell, units, self.bidirectional, dtype=self.dtype_policy)
+        cell, units, kernel = (self.settings[name] for name in ("cell", "units", "recurrent_kernel"))
+        return Recurrent(cell, units, self.bidirectional, kernel, dtype=self.dtype_policy)
 
     @property
     def bidirectional(self) -> bool:

@@ -8,13 +8,13 @@ import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from trainer.layers import PACKAGE
+from trainer.recurrent.cells import KINDS
 from trainer.recurrent.fast import Weights, run
+from trainer.recurrent.reference import read_steps, step_of
 from trainer.recurrent.rows import PackedRows, PaddedRows, Rows
+from trainer.settings.model import AUTO, FAST, KERAS, KERNELS, LOOP
 
-AUTO, FAST, KERAS = "auto", "fast", "keras"
-KERNELS = (AUTO, FAST, KERAS)
 _LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
-KINDS = tuple(_LAYERS)
 
 
 def choose_kernel(kernel: str, gpus: int, gradient: bool = False) -> tuple[str, str]:
@@ -26,8 +26,10 @@ def choose_kernel(kernel: str, gpus: int, gradient: bool = False) -> tuple[str, 
       gradient: Whether gradients are to flow through the last state.
 
     Returns:
-      "fast" or "keras", and a line for people.
+      "fast", "keras" or "loop", and a line for people.
     """
+    if kernel == LOOP:
+        return LOOP, "loop: as set; cell by cell, to be read and compared with"
     if gpus and kernel != FAST:
         return KERAS, f"cuDNN: {gpus} GPU(s), rows padded at the end, no option that cuDNN lacks"
     if gradient:
@@ -64,8 +66,8 @@ class Recurrent(keras.layers.Layer):
           cell: "lstm" or "gru".
           units: Of each direction.
           bidirectional: Whether rows are read from their end, too.
-          kernel: "fast", for CPUs; "keras"; "auto": Keras where a GPU is visible, which then takes
-            cuDNN, else the fast one.
+          kernel: "fast", for CPUs; "keras"; "loop", the plain one of `trainer.recurrent.reference`; "auto":
+            Keras where a GPU is visible, which then takes cuDNN, else the fast one.
           state_gradient: Whether gradients flow through the last state, as those of a decoder do;
             otherwise it is a constant to what uses it, as when reading piece by piece.
           **kwargs: Of `keras.layers.Layer`.
@@ -118,7 +120,8 @@ class Recurrent(keras.layers.Layer):
         """
         if state is not None and self.bidirectional:
             raise ValueError("a bidirectional layer cannot go on from a state: its second direction starts at the end")
-        read = partial(self._fast, bool(training)) if self.kernel_choice()[0] == FAST else self._keras
+        kernels: dict[str, Any] = {FAST: partial(self._fast, bool(training)), KERAS: self._keras, LOOP: self._loop}
+        read = kernels[self.kernel_choice()[0]]
         initial = self.start(tf.shape(x)[0]) if state is None else state
         reads = [
             read(layer, x, tf.cast(lengths, tf.int32), tuple(states), bool(i))
@@ -159,6 +162,16 @@ class Recurrent(keras.layers.Layer):
         outputs = tf.reverse_sequence(outputs, lengths, seq_axis=1, batch_axis=0) if reverse else outputs
         kept = tuple(tf.where((lengths > 0)[:, None], new, old) for new, old in zip(last, initial, strict=True))
         return outputs, kept if self.state_gradient else tuple(tf.stop_gradient(state) for state in kept)
+
+    def _loop(
+        self, layer: Any, x: Any, lengths: Any, initial: tuple[Any, ...], reverse: bool
+    ) -> tuple[Any, tuple[Any, ...]]:
+        x = tf.cast(x, self.compute_dtype)
+        x = tf.where(tf.sequence_mask(lengths, tf.shape(x)[1])[:, :, None], x, tf.zeros_like(x))
+        cell = layer.cell
+        weights = (tf.cast(weight, x.dtype) for weight in (cell.kernel, cell.recurrent_kernel, cell.bias))
+        outputs, last = read_steps(step_of(self.cell, *weights), x, lengths, initial, reverse)
+        return outputs, tuple(last if self.state_gradient else map(tf.stop_gradient, last))
 
     def compute_output_shape(self, input_shape: Any, lengths_shape: Any = None, state_shape: Any = None) -> Any:
         """Returns the shapes of outputs and last state."""

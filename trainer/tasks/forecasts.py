@@ -95,6 +95,8 @@ class ForecastMeasure:
     cancels out.
     """
 
+    names = ("loss", "mae", "rmse", "skill")
+
     def __init__(self, of: str, variance: Sequence[float]) -> None:
         """Sets the series and the variance of every number to predict, (horizon * dims,); 0 counts as 1."""
         self._of = of

@@ -55,6 +55,8 @@ class NextTokenMeasure:
     told apart as their ids are.
     """
 
+    names = ("loss", "perplexity", "accuracy")
+
     def observe(self, outputs: Any, label: Any, weight: Any, features: Any) -> Sequence[Any]:
         """Returns the probability of the label, the most probable token and the label, (batch, steps) each."""
         return observed_classes(outputs, label)

@@ -88,6 +88,8 @@ class ScaledSquaredError(keras.losses.Loss):
 class NumberMeasure:
     """Squared error / variance of the training labels; mean and root mean square error in the label's units."""
 
+    names = ("loss", "mae", "rmse")
+
     def __init__(self, variance: float) -> None:
         """Sets the variance of the label in the training split; 0 counts as 1."""
         self._variance = variance or 1.0

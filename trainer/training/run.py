@@ -23,6 +23,7 @@ from trainer.evaluate import Evaluator
 from trainer.metrics import Totals
 from trainer.models.model import SequenceModel
 from trainer.progress import say, tracked
+from trainer.settings.training import is_better
 from trainer.training.checkpoint import Checkpoint
 from trainer.training.events import EventFile
 from trainer.training.folder import TrainingFolder, check_same
@@ -188,13 +189,19 @@ class Run:
                 }
         state.history.append(entry)
         # Without a validation split the last weights are as good a choice as any.
-        if not metrics or not state.best_metrics or metrics["loss"] < state.best_metrics["loss"]:
+        if not metrics or not state.best_metrics or self._is_better(metrics, state.best_metrics):
             state.best_epoch, state.best_metrics = number, metrics
             state.best_weights = self._parts.model.get_weights() if metrics else []
         if events is not None:
             events.add_epoch(self.done, entry)
         _say_epoch(entry, self._parts.config.epochs)
         state.epoch, state.step, self._meter = number, 0, self._new_meter()
+
+    def _is_better(self, metrics: dict[str, float], best: dict[str, float]) -> bool:
+        name = self._parts.config.monitor
+        if name not in metrics or name not in best:  # as F1 where nothing was found
+            return name in metrics
+        return is_better(name, metrics[name], best[name])
 
     def _is_over(self) -> bool:
         config, waited = self._parts.config, self.state.epoch - self.state.best_epoch

@@ -6,9 +6,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
+from schemas.messages import nearest
 from schemas.spec import TRAIN, VALIDATION
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
@@ -70,6 +71,10 @@ def train(
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
     validation = _validation(data, manifest, model, config.batching)
+    if validation is not None and config.monitor not in validation.names:
+        raise UsageError(
+            f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, validation.names)}"
+        )
     folder = TrainingFolder(output, fresh)
     try:
         run = _train(_parts(model, config, epochs, validation, strategy, folder))
