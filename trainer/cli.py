@@ -68,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", required=True, metavar="DIR", help="the data set")
     train.add_argument("--output", required=True, metavar="MODEL_DIR", help="where the model goes")
     train.add_argument("--replace", action="store_true", help="replace a model that stands there already")
+    train.add_argument(
+        "--fresh", action="store_true", help="begin anew, and remove the state of a training that was stopped"
+    )
     _add_settings(train)
     evaluate = _command(commands, "evaluate", _evaluate, "measure a model on a split")
     evaluate.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
@@ -162,10 +165,10 @@ def _train(asked: argparse.Namespace) -> dict[str, Any]:
     config = load_config(asked.config, asked.set)
     check_output(asked.output, asked.replace)
     load_manifest(asked.data)
-    import_tensorflow()
+    import_tensorflow(config.replicas)
     from trainer.training.train import train
 
-    return train(asked.data, asked.output, config, asked.replace)
+    return train(asked.data, asked.output, config, asked.replace, asked.fresh)
 
 
 def _evaluate(asked: argparse.Namespace) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from trainer.batches.order import Order
 from trainer.batches.sizes import BatchLimits
 from trainer.settings.batches import BatchSettings
 from trainer.settings.kinds import kind_of
-from trainer.settings.model import ModelSettings
+from trainer.settings.model import BFLOAT16, FLOAT32, ModelSettings
 from trainer.settings.training import TrainingSettings
 
 
@@ -42,6 +42,14 @@ class TrainerConfig(BatchSettings, TrainingSettings, ModelSettings):
                 f"conv_stride: {self.conv_stride} is more than conv_width {self.conv_width}, so that steps between two "
                 "windows would not be read; lower the one or raise the other"
             )
+        if self.jit_compile and self.replicas > 1:
+            raise UsageError("jit_compile: true compiles a step for one device; leave it off, or set replicas: 1")
+        for name, alone in (("piece_steps", 0), ("precision", FLOAT32)):
+            if self.replicas > 1 and getattr(self, name) not in (alone, BFLOAT16):
+                raise UsageError(
+                    f"replicas: {self.replicas} with {name}: {getattr(self, name)} is not supported; set replicas: 1, "
+                    f"or {name}: {alone}"
+                )
         if self.min_batch_size > self.max_batch_size:
             raise UsageError(
                 f"min_batch_size: {self.min_batch_size} is more than max_batch_size {self.max_batch_size}; "
@@ -108,7 +116,7 @@ def limits_of(config: TrainerConfig) -> BatchLimits:
 def batching_of(config: TrainerConfig) -> Batching:
     """Returns how the settings say that training batches are made."""
     limits, pool = limits_of(config), config.pool_batches
-    return Batching(config.batching, limits, pool, config.static_shapes, config.padding)
+    return Batching(config.batching, limits, pool, config.static_shapes, config.padding, config.replicas)
 
 
 def order_of(config: TrainerConfig, epoch: int) -> Order:

@@ -1,6 +1,7 @@
 """Exact metrics of a model over a split, in all and by bucket."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,11 @@ class Evaluator:
             lambda batch, label, weight: measure.observe(model.answer(batch, training=False), label, weight, batch),
             input_signature=self._dataset.element_spec,
         )
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Of the metrics that may be measured."""
+        return self._measure.names
 
     def run(self) -> Totals:
         """Returns the metrics over all examples of the split.

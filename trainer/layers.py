@@ -33,10 +33,11 @@ def scale_of(variance: Sequence[float]) -> np.ndarray[Any, np.dtype[np.float64]]
     return np.where(deviation > 0, deviation, 1.0)
 
 
-class _Moments(keras.layers.Layer):
+class Moments(keras.layers.Layer):
     """Holds the mean and scale of each dimension as constants."""
 
     def __init__(self, mean: Sequence[float], variance: Sequence[float], **kwargs: Any) -> None:
+        """Sets mean and variance, (dims,) each; a variance of 0 counts as 1."""
         super().__init__(**kwargs)
         self.supports_masking = True  # each step by itself
         self.mean = [float(value) for value in mean]
@@ -54,7 +55,7 @@ class _Moments(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class Standardize(_Moments):
+class Standardize(Moments):
     """(x - mean) / standard deviation of each dimension, float32 (..., dims), within [-1e6, 1e6]."""
 
     def call(self, inputs: Any) -> Any:
@@ -63,7 +64,7 @@ class Standardize(_Moments):
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)
-class Unstandardize(_Moments):
+class Unstandardize(Moments):
     """x * standard deviation + mean of each dimension, float32 (..., dims)."""
 
     def call(self, inputs: Any) -> Any:

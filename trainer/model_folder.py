@@ -6,6 +6,8 @@ MODEL_DIR/
   vocabulary/...    of that data set
   trainer.yaml      every setting
   training.json     history, metrics, versions
+  learning.svg      the learning curves
+  tensorboard/...   points for TensorBoard
 """
 
 import tempfile
@@ -17,6 +19,7 @@ from schemas.manifest import MANIFEST_NAME
 MODEL_NAME = "model.keras"
 CONFIG_NAME = "trainer.yaml"
 TRAINING_NAME = "training.json"
+LEARNING_NAME = "learning.svg"
 
 
 def check_output(folder: str | Path, replace: bool) -> None:

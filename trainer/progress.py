@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from rich.console import Console
@@ -18,38 +18,47 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def tracked(items: Iterable[T], total: int, name: str) -> Iterator[T]:
+def tracked(
+    items: Iterable[T], total: int, name: str, done: int = 0, note: Callable[[], str] = lambda: ""
+) -> Iterator[T]:
     """Yields items and shows how many of them are done and how long the rest will take.
 
     Args:
       items: What is worked on.
-      total: How many there are, exactly.
+      total: How many there are, exactly, with those done.
       name: Of the work, as "epoch 3".
+      done: How many were done before the first of the items.
+      note: Returns what else to show.
     """
     if sys.stderr.isatty():
-        yield from _with_bar(items, total, name)
+        yield from _with_bar(items, total, name, done, note)
     else:
-        yield from _with_lines(items, total, name)
+        yield from _with_lines(items, total, name, done, note)
 
 
-def _with_bar(items: Iterable[T], total: int, name: str) -> Iterator[T]:
+def _with_bar(items: Iterable[T], total: int, name: str, done: int, note: Callable[[], str]) -> Iterator[T]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("steps, remaining"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        yield from progress.track(items, total=total, description=name)
+        task = progress.add_task(name, total=total, completed=done, note="")
+        for item in items:
+            yield item
+            progress.update(task, advance=1, note=note())
 
 
-def _with_lines(items: Iterable[T], total: int, name: str) -> Iterator[T]:
+def _with_lines(items: Iterable[T], total: int, name: str, done: int, note: Callable[[], str]) -> Iterator[T]:
     start = last = time.monotonic()
-    for done, item in enumerate(items):
+    for count, item in enumerate(items):
         now = time.monotonic()
-        if done and now - last >= _SECONDS_BETWEEN_LINES:
+        if count and now - last >= _SECONDS_BETWEEN_LINES:
             last = now
-            remaining = (now - start) / done * (total - done)
-            say(f"{name}: step {done} of {total}, {remaining:.0f} s remaining")
+            remaining = (now - start) / count * (total - done - count)
+            said = ", ".join(filter(None, [f"{remaining:.0f} s remaining", note()]))
+            say(f"{name}: step {done + count} of {total}, {said}")
         yield item

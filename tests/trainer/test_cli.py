@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,10 +42,20 @@ def test_from_training_to_predictions(token_data: Path, tmp_path: Path) -> None:
     summary = json.loads(done.stdout)
     assert (summary["model"], summary["epochs"], summary["config"]["units"]) == (str(model), 1, 4)
     lines = done.stderr.splitlines()
-    # The settings, the plan, one epoch: no word of TensorFlow's.
+    # The settings, the plan, the dry run, one epoch, the figures: no word of TensorFlow's.
+    plan = next(i for i, line in enumerate(lines) if line.startswith("training on 136 examples in "))
     assert lines[0] == "embedding_size: 4"
-    assert lines[-2].startswith("training on 136 examples in ")
-    assert lines[-1].startswith("epoch 1 of at most 1: ")
+    assert all(re.match(r"[a-z_]+: ", line) for line in lines[:plan])
+    said = (
+        "training on ",
+        "dry run: the heaviest ",
+        "dry run: done in ",
+        "epoch 1 of at most 1: ",
+        "model  ",
+        "epochs  ",
+    )
+    for line, beginning in zip(lines[plan:], said, strict=False):
+        assert line.startswith(beginning)
     raw, predictions = tmp_path / "raw.jsonl", tmp_path / "predictions.jsonl"
     raw.write_text('{"id": "a", "text": "good"}\n')
     done = run("predict", "--model", str(model), "--input", str(raw), "--output", str(predictions))

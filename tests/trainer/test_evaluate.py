@@ -34,6 +34,10 @@ def test_metrics_do_not_depend_on_batches(token_data: Path, token_model: Path, m
             assert bucket == pytest.approx({name: other[name] for name in bucket}, rel=1e-5)
 
 
+def with_mood(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{"mood": entry["prediction"]} for entry in predictions]
+
+
 def test_metrics_are_those_of_the_predictions(
     token_data: Path, token_model: Path, token_records_by_split: dict[str, Any]
 ) -> None:
@@ -42,7 +46,23 @@ def test_metrics_are_those_of_the_predictions(
     predictions = load(token_model).predict(records)
     losses = [-np.log(p["probabilities"][r["mood"]]) for p, r in zip(predictions, records, strict=True)]
     hits = [p["prediction"] == r["mood"] for p, r in zip(predictions, records, strict=True)]
-    assert result["metrics"] == pytest.approx({"loss": np.mean(losses), "accuracy": np.mean(hits)}, rel=1e-5)
+    scores = np.array([p["probabilities"]["dark"] for p in predictions])
+    there, said = (np.array([r["mood"] == "dark" for r in rows]) for rows in (records, with_mood(predictions)))
+    pairs = scores[there][:, None] - scores[~there][None]
+    assert result["positive_class"] == "dark"
+    assert result["labels"] == len(records)
+    assert result["metrics"] == pytest.approx(
+        {
+            "loss": np.mean(losses),
+            "accuracy": np.mean(hits),
+            "macro_f1": np.mean([2 * (a & b).sum() / (a.sum() + b.sum()) for a, b in ((there, said), (~there, ~said))]),
+            "precision": (there & said).sum() / said.sum(),
+            "recall": (there & said).sum() / there.sum(),
+            "f1": 2 * (there & said).sum() / (there.sum() + said.sum()),
+            "auc": ((pairs > 0) + 0.5 * (pairs == 0)).mean(),
+        },
+        rel=1e-5,
+    )
     lengths = np.array(TEST_LENGTHS)
     rows = [lengths <= 3, (lengths > 3) & (lengths <= 7), lengths > 7]
     for bucket, inside in zip(result["buckets"], rows, strict=True):
@@ -95,7 +115,8 @@ def test_unknown_labels_are_wrong_and_left_out_of_the_loss(tmp_path: Path) -> No
     known = [(p, r["mood"]) for p, r in zip(predictions, records["test"], strict=True) if r["mood"] != "grim"]
     losses = [-np.log(p["probabilities"][mood]) for p, mood in known]
     hits = sum(p["prediction"] == mood for p, mood in known)
-    assert result["metrics"] == pytest.approx({"loss": np.mean(losses), "accuracy": hits / 4}, rel=1e-5)
+    shown = {name: result["metrics"][name] for name in ("loss", "accuracy")}
+    assert shown == pytest.approx({"loss": np.mean(losses), "accuracy": hits / 4}, rel=1e-5)
     with pytest.raises(DataError) as error:
         evaluate(tmp_path / "model", tmp_path / "data", "validation")
     rest = "no example of a class that the training split has, too; nothing can be measured on it; choose another split"

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Manifest
@@ -159,7 +160,7 @@ def test_no_records_no_predictions(token_model: Path) -> None:
 def test_an_answer_that_is_no_number_is_an_error_in_its_place(token_model: Path, monkeypatch: Any) -> None:
     predictor = load(token_model)
     answers = np.array([[0.25, 0.75], [np.nan, np.nan]], np.float32)
-    monkeypatch.setattr(predictor, "_outputs", lambda _: answers)
+    monkeypatch.setattr(predictor, "_run", lambda _: [tf.constant(answers)])
     assert predictor.predict(records_of(["a", "b"])) == [
         {"id": "r0", "prediction": "dark", "probabilities": {"bright": 0.25, "dark": 0.75}},
         {"id": "r1", "error": "the model's answer is no finite number", "reason": "not_finite", "line": 2},

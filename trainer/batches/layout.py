@@ -89,14 +89,25 @@ def static_widths(manifest: Manifest, split: str, longest: Sequence[int]) -> dic
     Raises:
       UsageError: The longest token of `take: characters` is not known.
     """
-    spec, widths = manifest.spec, {}
+    spec = manifest.spec
     for name, sequence in spec.sequences.items():
         if sequence.derive.take == Take.characters:
             raise UsageError(
                 f"static_shapes: sequence '{name}' takes characters, and how many the longest token has is not "
                 "known; leave static_shapes off"
             )
-    bounds = static_bounds(manifest, longest)
+    return bucket_widths(manifest, split, static_bounds(manifest, longest))
+
+
+def bucket_widths(manifest: Manifest, split: str, bounds: Sequence[int]) -> dict[str, list[int]]:
+    """Returns the most steps of each sequence with a length of its own in each bucket, (buckets,), 1 or more.
+
+    Args:
+      manifest: Of the data set.
+      split: Whose records.
+      bounds: Most of the length that buckets go by, in each bucket, (buckets,).
+    """
+    spec, widths = manifest.spec, {}
     decide = {spec.sequences[name].aligned_with or name for name in bucket_sequences(spec)}
     for name in leaders(spec):
         most = max(manifest.statistics[split].lengths[name].lengths, default=0)

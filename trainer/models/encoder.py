@@ -48,8 +48,8 @@ class Encoder(LengthsLayer):
         return MaskedMaxPooling(width, width, dtype=self.dtype_policy)
 
     def _recurrent(self) -> Recurrent:
-        cell, units = self.settings["cell"], self.settings["units"]
-        return Recurrent(cell, units, self.bidirectional, dtype=self.dtype_policy)
+        cell, units, kernel = (self.settings[name] for name in ("cell", "units", "recurrent_kernel"))
+        return Recurrent(cell, units, self.bidirectional, kernel, dtype=self.dtype_policy)
 
     @property
     def bidirectional(self) -> bool:
@@ -87,7 +87,7 @@ class Encoder(LengthsLayer):
           inputs: float (batch, steps, size), 0 at padded steps.
           lengths: int32 (batch,); may be 0.
           states: Of the recurrent layers, to go on from; none: the beginning of a sequence.
-          training: Means nothing here.
+          training: Whether a gradient will be asked for.
 
         Returns:
           float (batch, steps, output_size), 0 at padded steps; its lengths, int32 (batch,): fewer, where
@@ -101,7 +101,8 @@ class Encoder(LengthsLayer):
             x = self._normalized(x, lengths, i)
         after = []
         for i, layer in enumerate(self.recurrent):
-            x, state = layer(x, lengths, None if states is None else states[i])
+            before = None if states is None else states[i]
+            x, state = layer(x, lengths, before, training=training)
             x = self._normalized(x, lengths, len(self.convolutions) + i)
             after.append(state)
         return x, lengths, tuple(after)

@@ -74,6 +74,7 @@ class SequenceModel(keras.Model):
         for part in parts:
             part.build()
         self.head.build((None, sum(part.output_size for part in parts)))
+        self.finish.build((None, self.task.outputs))
         self.built = True
 
     def call(self, features: Mapping[str, Any], training: bool | None = None) -> Any:
@@ -103,7 +104,9 @@ class SequenceModel(keras.Model):
         lengths = features[length_feature(self.task.leader)]
         index = ops.reshape(ops.maximum(lengths - 1, 0), (-1, 1, 1))
         vectors = [self._read(branch, features, training=False) for branch in self.branches]
-        vectors = [x if len(x.shape) == 2 else ops.squeeze(ops.take_along_axis(x, index, axis=1), 1) for x in vectors]
+        vectors = [x if len(x.shape) == 2 else _step(x, index) for x in vectors]
+        if self.task.beside is not None:
+            features = {**features, self.task.beside: _step(features[self.task.beside], index)}
         return self.conclude(vectors, features, None, training=False)
 
     def conclude(self, vectors: list[Any], features: Mapping[str, Any], steps: Any, training: bool | None) -> Any:
@@ -117,7 +120,8 @@ class SequenceModel(keras.Model):
         """
         x = self.dropout(_side_by_side(vectors, steps), training=training)
         context = [entry(features[entry.name]) for entry in self.context_entries]
-        return self.finish(self.head(_side_by_side([x, *context], steps)))
+        outputs = self.head(_side_by_side([x, *context], steps))
+        return self.finish(outputs) if self.task.beside is None else self.finish(outputs, features[self.task.beside])
 
     def _read(self, branch: SequenceBranch, features: Mapping[str, Any], training: bool | None) -> Any:
         lengths = features[length_feature(branch.name)]
@@ -125,11 +129,6 @@ class SequenceModel(keras.Model):
         if self.settings["piece_steps"] and not training:
             return read_by_pieces(branch, values, lengths, self.settings["piece_steps"])
         return branch(values.pop(branch.name), lengths, values, training=training)
-
-    def kernel_notes(self) -> list[str]:
-        """Returns which kernel reads the sequences, and why, a line for people; none where nothing recurrent does."""
-        layers = [layer for branch in self.branches for layer in branch.encoder.recurrent]
-        return sorted({f"recurrent layers: {layer.kernel_choice()[1]}" for layer in layers})
 
     def embedding_of(self, sequence: str) -> keras.layers.Layer | None:
         """Returns the embedding of the tokens of a sequence; None where there is none."""
@@ -154,6 +153,11 @@ def without_optimizer(model: SequenceModel) -> SequenceModel:
     copy = SequenceModel.from_config(model.get_config())
     copy.set_weights(model.get_weights())
     return copy
+
+
+def _step(values: Any, index: Any) -> Any:
+    """Returns one step of each row, (batch, size) of (batch, steps, size); `index` is (batch, 1, 1)."""
+    return ops.squeeze(ops.take_along_axis(values, index, axis=1), 1)
 
 
 def _side_by_side(vectors: list[Any], steps: Any) -> Any:

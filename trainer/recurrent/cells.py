@@ -108,3 +108,4 @@ class GRUStep:
 
 
 CELLS: dict[str, Cell] = {"lstm": LSTMStep(), "gru": GRUStep()}
+KINDS = tuple(CELLS)

@@ -40,8 +40,14 @@ class _Loops:
         self._states: list[Any] = []
         self._kept: list[Any] = []
 
-    def forward(self, x: Any, initial: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Returns the outputs, (batch, steps, units), and each state after the last step, (batch, units)."""
+    def forward(self, x: Any, initial: tuple[Any, ...], keep: bool) -> tuple[Any, ...]:
+        """Returns the outputs, (batch, steps, units), and each state after the last step, (batch, units).
+
+        Args:
+          x: (batch, steps, size).
+          initial: States before the first step, (batch, units) each.
+          keep: Whether to keep what `backward` needs.
+        """
         cell, rows = self._cell, self._rows
         prepared = rows.prepare(x)
         count = cell.states
@@ -54,12 +60,12 @@ class _Loops:
                 states, kept = cell.forward(part, self._inner(states[0]), states)
                 step = k * STEPS + j
                 states_lists = [one.write(step + 1, v) for one, v in zip(states_lists, states, strict=True)]
-                kept_lists = [one.write(step, v) for one, v in zip(kept_lists, kept, strict=True)]
+                kept_lists = [one.write(step, v) for one, v in zip(kept_lists, kept if keep else (), strict=True)]
             return (k + 1, *states, *states_lists, *kept_lists)
 
         sorted_states = [rows.sort(state) for state in initial]
         lists = [self._list(self._steps + 1).write(0, state) for state in sorted_states]
-        values = [*sorted_states, *lists, *(self._list(self._steps) for _ in range(cell.kept))]
+        values = [*sorted_states, *lists, *(self._list(self._steps) for _ in range(cell.kept if keep else 0))]
         done = _loop(rows.iterations, 0, body, values, count)
         self._states, self._kept = done[count : 2 * count], done[2 * count :]
         joined = [rows.join(one, self._steps + 1, self._units) for one in self._states]
@@ -130,7 +136,7 @@ class _Loops:
         return value
 
 
-def run(cell: str, x: Any, rows: Rows, weights: Weights, initial: tuple[Any, ...]) -> tuple[Any, ...]:
+def run(cell: str, x: Any, rows: Rows, weights: Weights, initial: tuple[Any, ...], training: bool) -> tuple[Any, ...]:
     """Reads a batch in one direction.
 
     Gradients reach x, the weights and the initial state by way of the outputs only.
@@ -141,15 +147,17 @@ def run(cell: str, x: Any, rows: Rows, weights: Weights, initial: tuple[Any, ...
       rows: Layout of the batch.
       weights: Of x's type.
       initial: States before the first step, (batch, units) each: h, and c of an LSTM.
+      training: Whether the gradient is the one written out here; otherwise TensorFlow derives it, and
+        nothing is kept for it before it is asked for. A SavedModel can only hold the latter: what
+        stands between the loops are lists, which it cannot name.
 
     Returns:
       Outputs, (batch, steps, units), 0 at padded steps; each state after the last step, (batch, units).
     """
 
-    @tf.custom_gradient
     def kernel(x: Any, *values: Any) -> tuple[tuple[Any, ...], Any]:
         loops = _Loops(CELLS[cell], rows, Weights(*values[:4]))
-        outputs = loops.forward(x, values[4:])
+        outputs = loops.forward(x, values[4:], keep=True)
 
         def gradient(slope: Any, *_unused: Any) -> tuple[Any, ...]:
             dx, dweights, dstates = loops.backward(x, slope)
@@ -157,7 +165,11 @@ def run(cell: str, x: Any, rows: Rows, weights: Weights, initial: tuple[Any, ...
 
         return outputs, gradient
 
-    outputs: tuple[Any, ...] = kernel(x, *weights, *initial)
+    outputs: tuple[Any, ...]
+    if training:
+        outputs = tf.custom_gradient(kernel)(x, *weights, *initial)
+    else:
+        outputs = _Loops(CELLS[cell], rows, weights).forward(x, initial, keep=False)
     return (outputs[0], *(tf.stop_gradient(state) for state in outputs[1:]))
 
 
@@ -170,6 +182,7 @@ def _loop(iterations: Any, direction: int, body: Any, values: list[Any], states:
         body,
         (first, *values),
         shape_invariants=(tf.TensorShape([]), *shapes),
+        maximum_iterations=iterations,  # XLA derives no gradient without
     )
     return list(done[1:])
 

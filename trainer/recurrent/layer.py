@@ -1,5 +1,6 @@
 """The layer: an LSTM or a GRU that is told the length of each row, with the weights of Keras."""
 
+from functools import partial
 from typing import Any
 
 import keras
@@ -7,13 +8,13 @@ import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from trainer.layers import PACKAGE
+from trainer.recurrent.cells import KINDS
 from trainer.recurrent.fast import Weights, run
+from trainer.recurrent.reference import read_steps, step_of
 from trainer.recurrent.rows import PackedRows, PaddedRows, Rows
+from trainer.settings.model import AUTO, FAST, KERAS, KERNELS, LOOP
 
-AUTO, FAST, KERAS = "auto", "fast", "keras"
-KERNELS = (AUTO, FAST, KERAS)
 _LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
-KINDS = tuple(_LAYERS)
 
 
 def choose_kernel(kernel: str, gpus: int, gradient: bool = False) -> tuple[str, str]:
@@ -25,8 +26,10 @@ def choose_kernel(kernel: str, gpus: int, gradient: bool = False) -> tuple[str, 
       gradient: Whether gradients are to flow through the last state.
 
     Returns:
-      "fast" or "keras", and a line for people.
+      "fast", "keras" or "loop", and a line for people.
     """
+    if kernel == LOOP:
+        return LOOP, "loop: as set; cell by cell, to be read and compared with"
     if gpus and kernel != FAST:
         return KERAS, f"cuDNN: {gpus} GPU(s), rows padded at the end, no option that cuDNN lacks"
     if gradient:
@@ -63,8 +66,8 @@ class Recurrent(keras.layers.Layer):
           cell: "lstm" or "gru".
           units: Of each direction.
           bidirectional: Whether rows are read from their end, too.
-          kernel: "fast", for CPUs; "keras"; "auto": Keras where a GPU is visible, which then takes
-            cuDNN, else the fast one.
+          kernel: "fast", for CPUs; "keras"; "loop", the plain one of `trainer.recurrent.reference`; "auto":
+            Keras where a GPU is visible, which then takes cuDNN, else the fast one.
           state_gradient: Whether gradients flow through the last state, as those of a decoder do;
             otherwise it is a constant to what uses it, as when reading piece by piece.
           **kwargs: Of `keras.layers.Layer`.
@@ -98,13 +101,15 @@ class Recurrent(keras.layers.Layer):
         """Returns which kernel runs on this machine, and why; see `choose_kernel`."""
         return choose_kernel(self.kernel, len(tf.config.list_logical_devices("GPU")), self.state_gradient)
 
-    def call(self, x: Any, lengths: Any, state: Any = None) -> tuple[Any, Any]:
+    def call(self, x: Any, lengths: Any, state: Any = None, training: bool = False) -> tuple[Any, Any]:
         """Reads the real steps.
 
         Args:
           x: float (batch, steps, size), steps >= 1.
           lengths: int32 (batch,), 0 <= lengths <= steps: real steps, the first ones.
           state: A last state of this layer, to go on from; None: zeros.
+          training: Whether a gradient will be wanted, which the fast kernel then gets ready for; there
+            is one in any case, a slower one.
 
         Returns:
           Outputs, (batch, steps, units * directions), 0 at padded steps; the last state, for each
@@ -115,7 +120,8 @@ class Recurrent(keras.layers.Layer):
         """
         if state is not None and self.bidirectional:
             raise ValueError("a bidirectional layer cannot go on from a state: its second direction starts at the end")
-        read = self._fast if self.kernel_choice()[0] == FAST else self._keras
+        kernels: dict[str, Any] = {FAST: partial(self._fast, bool(training)), KERAS: self._keras, LOOP: self._loop}
+        read = kernels[self.kernel_choice()[0]]
         initial = self.start(tf.shape(x)[0]) if state is None else state
         reads = [
             read(layer, x, tf.cast(lengths, tf.int32), tuple(states), bool(i))
@@ -131,14 +137,14 @@ class Recurrent(keras.layers.Layer):
         return tuple(of_one for _ in self.directions)
 
     def _fast(
-        self, layer: Any, x: Any, lengths: Any, initial: tuple[Any, ...], reverse: bool
+        self, training: bool, layer: Any, x: Any, lengths: Any, initial: tuple[Any, ...], reverse: bool
     ) -> tuple[Any, tuple[Any, ...]]:
         # Halves are slower than float32 on a CPU, and their sums over steps lose digits.
         dtype = tf.float64 if self.compute_dtype == "float64" else tf.float32
         with tf.name_scope(layer.name):
             weights = Weights(*(tf.cast(weight, dtype) for weight in _weights(layer.cell)))
             states = tuple(tf.cast(state, dtype) for state in initial)
-            outputs, *last = run(self.cell, tf.cast(x, dtype), _rows(x, lengths, reverse), weights, states)
+            outputs, *last = run(self.cell, tf.cast(x, dtype), _rows(x, lengths, reverse), weights, states, training)
         return tf.cast(outputs, self.compute_dtype), tuple(tf.cast(value, self.compute_dtype) for value in last)
 
     def _keras(
@@ -157,6 +163,16 @@ class Recurrent(keras.layers.Layer):
         outputs = tf.reverse_sequence(outputs, lengths, seq_axis=1, batch_axis=0) if reverse else outputs
         kept = tuple(tf.where((lengths > 0)[:, None], new, old) for new, old in zip(last, initial, strict=True))
         return outputs, kept if self.state_gradient else tuple(tf.stop_gradient(state) for state in kept)
+
+    def _loop(
+        self, layer: Any, x: Any, lengths: Any, initial: tuple[Any, ...], reverse: bool
+    ) -> tuple[Any, tuple[Any, ...]]:
+        x = tf.cast(x, self.compute_dtype)
+        x = tf.where(tf.sequence_mask(lengths, tf.shape(x)[1])[:, :, None], x, tf.zeros_like(x))
+        cell = layer.cell
+        weights = (tf.cast(weight, x.dtype) for weight in (cell.kernel, cell.recurrent_kernel, cell.bias))
+        outputs, last = read_steps(step_of(self.cell, *weights), x, lengths, initial, reverse)
+        return outputs, tuple(last if self.state_gradient else map(tf.stop_gradient, last))
 
     def compute_output_shape(self, input_shape: Any, lengths_shape: Any = None, state_shape: Any = None) -> Any:
         """Returns the shapes of outputs and last state."""

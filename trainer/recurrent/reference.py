@@ -3,12 +3,15 @@
 It is what the fast kernel and Keras are compared with, and no faster than it looks.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from trainer.recurrent.layer import KINDS
+from trainer.recurrent.cells import KINDS
+
+Step = Callable[[Any, Sequence[Any]], tuple[Any, list[Any]]]
 
 
 class ReferenceCell(keras.layers.Layer):
@@ -61,21 +64,63 @@ class ReferenceCell(keras.layers.Layer):
 
     def call(self, x: Any, states: Any) -> tuple[Any, list[Any]]:
         """Takes one step: x (batch, size), states (batch, units) each; returns the output and the new states."""
-        return self._lstm(x, *states) if self.cell == "lstm" else self._gru(x, *states)
+        return step_of(self.cell, self.kernel, self.recurrent_kernel, self.bias)(x, states)
 
-    def _lstm(self, x: Any, h: Any, c: Any) -> tuple[Any, list[Any]]:
-        i, f, g, o = tf.split(x @ self.kernel + h @ self.recurrent_kernel + self.bias, 4, axis=-1)
+
+def step_of(cell: str, kernel: Any, recurrent: Any, bias: Any) -> Step:
+    """Returns the function (x, states) -> (output, new states) of one step.
+
+    Args:
+      cell: "lstm" or "gru".
+      kernel: W.
+      recurrent: R.
+      bias: b, (width,); of a GRU b and d, (2, width).
+    """
+
+    def lstm(x: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        h, c = states
+        i, f, g, o = tf.split(x @ kernel + h @ recurrent + bias, 4, axis=-1)
         c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
         h = tf.sigmoid(o) * tf.tanh(c)
         return h, [h, c]
 
-    def _gru(self, x: Any, h: Any) -> tuple[Any, list[Any]]:
-        x_z, x_r, x_g = tf.split(x @ self.kernel + self.bias[0], 3, axis=-1)
-        h_z, h_r, h_g = tf.split(h @ self.recurrent_kernel + self.bias[1], 3, axis=-1)
+    def gru(x: Any, states: Sequence[Any]) -> tuple[Any, list[Any]]:
+        (h,) = states
+        x_z, x_r, x_g = tf.split(x @ kernel + bias[0], 3, axis=-1)
+        h_z, h_r, h_g = tf.split(h @ recurrent + bias[1], 3, axis=-1)
         z = tf.sigmoid(x_z + h_z)
         r = tf.sigmoid(x_r + h_r)
         h = z * h + (1.0 - z) * tf.tanh(x_g + r * h_g)
         return h, [h]
+
+    return lstm if cell == "lstm" else gru
+
+
+def read_steps(step: Step, x: Any, lengths: Any, states: Sequence[Any], backward: bool) -> tuple[Any, list[Any]]:
+    """Reads step by step; from the end it comes to the padding first, where the states stay as they are.
+
+    Args:
+      step: Of a cell.
+      x: float (batch, steps, size).
+      lengths: int32 (batch,).
+      states: Before the first step, (batch, units) each.
+      backward: Whether each row is read from its end.
+
+    Returns:
+      Outputs, (batch, steps, units), 0 at padded steps, and the last states.
+    """
+    steps = tf.shape(x)[1]
+
+    def body(count: Any, outputs: Any, states: list[Any]) -> tuple[Any, Any, list[Any]]:
+        t = steps - 1 - count if backward else count
+        real = (t < lengths)[:, None]
+        output, new = step(x[:, t], states)
+        states = [tf.where(real, after, before) for after, before in zip(new, states, strict=True)]
+        return count + 1, outputs.write(t, tf.where(real, output, tf.zeros_like(output))), states
+
+    start = (tf.constant(0), tf.TensorArray(x.dtype, size=steps), list(states))
+    _, outputs, states = tf.while_loop(lambda count, *_: count < steps, body, start)
+    return tf.transpose(outputs.stack(), [1, 0, 2]), list(states)
 
 
 class Reference(keras.layers.Layer):
@@ -93,26 +138,14 @@ class Reference(keras.layers.Layer):
         self.built = True
 
     def call(self, x: Any, lengths: Any, state: Any = None) -> tuple[Any, Any]:
-        """Reads the real steps; arguments and results as for `trainer.recurrent.Recurrent`, steps known."""
+        """Reads the real steps; arguments and results as for `trainer.recurrent.Recurrent`."""
         outputs, last = [], []
         for i, cell in enumerate(self.cells):
             states = state[i] if state else [tf.zeros([tf.shape(x)[0], cell.units], x.dtype)] * len(cell.state_size)
-            read, end = _read(cell, x, lengths, list(states), backward=i == 1)
+            read, end = read_steps(cell, x, lengths, states, backward=i == 1)
             outputs.append(read)
             last.append(tuple(end))
         return tf.concat(outputs, -1), tuple(last)
-
-
-def _read(cell: ReferenceCell, x: Any, lengths: Any, states: list[Any], backward: bool) -> tuple[Any, list[Any]]:
-    """Reads step by step; from the end it comes to the padding first, where the states stay as they are."""
-    steps = range(x.shape[1])
-    outputs = [tf.zeros([])] * x.shape[1]
-    for t in reversed(steps) if backward else steps:
-        real = (t < lengths)[:, None]
-        output, new = cell(x[:, t], states)
-        states = [tf.where(real, after, before) for after, before in zip(new, states, strict=True)]
-        outputs[t] = tf.where(real, output, tf.zeros_like(output))
-    return tf.stack(outputs, 1), states
 
 
 def _open_forget_gate(shape: Any, dtype: Any = None) -> Any:

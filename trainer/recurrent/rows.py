@@ -83,7 +83,7 @@ class PackedRows:
 
     def split(self, values: Any, k: Any) -> list[Any]:
         """Returns (STEPS * live, size) as a list of its steps; nothing is copied."""
-        return tf.unstack(tf.reshape(values, [STEPS, self._live[k], values.shape[-1]]), num=STEPS)
+        return list(tf.unstack(tf.reshape(values, [STEPS, self._live[k], values.shape[-1]]), num=STEPS))
 
     def narrow(self, state: Any, k: Any) -> Any:
         """Returns the rows of a state that have a step left in iteration k."""
@@ -168,7 +168,7 @@ class PaddedRows:
 
     def split(self, values: Any, k: Any) -> list[Any]:
         """Returns (STEPS * batch, size) as a list of its steps."""
-        return tf.unstack(tf.reshape(values, [STEPS, self._batch, values.shape[-1]]), num=STEPS)
+        return list(tf.unstack(tf.reshape(values, [STEPS, self._batch, values.shape[-1]]), num=STEPS))
 
     def narrow(self, state: Any, k: Any) -> Any:
         """Returns a state as it is."""

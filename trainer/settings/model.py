@@ -7,6 +7,8 @@ from trainer.batches.batching import PADDINGS, POST
 from trainer.settings.kinds import choice, choices, flag, share, whole, wholes
 
 EMBEDDING, ONE_HOT = "embedding", "one_hot"
+AUTO, FAST, KERAS, LOOP = "auto", "fast", "keras", "loop"
+KERNELS = (AUTO, FAST, KERAS, LOOP)
 LSTM, GRU, NO_CELL = "lstm", "gru", "none"
 POOLINGS = ("mean", "max", "last", "attention")
 FLOAT32, BFLOAT16, FLOAT16 = "float32", "mixed_bfloat16", "mixed_float16"
@@ -25,6 +27,8 @@ class ModelSettings:
       conv_stride: Steps from one window of a convolution to the next.
       max_pooling: Steps of which each convolution leaves the greatest values; 1 leaves all.
       cell: What reads the steps one after another: "lstm", "gru", or "none".
+      recurrent_kernel: What computes it: "fast", "keras" (and cuDNN), "loop" (cell by cell), or "auto": Keras on a GPU,
+        else the fast one. All of them have the same weights and results.
       units: Of each layer of it, in each direction.
       layers: Layers of it.
       bidirectional: Whether a second one reads each sequence from its end; never where next steps are predicted.
@@ -47,6 +51,7 @@ class ModelSettings:
     conv_stride: int = whole(1, 1, 1_024)
     max_pooling: int = whole(1, 1, 1_024)
     cell: str = choice(LSTM, (LSTM, GRU, NO_CELL))
+    recurrent_kernel: str = choice(AUTO, KERNELS)
     units: int = whole(64, 1, 65_536)
     layers: int = whole(1, 1, 16)
     bidirectional: bool = flag(True)

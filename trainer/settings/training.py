@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from trainer.class_weights import BALANCED, NONE
 from trainer.settings.kinds import choice, flag, number, paths, share, weights, whole
 
+LOSS = "loss"
+# Metrics of which less is better; of all others more is.
+_ERRORS = (LOSS, "perplexity", "mae", "rmse")
+_SCORES = ("accuracy", "macro_f1", "precision", "recall", "f1", "auc", "entity_f1", "skill")
+MONITORS = (*_ERRORS, *_SCORES)
 CONSTANT, LINEAR, COSINE = "constant", "linear", "cosine"
 
 
@@ -26,8 +31,13 @@ class TrainingSettings:
         weights by the names of classes, of which the others have 1.
       clip_norm: Greatest norm of the gradient of one step, over all weights; 0 clips nothing.
       epochs: Most passes over the training split.
-      patience: Passes without a lower validation loss after which training stops, ...
+      monitor: Metric of the validation split that decides which weights are the best: "loss", "accuracy", ...
+      patience: Passes without a better one after which training stops, ...
       patience_steps: ... but not before this many steps without one.
+      checkpoint_seconds: Between two states that are kept to go on from; 0 keeps one at the end of each epoch only.
+      dry_run: Whether the heaviest batch of each bucket is tried before the first step.
+      tensorboard: Whether points for TensorBoard are written.
+      replicas: Devices of this machine that share each batch: GPUs, or logical CPUs where there are none.
       seed: Of the first weights, of dropout and of the order of the examples.
     """
 
@@ -41,6 +51,16 @@ class TrainingSettings:
     class_weights: str | Mapping[str, float] = weights(NONE, (NONE, BALANCED))
     clip_norm: float = number(1.0, 0, 1e6)
     epochs: int = whole(200, 1, 1_000_000)
+    monitor: str = choice(LOSS, MONITORS)
     patience: int = whole(3, 1, 1_000_000)
     patience_steps: int = whole(600, 0, 1_000_000_000)
+    checkpoint_seconds: float = number(300.0, 0, 1e6)
+    dry_run: bool = flag(True)
+    tensorboard: bool = flag(True)
+    replicas: int = whole(1, 1, 1_024)
     seed: int = whole(0, 0, 2**31 - 1)
+
+
+def is_better(metric: str, value: float, other: float) -> bool:
+    """Returns whether a value of one of `MONITORS` is better than another one."""
+    return value < other if metric in _ERRORS else value > other

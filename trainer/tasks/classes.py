@@ -16,6 +16,8 @@ from trainer.tasks.measure import Array, Int64s
 from trainer.tasks.scores import area_under_curve, class_counts, found, macro_f1
 
 TWO = 2
+OF_CLASSES = ("loss", "accuracy", "macro_f1")
+FOUND = ("precision", "recall", "f1")
 
 
 class ClassTask:
@@ -23,6 +25,7 @@ class ClassTask:
 
     leader = None
     forward = False
+    beside = None
     keras_metrics = ("accuracy",)
 
     def __init__(self, classes: int) -> None:
@@ -56,6 +59,8 @@ class ClassMeasure:
     def __init__(self, classes: int) -> None:
         """Sets the number of classes."""
         self._classes = classes
+        of_two = (*FOUND, "auc") if classes == TWO else ()
+        self.names = (*OF_CLASSES, *of_two)
 
     def observe(self, outputs: Any, label: Any, weight: Any, features: Any) -> Sequence[Any]:
         """Returns the probability of the label, the most probable class and the label, (batch,) each.

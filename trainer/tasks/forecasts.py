@@ -6,14 +6,40 @@ from typing import Any, Self
 import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 
 from schemas.manifest_pb2 import Manifest
 from schemas.vocabulary import Vocabulary
-from trainer.layers import Unstandardize, scale_of
+from trainer.layers import PACKAGE, Moments, scale_of
 from trainer.tasks.answers import ForecastAnswers
 from trainer.tasks.leaders import label_leader
 from trainer.tasks.measure import Array, Floats
 from trainer.tasks.numbers import ScaledSquaredError
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)
+class FromLastFrame(Moments):
+    """(x + share of the last frame) * standard deviation + mean: what the model says is added to a linear forecast.
+
+    The shares are weights, 1 at first: the naive forecast. Most series change little from one frame to the next, and an
+    LSTM whose inputs are dropped at random cannot repeat a frame. The autoregressive part of LSTNet (Lai et al., 2018,
+    "Modeling long- and short-term temporal patterns with deep neural networks", section 3.6), of one frame.
+    """
+
+    def build(self, inputs_shape: Any = None, frames_shape: Any = None) -> None:
+        """Makes the shares, (horizon * dims,)."""
+        self.share = self.add_weight(shape=(len(self.mean),), initializer="ones", name="share")
+        self.built = True
+
+    def call(self, inputs: Any, frames: Any) -> Any:
+        """Returns the next frames in their original units.
+
+        Args:
+          inputs: float32 (..., horizon * dims).
+          frames: The last ones, in their original units, float32 (..., dims).
+        """
+        last = ops.concatenate([frames] * (len(self.mean) // frames.shape[-1]), axis=-1)
+        return (inputs + self.share * (last - self._mean) / self._scale) * self._scale + self._mean
 
 
 class ForecastTask:
@@ -37,14 +63,14 @@ class ForecastTask:
         """
         self.leader = leader
         self.outputs = horizon * dims
-        self._of = of
+        self.beside = of
         self._dims = dims
         self._mean = list(mean) * horizon
         self._variance = list(variance) * horizon
 
     def finish(self) -> keras.layers.Layer:
-        """Returns the layer that leaves standard deviations for the series' units."""
-        return Unstandardize(self._mean, self._variance, dtype="float32")
+        """Returns the layer that adds the last frame and leaves standard deviations for the series' units."""
+        return FromLastFrame(self._mean, self._variance, dtype="float32")
 
     def loss(self) -> keras.losses.Loss:
         """Returns the squared error of each number in units of the variance of its dimension."""
@@ -52,7 +78,7 @@ class ForecastTask:
 
     def measure(self, classes: Sequence[str]) -> "ForecastMeasure":
         """Returns squared and absolute errors, and those of a naive forecast."""
-        return ForecastMeasure(self._of, self._variance)
+        return ForecastMeasure(self.beside, self._variance)
 
     def answers(self, classes: Sequence[str], vocabulary: Vocabulary | None) -> ForecastAnswers:
         """Returns how frames are told."""
@@ -68,6 +94,8 @@ class ForecastMeasure:
     on the mean square error and their relationships to the correlation coefficient"). Of one dimension the variance
     cancels out.
     """
+
+    names = ("loss", "mae", "rmse", "skill")
 
     def __init__(self, of: str, variance: Sequence[float]) -> None:
         """Sets the series and the variance of every number to predict, (horizon * dims,); 0 counts as 1."""

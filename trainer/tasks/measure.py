@@ -38,7 +38,13 @@ class Tally(Protocol):
 
 
 class Measure(Protocol):
-    """The metrics of a task."""
+    """The metrics of a task.
+
+    Attributes:
+      names: Of the metrics that a report may hold.
+    """
+
+    names: Sequence[str]
 
     def observe(self, outputs: Any, label: Any, weight: Any, features: Any) -> Sequence[Any]:
         """Returns in the graph, of a batch, what a tally needs to know, in as few numbers as will do.

@@ -20,6 +20,7 @@ class NextTokenTask:
     """Predicts the probability of each next token, float32 (batch, steps, ids); id 0 is the end of the sequence."""
 
     forward = True
+    beside = None
     keras_metrics = ("accuracy",)
 
     def __init__(self, leader: str, classes: int, end: bool) -> None:
@@ -53,6 +54,8 @@ class NextTokenMeasure:
     al., 1977, "Perplexity: a measure of the difficulty of speech recognition tasks"). Tokens out of vocabulary are
     told apart as their ids are.
     """
+
+    names = ("loss", "perplexity", "accuracy")
 
     def observe(self, outputs: Any, label: Any, weight: Any, features: Any) -> Sequence[Any]:
         """Returns the probability of the label, the most probable token and the label, (batch, steps) each."""

@@ -20,6 +20,7 @@ class NumberTask:
 
     leader = None
     forward = False
+    beside = None
     outputs = 1
 
     def __init__(self, mean: Sequence[float], variance: Sequence[float]) -> None:
@@ -96,6 +97,8 @@ def absolute_error(y_true: Any, y_pred: Any) -> Any:
 
 class NumberMeasure:
     """Squared error / variance of the training labels; mean and root mean square error in the label's units."""
+
+    names = ("loss", "mae", "rmse")
 
     def __init__(self, variance: float) -> None:
         """Sets the variance of the label in the training split; 0 counts as 1."""

@@ -11,7 +11,7 @@ from schemas.manifest_pb2 import Manifest
 from schemas.vocabulary import Vocabulary
 from trainer.losses import CrossEntropy
 from trainer.tasks.answers import StepClassAnswers
-from trainer.tasks.classes import ClassTally, class_count, observed_classes
+from trainer.tasks.classes import FOUND, OF_CLASSES, TWO, ClassTally, class_count, observed_classes
 from trainer.tasks.entities import EntityTags, are_entity_tags, entity_counts
 from trainer.tasks.leaders import label_leader
 from trainer.tasks.measure import Array, Int64s
@@ -22,6 +22,7 @@ class StepClassTask:
     """Predicts the probability of each class of each step, float32 (batch, steps, classes)."""
 
     forward = False
+    beside = None
     keras_metrics = ("accuracy",)
 
     def __init__(self, leader: str, classes: int) -> None:
@@ -58,6 +59,8 @@ class StepClassMeasure:
         self._leader = leader
         self._classes = classes
         self._tags = tags
+        found_ones = [f"entity_{name}" for name in FOUND] if tags is not None else FOUND if classes == TWO else ()
+        self.names = (*OF_CLASSES, *found_ones)
 
     def observe(self, outputs: Any, label: Any, weight: Any, features: Any) -> Sequence[Any]:
         """Returns the probability of the label, the most probable class and the label of each step, and the lengths.

@@ -24,12 +24,14 @@ class Task(Protocol):
     Attributes:
       leader: The sequence with a length of its own whose steps are answered one by one; None: one answer a record.
       forward: Whether an answer must follow from its own step and those before it alone.
+      beside: The series whose frame of the step is given to `finish`, too, in its own units; None: nothing is.
       outputs: Numbers of the output layer for each answer.
       keras_metrics: What `fit` shows of it: names, or metrics made for one model.
     """
 
     leader: str | None
     forward: bool
+    beside: str | None
     outputs: int
 
     @property

@@ -47,7 +47,7 @@ class PiecewiseGradient:
         self._reseed = reseed
 
     def __call__(self, features: Any, label: Any, weight: Any) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """Returns the mean over the batch of loss x weight, and its gradient for each trainable variable."""
+        """Returns what `trainer.training.step.loss_and_gradients` does."""
         names = [self._branch.name, *self._branch.beside]
         values = {name: features[name] for name in names}
         lengths = features[length_feature(self._branch.name)]
@@ -68,9 +68,10 @@ class PiecewiseGradient:
             share = tf.cast(tf.shape(of_weight)[1] / steps, tf.float32)
             with tf.GradientTape() as tape:
                 x, states = read_piece(self._branch, piece, real, states, training=True)
-                outputs = model.conclude([x], features, tf.shape(x)[1], training=True)
+                outputs = model.conclude([x], {**features, **piece}, tf.shape(x)[1], training=True)
                 loss = model.compute_loss(y=of_label, y_pred=outputs, sample_weight=of_weight) * share
-            return index + 1, states, total + loss, self._sum(gradients, tape, loss)
+                scaled = model.optimizer.scale_loss(loss)
+            return index + 1, states, total + loss, self._sum(gradients, tape, scaled)
 
         return self._loop(body, piece_count(steps, size), tf.shape(lengths)[0])
 
@@ -86,8 +87,9 @@ class PiecewiseGradient:
             pooled = pooling.finish(_merged(summaries, count))
             outputs = model.conclude([pooled], features, None, training=True)
             loss = model.compute_loss(y=label, y_pred=outputs, sample_weight=weight)
-        slopes = tape.gradient(loss, slopes_of, unconnected_gradients=tf.UnconnectedGradients.ZERO)
-        of_output = [_dense(part, of) for part, of in self._gradients(tape, loss)]
+            scaled = model.optimizer.scale_loss(loss)
+        slopes = tape.gradient(scaled, slopes_of, unconnected_gradients=tf.UnconnectedGradients.ZERO)
+        of_output = [_dense(part, of) for part, of in self._gradients(tape, scaled)]
         del tape
         self._reseed()
 

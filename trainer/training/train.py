@@ -1,46 +1,60 @@
 """Training: epochs of known length, stopped early on the validation split, best weights kept."""
 
-import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-import keras
 import tensorflow as tf
 
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
+from schemas.messages import nearest
 from schemas.spec import TRAIN, VALIDATION
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
 from trainer.batches.room import batching_within, room_notes, step_outputs
 from trainer.batches.source import SplitSource
-from trainer.config import TrainerConfig, batching_of, dump_config, limits_of, to_plain
+from trainer.config import TrainerConfig, batching_of, dump_config, limits_of, order_of
 from trainer.evaluate import EVALUATION_BATCHES, Evaluator
-from trainer.model_folder import check_output
+from trainer.model_folder import LEARNING_NAME, check_output
 from trainer.models.build import build_model
 from trainer.models.model import SequenceModel
 from trainer.models.pretrained import start_embeddings
 from trainer.progress import say
 from trainer.saved import read_classes, read_contract, read_vocabularies, write_model
-from trainer.training.run import Run
+from trainer.training.dry_run import dry_run
+from trainer.training.events import EventFile, event_files
+from trainer.training.folder import TENSORBOARD, TrainingFolder
+from trainer.training.guard import Guard
+from trainer.training.offenders import describe_not_finite
+from trainer.training.picture import draw_learning
+from trainer.training.replicas import ReplicaStep, strategy_of
+from trainer.training.run import Parts, Run
+from trainer.training.step import TrainStep, make_train_step
+from trainer.training.summary import say_summary, summarise
 
 
-def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: bool = False) -> dict[str, Any]:
-    """Trains a model on a data set and writes its folder.
+def train(
+    data: str | Path, output: str | Path, config: TrainerConfig, replace: bool = False, fresh: bool = False
+) -> dict[str, Any]:
+    """Trains a model on a data set and writes its folder; goes on where the same training was stopped.
 
     Args:
       data: Folder of the data set.
       output: Folder of the model.
       config: Settings.
       replace: Whether a model that stands there already is replaced.
+      fresh: Whether to begin anew, and remove the state of a training that was stopped.
 
     Returns:
       What training.json says; "metrics" are those of the validation split with the best weights.
 
     Raises:
-      UsageError: The output exists, or the label is none that can be trained on.
+      UsageError: The output exists, the label is none that can be trained on, another process trains there, or what was
+        stopped there is another training.
       DataError: The data set cannot be used, or the loss is no longer a number.
+      Stopped: A signal told it to; the same call goes on from there.
     """
     data, output = Path(data), Path(output)
     check_output(output, replace)
@@ -48,42 +62,91 @@ def train(data: str | Path, output: str | Path, config: TrainerConfig, replace: 
     contract = read_contract(data, manifest)
     batching = batching_within(batching_of(config), manifest)
     epochs = Epochs(SplitSource(data, manifest, TRAIN), batching, training=True)
-    model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
-    vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
+    strategy = strategy_of(config.replicas)
+    with strategy.scope() if strategy is not None else nullcontext():
+        model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
+        vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
     for line in [*_notes(model, config, manifest), *epochs.warnings]:
         say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
     validation = _validation(data, manifest, model, config.batching)
-    say(dump_config(config).rstrip())
-    say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
-    if validation is None:
-        say(
-            f"no examples in a split '{VALIDATION}': training for all {config.epochs} epochs, the last weights are kept"
+    if validation is not None and config.monitor not in validation.names:
+        raise UsageError(
+            f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, validation.names)}"
         )
-    run = Run(model, config, validation)
-    started = time.monotonic()
-    run.epochs(epochs)
-    summary = {
-        "model": str(output),
-        "data_fingerprint": manifest.data_fingerprint,
-        "seconds": round(time.monotonic() - started, 3),
-        "steps_per_epoch": epochs.steps,
-        "epochs": len(run.history),
-        "best_epoch": run.best_epoch,
-        "metrics": run.best_metrics,
-        "history": run.history,
-        "config": to_plain(config),
-        **({"pretrained_embeddings": vectors} if vectors else {}),
-        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-    }
-    write_model(output, model, contract, config, summary)
+    folder = TrainingFolder(output, fresh)
+    try:
+        run = _train(_parts(model, config, epochs, validation, strategy, folder))
+        summary = summarise(run.state, model, config, epochs, str(output))
+        summary |= {"pretrained_embeddings": vectors} if vectors else {}
+        write_model(output, model, {**contract, **_pictures(folder, summary)}, config, summary)
+    except BaseException:
+        folder.close()
+        raise
+    folder.remove()
+    say_summary(summary)
     return summary
 
 
+def _train(parts: Parts) -> Run:
+    """Trains, from the newest checkpoint if there is one."""
+    config, epochs = parts.config, parts.epochs
+    say(dump_config(config).rstrip())
+    say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
+    if parts.validation is None:
+        say(
+            f"no examples in a split '{VALIDATION}': training for all {config.epochs} epochs, the last weights are kept"
+        )
+    run = Run(parts)
+    checkpoint, damaged = parts.folder.newest()
+    for path in damaged:
+        say(f"warning: {path}: is damaged; the one before it is used")
+    if checkpoint is not None:
+        run.resume(checkpoint)
+    if config.dry_run:
+        dry_run(epochs, config, parts.step, parts.guard)
+    events = EventFile(parts.folder.tensorboard, run.done) if config.tensorboard else None
+    try:
+        run.go(events)
+    finally:
+        if events is not None:
+            events.close()
+    return run
+
+
+def _parts(
+    model: SequenceModel,
+    config: TrainerConfig,
+    epochs: Epochs,
+    validation: Evaluator | None,
+    strategy: tf.distribute.Strategy | None,
+    folder: TrainingFolder,
+) -> Parts:
+    spec = epochs.open(order_of(config, 0)).element_spec
+    with strategy.scope() if strategy is not None else nullcontext():
+        guard = Guard(model, config.seed)
+    step: TrainStep
+    if strategy is None:
+        step = make_train_step(model, spec, config.jit_compile, guard)
+    else:
+        step = ReplicaStep(strategy, model, spec, guard)
+
+    def name_guilty(epoch: int, number: int) -> str:
+        return describe_not_finite(epochs, config, model, step, guard, (epoch, number))
+
+    return Parts(model, config, epochs, validation, step, guard, folder, name_guilty)
+
+
+def _pictures(folder: TrainingFolder, summary: dict[str, Any]) -> dict[str, bytes]:
+    """Returns what is kept beside the model to be looked at, by path."""
+    events = {f"{TENSORBOARD}/{name}": content for name, content in event_files(folder.tensorboard).items()}
+    return {LEARNING_NAME: draw_learning(summary["history"], summary["best_epoch"]), **events}
+
+
 def _notes(model: SequenceModel, config: TrainerConfig, manifest: Manifest) -> list[str]:
-    """Returns what a person should know of the kernel, and of settings that the label overrides, a line each."""
-    notes = [*model.kernel_notes(), *room_notes(limits_of(config), step_outputs(manifest))]
+    """Returns what a person should know of settings that the label overrides, a line each."""
+    notes = room_notes(limits_of(config), step_outputs(manifest))
     if config.bidirectional and model.task.forward:
         notes.append(
             "bidirectional: has no effect on a next_step label: what comes next must not be read before, so sequences "

@@ -14,7 +14,6 @@ from schemas.spec import parse_spec
 from trainer.config import TrainerConfig
 from trainer.models.build import build_model
 from trainer.models.model import SequenceModel, without_optimizer
-from trainer.tasks.numbers import ScaledSquaredError
 
 SPEC = """
 sequences:
@@ -89,12 +88,6 @@ def test_outputs_of_numbers_are_in_the_labels_units(examples: Any) -> None:
     assert (np.abs(outputs - 1000) < 5 * 20).all()
 
 
-def test_the_loss_of_numbers_is_scaled() -> None:
-    loss = ScaledSquaredError(400.0)
-    assert float(loss(np.array([1000.0, 1000.0]), np.array([1020.0, 1000.0]))) == pytest.approx(0.5)
-    assert float(ScaledSquaredError(0.0)(np.array([1.0]), np.array([3.0]))) == 4.0
-
-
 def test_a_hopeless_example_still_has_a_gradient() -> None:
     """The cross entropy goes by logits: probabilities that are clipped would stop the learning."""
     model = build_model(manifest_of(), SMALL)
@@ -136,19 +129,19 @@ def test_keras_fit_works_on_it(examples: Any) -> None:
     assert sorted(history.history) == ["accuracy", "loss"]
 
 
-def test_labels_that_cannot_be_trained() -> None:
-    rest = "class and number labels are what can be trained: name one in the spec and write the data set again"
-    with pytest.raises(UsageError) as error:
-        build_model(manifest_of("per_step_class"), SMALL)
-    assert str(error.value) == f"label: the data set has a per_step_class label; {rest}"
+def test_without_a_label_nothing_can_be_trained() -> None:
     manifest = manifest_of()
     manifest.spec.ClearField("label")
     with pytest.raises(UsageError) as error:
         build_model(manifest, SMALL)
-    assert str(error.value) == f"label: the data set has no label; {rest}"
+    assert str(error.value) == (
+        "label: the data set has no label; class, number, per_step_class and next_step labels are what can be "
+        "trained: name one in the spec and write the data set again"
+    )
 
 
-def test_one_class_is_too_few() -> None:
+@pytest.mark.parametrize("label", ["class", "per_step_class"])
+def test_one_class_is_too_few(label: str) -> None:
     with pytest.raises(DataError) as error:
-        build_model(manifest_of(classes=1), SMALL)
+        build_model(manifest_of(label, classes=1), SMALL)
     assert str(error.value) == "label: has 1 class(es) in the data set; training needs 2 or more"

@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.properties.cases import Batch, model_of, predicted, relaxed, widened
-from trainer.recurrent.layer import KERAS, Recurrent
 
 Data = Callable[[str], Path]
 
@@ -36,11 +35,8 @@ def test_without_cudnn(
     data: Data,
     batch_of: Callable[[str], Batch],
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    if kernel == KERAS:
-        monkeypatch.setattr(Recurrent, "kernel_choice", lambda self: (KERAS, "keras: as set"))
-    model, batch = model_of(data(task), way), batch_of(task)
+    model, batch = model_of(data(task), way, recurrent_kernel=kernel), batch_of(task)
     module = tf.Module()
     module.model = model
     module.predict = tf.function(lambda features: model(features, training=False), input_signature=[relaxed(batch[0])])

@@ -16,7 +16,6 @@ import pytest
 from tests.trainer.properties.cases import PLAIN, SETTINGS, Batch, model_of, predicted, small_config, widened
 from tests.trainer.properties.data_sets import write_data
 from trainer.models.model import SequenceModel
-from trainer.recurrent.layer import KERAS, Recurrent
 from trainer.training.train import train
 
 pytestmark = pytest.mark.quick
@@ -46,12 +45,11 @@ def no_mask_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 @pytest.mark.usefixtures("no_mask_is_passed_on")
 def test_keras_layers_that_pass_no_mask_on_give_the_same(
-    task: str, way: str, data: Data, batch_of: Callable[[str], Batch], monkeypatch: pytest.MonkeyPatch
+    task: str, way: str, data: Data, batch_of: Callable[[str], Batch]
 ) -> None:
     features = batch_of(task)[0]
     expected = predicted(model_of(data(task), way), features)
-    monkeypatch.setattr(Recurrent, "kernel_choice", lambda self: (KERAS, "keras: as set"))
-    model = model_of(data(task), way)
+    model = model_of(data(task), way, recurrent_kernel="keras")
     assert not model.branches[0].encoder.recurrent[0].directions[0].supports_masking
     for batch in (features, widened(batch_of(task), model.task.leader, MORE)[0]):
         for answer, other in zip(predicted(model, batch), expected, strict=True):
@@ -65,6 +63,14 @@ def test_which_kernel_runs_is_said(way: str, data: Data) -> None:
     assert bool(layers) == (SETTINGS[way].get("cell") != "none")
     for layer in layers:
         assert layer.kernel_choice() == ("fast", "fast: no GPU is visible")
+
+
+@pytest.mark.parametrize("kernel", ["fast", "keras", "loop"])
+def test_the_kernel_that_is_asked_for_runs(kernel: str, data: Data) -> None:
+    layer = model_of(data("class"), PLAIN, recurrent_kernel=kernel).branches[0].encoder.recurrent[0]
+    chosen, why = layer.kernel_choice()
+    assert chosen == kernel
+    assert why.startswith(f"{kernel}: as set")
 
 
 def traces(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -82,15 +88,13 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return shapes
 
 
-def test_all_shapes_of_an_epoch_take_one_trace(
-    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
-) -> None:
+def test_all_shapes_of_an_epoch_take_one_trace(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shapes = traces(monkeypatch)
     config = small_config(PLAIN, epochs=2, batch_padded_steps=30, min_epoch_steps=1)
     result = train(data("class"), tmp_path / "model", config)
     assert result["steps_per_epoch"] > 5
     assert shapes == [(None, None)]
-    assert "recurrent layers: fast: no GPU is visible\n" in capsys.readouterr().err
+    assert result["kernel"] == "gru of 3 units: fast: no GPU is visible"
 
 
 def test_xla_compiles_no_more_shapes_than_are_declared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

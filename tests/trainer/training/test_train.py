@@ -134,7 +134,10 @@ def test_bucket_by_sequence_length_learns_without_any_index(token_data: Path, tm
         path.unlink()
     config = replace(QUICK, batching="bucket_by_sequence_length")
     result = train(folder, tmp_path / "model", config)
-    assert [set(entry) for entry in result["history"]] == [{"epoch", "loss", "seconds", "validation"}] * 2
+    rates = {"learning_rate", "padding_efficiency", "real_steps_per_second"}
+    assert [set(entry) for entry in result["history"]] == [
+        {"epoch", "loss", "seconds", "validation", "buckets"} | rates
+    ] * 2
     with pytest.raises(DataError, match=r"\.index: is missing though the manifest names it; write the data set again$"):
         train(folder, tmp_path / "planned", QUICK)
     assert not (tmp_path / "planned").exists()
@@ -147,8 +150,9 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         train(tmp_path / "data", tmp_path / "model", TrainerConfig(units=8, epochs=3))
     assert str(error.value) == (
-        "the loss on split 'train' is nan in epoch 1; nothing was written: lower learning_rate (now 0.002), "
-        "or set normalize: zscore for series with large values"
+        "epoch 1, step 1 of 8: the loss is nan, of each of its 8 examples by itself, so that no single one is to "
+        "blame; the weights are those from before it and nothing was written: lower learning_rate (now 0.002), or set "
+        "normalize: zscore for series with large values; then say --fresh"
     )
     assert not (tmp_path / "model").exists()
 
