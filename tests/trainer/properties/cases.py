@@ -12,6 +12,7 @@ import tensorflow as tf
 from schemas.manifest import load_manifest
 from trainer import Batching, BatchLimits, TrainerConfig, build_model, open_dataset
 from trainer.models.model import SequenceModel
+from trainer.saved import read_contract, write_model
 
 Array = npt.NDArray[Any]
 Features = dict[str, Array]
@@ -95,6 +96,13 @@ def model_of(folder: Path, settings: str, **changes: Any) -> SequenceModel:
     for weight in model.trainable_variables:
         weight.assign(weight + draw.normal(scale=0.1, size=weight.shape))
     return model
+
+
+def write_untrained(data: Path, folder: Path) -> Path:
+    """Writes the model folder of a small model for a data set, and returns it."""
+    manifest = load_manifest(data)
+    write_model(folder, model_of(data, PLAIN), read_contract(data, manifest), small_config(PLAIN), {})
+    return folder
 
 
 def whole_batch(folder: Path, split: str = "test") -> Batch:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.trainer.properties.cases import PLAIN, Batch, small_config, whole_batch
+from tests.trainer.properties.cases import Batch, whole_batch, write_untrained
 from tests.trainer.properties.data_sets import write_data
 
 MASKS = pytest.mark.filterwarnings("error:.*[mM]ask")
@@ -34,16 +34,7 @@ def batch_of(data: Folders) -> Callable[[str], Batch]:
 
 
 @pytest.fixture(scope="session")
-def trained(data: Folders, tmp_path_factory: pytest.TempPathFactory) -> Folders:
-    """Gives the folder of a model that was trained for two epochs."""
+def written(data: Folders, tmp_path_factory: pytest.TempPathFactory) -> Folders:
+    """Gives the folder of a model of a task that has not been trained: its answers are as good as any here."""
     parent = tmp_path_factory.mktemp("models")
-
-    @cache
-    def train_on(task: str) -> Path:
-        from trainer.training.train import train
-
-        config = small_config(PLAIN, epochs=2, batch_padded_steps=60, min_epoch_steps=1, learning_rate=0.01)
-        train(data(task), parent / task, config)
-        return parent / task
-
-    return train_on
+    return cache(lambda task: write_untrained(data(task), parent / task))

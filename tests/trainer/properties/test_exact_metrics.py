@@ -29,9 +29,9 @@ NAMES = {
 
 @pytest.mark.parametrize("task", TASKS)
 def test_are_those_of_single_records(
-    task: str, trained: Callable[[str], Path], batch_of: Callable[[str], Batch], tmp_path: Path
+    task: str, written: Callable[[str], Path], batch_of: Callable[[str], Batch], tmp_path: Path
 ) -> None:
-    saved, batch = load_saved(trained(task)), batch_of(task)
+    saved, batch = load_saved(written(task)), batch_of(task)
     leader = saved.model.task.leader
     alone = [predicted(saved.model, taken(batch, [row], leader)[0])[0] for row in range(len(batch[1]))]
     by_id = {record["id"].encode(): record for record in records_by_split(task)["test"]}
@@ -41,7 +41,7 @@ def test_are_those_of_single_records(
     one, three, eight = (
         write_data(tmp_path / f"{len(bounds)}", task, bounds) for bounds in ([], [3, 7], [0, 1, 2, 3, 5, 7, 9])
     )
-    result = evaluate(trained(task), one, "test")
+    result = evaluate(written(task), one, "test")
     assert result["metrics"] == pytest.approx(expected, rel=1e-5)
     assert [bucket["examples"] for bucket in result["buckets"]] == [result["examples"]] == [len(records)]
     for folder, size in ((three, 7), (eight, 1)):

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tests.trainer.properties.cases import Batch, model_of, predicted, relaxed, widened
 
+pytestmark = pytest.mark.quick
 Data = Callable[[str], Path]
 
 

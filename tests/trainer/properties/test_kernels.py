@@ -58,8 +58,7 @@ def test_keras_layers_that_pass_no_mask_on_give_the_same(
 
 @pytest.mark.parametrize("way", SETTINGS)
 def test_which_kernel_runs_is_said(way: str, data: Data) -> None:
-    task = "class" if way == "strides and max pooling" else "per_step_class"
-    layers = [layer for branch in model_of(data(task), way).branches for layer in branch.encoder.recurrent]
+    layers = [layer for branch in model_of(data("class"), way).branches for layer in branch.encoder.recurrent]
     assert bool(layers) == (SETTINGS[way].get("cell") != "none")
     for layer in layers:
         assert layer.kernel_choice() == ("fast", "fast: no GPU is visible")
