@@ -39,7 +39,7 @@ def test_a_batch_of_nothing_and_one_with_more(way: str, data: Data, batch_of: Ca
     np.testing.assert_allclose(said[1], of_full, rtol=0.03, atol=1e-4)
 
 
-@pytest.mark.parametrize("task", ["class", "per_step_class", "forecast"])
+@pytest.mark.parametrize("task", ["class", "next_token", "forecast"])
 def test_they_are_trained_on_and_predicted(task: str, data: Data, tmp_path: Path) -> None:
     """Of the training records some hold nothing, and so does a whole batch of the bucket that is theirs."""
     config = small_config(PLAIN, epochs=2, batch_padded_steps=60, min_epoch_steps=1, learning_rate=0.01)

@@ -93,7 +93,7 @@ def by_id(run: Any, folder: Path, batching: Batching, leader: str | None) -> dic
 
 @pytest.fixture(scope="module")
 def traced(data: Data, batch_of: Batches) -> tuple[Any, Batch, str | None]:
-    model, batch = model_of(data("binary"), "lstm both ways, two layers, normalised"), batch_of("binary")
+    model, batch = model_of(data("binary"), "lstm both ways"), batch_of("binary")
     run = tf.function(model.call, input_signature=[relaxed(batch[0])])
     return run, batch, model.task.leader
 
