@@ -1,11 +1,11 @@
-# make setup | demo | test | check | bench | soak | generate | clean
+# make setup | demo | test | test-keras | check | bench | soak | generate | clean
 # Needs Linux, Python 3.11 or newer and the package index; everything else goes into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test check bench soak generate clean
+.PHONY: setup demo test test-keras check bench soak generate clean
 
 setup: $(READY)
 
@@ -20,6 +20,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+
+# With the oldest Keras of setup.py, the newest one and the one to come; another with KERAS=keras==3.14.0.
+test-keras: $(READY)
+	@$(BIN)/python tools/test_keras.py $(KERAS)
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -43,4 +47,4 @@ generate: $(READY)
 	$(BIN)/python tools/generate_protobuf.py
 
 clean:
-	rm -rf .venv .demo .bench .soak build dist *.egg-info
+	rm -rf .venv .keras .demo .bench .soak build dist *.egg-info

@@ -157,7 +157,8 @@ class Recurrent(keras.layers.Layer):
         mask = tf.sequence_mask(ends, tf.shape(x)[1])
         # Keras would turn the row with its padding, which cuDNN does not take.
         x = tf.reverse_sequence(x, lengths, seq_axis=1, batch_axis=0) if reverse else x
-        outputs, *last = layer(x, initial_state=list(initial), mask=mask)
+        # By place: of a mask by name Keras 3.16 warns that the layer passes none on, which nothing here relies on.
+        outputs, *last = layer(x, list(initial), mask)
         outputs = tf.where(real[:, :, None], outputs, tf.zeros_like(outputs))
         outputs = tf.reverse_sequence(outputs, lengths, seq_axis=1, batch_axis=0) if reverse else outputs
         kept = tuple(tf.where((lengths > 0)[:, None], new, old) for new, old in zip(last, initial, strict=True))

@@ -22,12 +22,16 @@ class NumberTask:
     forward = False
     beside = None
     outputs = 1
-    keras_metrics = ("mae",)
 
     def __init__(self, mean: Sequence[float], variance: Sequence[float]) -> None:
         """Sets mean and variance of the label in the training split, (1,)."""
         self.mean = mean
         self.variance = variance
+
+    @property
+    def keras_metrics(self) -> tuple[keras.metrics.Metric, ...]:
+        """Returns the mean absolute error; that of Keras takes numbers (batch,) for the ones of a single record."""
+        return (keras.metrics.MeanMetricWrapper(absolute_error, name="mae"),)
 
     def finish(self) -> keras.layers.Layer:
         """Returns the layer that leaves standard deviations for the label's units."""
@@ -83,6 +87,12 @@ class ScaledSquaredError(keras.losses.Loss):
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""
         return {**super().get_config(), "variance": self.variance}
+
+
+@keras.saving.register_keras_serializable(package=PACKAGE)  # type: ignore[untyped-decorator]
+def absolute_error(y_true: Any, y_pred: Any) -> Any:
+    """Returns the absolute error of each number, (batch,)."""
+    return ops.abs(y_pred - ops.cast(y_true, y_pred.dtype))
 
 
 class NumberMeasure:

@@ -26,14 +26,17 @@ class Task(Protocol):
       forward: Whether an answer must follow from its own step and those before it alone.
       beside: The series whose frame of the step is given to `finish`, too, in its own units; None: nothing is.
       outputs: Numbers of the output layer for each answer.
-      keras_metrics: What `fit` shows of it.
+      keras_metrics: What `fit` shows of it: names, or metrics made for one model.
     """
 
     leader: str | None
     forward: bool
     beside: str | None
     outputs: int
-    keras_metrics: Sequence[str]
+
+    @property
+    def keras_metrics(self) -> Sequence[Any]:
+        """See above."""
 
     def finish(self) -> keras.layers.Layer:
         """Returns the layer that makes answers of the numbers of the output layer, in float32."""
