@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import DataError
 from schemas.vocabulary import Vocabulary
-from trainer.sequence_layers import vector_files
+from trainer.word_vectors import files as vector_files
 from trainer.word_vectors.vectors import WordVectors, read_word_vectors
 
 GLOVE = b"the 0.5 -1 2e-1\ncat 1 2 3\n. . . 4 5 6\nThe 7 8 9\n"
