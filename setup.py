@@ -59,6 +59,7 @@ setup(
         "trainer.settings",
         "trainer.tasks",
         "trainer.training",
+        "trainer.word_vectors",
     ],
     package_data={
         "schemas": ["*.proto", "py.typed", "*.pyi"],

@@ -21,12 +21,14 @@ from project import progress
 from report import table, write_section
 from worker import prepare_data, run_reader
 
-PLANNED, LARGE, RANDOM, LONGEST = "planned", "planned:65536", "random_batches", "longest"
+PLANNED, LARGE, KERAS, XLA, RANDOM, LONGEST = "planned", "planned:65536", "keras", "xla", "random_batches", "longest"
 WAYS = {
     PLANNED: "ours, its defaults: at most 16,384 padded steps",
     LARGE: "ours, at most 65,536 padded steps",
-    RANDOM: "random batches of 64, padded to the longest of the batch",
-    LONGEST: "random batches of 64, padded to the longest record of the split",
+    KERAS: "ours, its defaults, with Keras's own LSTM",
+    XLA: "ours, static shapes compiled by XLA, without the time to compile",
+    RANDOM: "random batches of 64, padded to the longest of the batch, Keras's own LSTM",
+    LONGEST: "random batches of 64, padded to the longest record of the split, Keras's own LSTM",
 }
 
 CLOCKS = ("seconds", "processor_seconds")

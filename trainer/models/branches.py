@@ -7,9 +7,9 @@ import keras
 from keras import ops
 
 from schemas.errors import UsageError
-from trainer.layers import PACKAGE
 from trainer.models.encoder import Encoder
 from trainer.models.steps import StepReader, entry_of, numbers_of
+from trainer.sequence_layers.masks import PACKAGE
 from trainer.sequence_layers.padding import zero_padding
 from trainer.sequence_layers.pooling import SequencePooling
 from trainer.settings.model import FLOAT32

@@ -10,12 +10,12 @@ from schemas.errors import UsageError
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN, leaders, series_sequences
 from schemas.vocabulary import first_token_id
-from trainer.class_weights import NONE, class_weights
 from trainer.config import TrainerConfig, to_plain
-from trainer.losses import CrossEntropy
 from trainer.models.model import SequenceModel
 from trainer.models.optimizer import make_optimizer
 from trainer.settings.model import MODEL_SETTINGS
+from trainer.tasks.class_weights import NONE, class_weights
+from trainer.tasks.losses import CrossEntropy
 from trainer.tasks.task import Task, target_of
 
 

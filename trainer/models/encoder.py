@@ -5,9 +5,9 @@ from typing import Any
 
 import keras
 
-from trainer.layers import PACKAGE
 from trainer.recurrent.layer import Recurrent
 from trainer.sequence_layers.convolution import MaskedConvolution
+from trainer.sequence_layers.masks import PACKAGE
 from trainer.sequence_layers.max_pooling import MaskedMaxPooling
 from trainer.sequence_layers.padding import LengthsLayer
 from trainer.sequence_layers.step_normalization import StepNormalization

@@ -9,9 +9,9 @@ from keras import ops
 from schemas.manifest import length_feature
 from trainer.batches.batching import PRE
 from trainer.batches.padding import features_at_end, to_front
-from trainer.layers import PACKAGE, sequence_mask
 from trainer.models.branches import ContextEntry, SequenceBranch
 from trainer.models.pieces import check_pieces, read_by_pieces
+from trainer.sequence_layers.masks import PACKAGE, sequence_mask
 from trainer.settings.model import FLOAT32
 from trainer.tasks.task import task_of
 

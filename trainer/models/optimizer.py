@@ -7,7 +7,7 @@ import keras
 from keras import ops
 
 from trainer.config import TrainerConfig
-from trainer.layers import PACKAGE
+from trainer.sequence_layers.masks import PACKAGE
 from trainer.settings.model import FLOAT16
 from trainer.settings.training import CONSTANT, COSINE, LINEAR
 

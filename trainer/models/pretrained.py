@@ -10,7 +10,7 @@ from schemas.messages import nearest
 from schemas.vocabulary import Vocabulary
 from trainer.config import TrainerConfig
 from trainer.models.model import SequenceModel
-from trainer.sequence_layers.pretrained import read_word_vectors
+from trainer.word_vectors.vectors import read_word_vectors
 
 
 def start_embeddings(

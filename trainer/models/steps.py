@@ -7,8 +7,10 @@ import keras
 from keras import ops
 
 from schemas.manifest import missing_feature, since_feature, sizes_feature
-from trainer.layers import PACKAGE, CharacterMean, Standardize
+from trainer.sequence_layers.characters import CharacterMean
+from trainer.sequence_layers.masks import PACKAGE
 from trainer.sequence_layers.one_hot import OneHot
+from trainer.sequence_layers.standardize import Standardize
 from trainer.settings.model import ONE_HOT
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Manifest
+from schemas.messages import to_plain
 from schemas.spec import TRAIN, leaders
 from schemas.vocabulary import first_token_id
 from trainer.batches.sizes import BatchLimits
@@ -73,6 +74,7 @@ def model_facts(manifest: Manifest) -> dict[str, Any]:
         "leaders": {name: feature.aligned_with or name for name, feature in manifest.spec.sequences.items()},
         "ids": {name: ids_of(manifest, name) for name in manifest.vocabularies},
         "classes": manifest.classes.size,
+        "label": to_plain(manifest.spec.label),
         "longest": longest_by_leader(manifest),
     }
 

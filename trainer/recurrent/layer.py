@@ -7,11 +7,11 @@ import keras
 import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
-from trainer.layers import PACKAGE
 from trainer.recurrent.cells import KINDS
 from trainer.recurrent.fast import Weights, run
 from trainer.recurrent.reference import read_steps, step_of
 from trainer.recurrent.rows import PackedRows, PaddedRows, Rows
+from trainer.sequence_layers.masks import PACKAGE
 from trainer.settings.model import AUTO, FAST, KERAS, KERNELS, LOOP
 
 _LAYERS = {"lstm": keras.layers.LSTM, "gru": keras.layers.GRU}

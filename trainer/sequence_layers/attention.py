@@ -5,8 +5,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from trainer.layers import PACKAGE
 from trainer.sequence_layers.accumulation import LOWEST_SCORE, finish, summarize
+from trainer.sequence_layers.masks import PACKAGE
 from trainer.sequence_layers.padding import LengthsLayer, step_mask, zero_padding
 
 UNITS = 64

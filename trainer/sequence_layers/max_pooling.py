@@ -6,7 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from trainer.layers import PACKAGE
+from trainer.sequence_layers.masks import PACKAGE
 from trainer.sequence_layers.padding import LengthsLayer, step_mask, zero_padding
 from trainer.sequence_layers.windows import check_windows, steps_before, window_count
 

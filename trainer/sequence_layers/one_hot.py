@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from schemas.errors import UsageError
-from trainer.layers import PACKAGE
+from trainer.sequence_layers.masks import PACKAGE
 
 MOST_IDS = 10_000  # 40 KB a step: beyond this an embedding is smaller and faster
 

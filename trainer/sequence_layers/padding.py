@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from trainer.layers import sequence_mask
+from trainer.sequence_layers.masks import sequence_mask
 
 
 class LengthsLayer(keras.layers.Layer):

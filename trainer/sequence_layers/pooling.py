@@ -8,10 +8,10 @@ from keras import ops
 
 from schemas.errors import UsageError
 from schemas.messages import nearest
-from trainer.layers import PACKAGE
 from trainer.sequence_layers import accumulation
 from trainer.sequence_layers.accumulation import KINDS, State
 from trainer.sequence_layers.attention import UNITS, AttentionPooling
+from trainer.sequence_layers.masks import PACKAGE
 from trainer.sequence_layers.padding import LengthsLayer
 
 

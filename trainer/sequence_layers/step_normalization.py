@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from schemas.errors import UsageError
-from trainer.layers import PACKAGE
+from trainer.sequence_layers.masks import PACKAGE
 from trainer.sequence_layers.padding import LengthsLayer, zero_padding
 
 

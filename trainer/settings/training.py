@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trainer.class_weights import BALANCED, NONE
 from trainer.settings.kinds import choice, flag, number, paths, share, weights, whole
+from trainer.tasks.class_weights import BALANCED, NONE
 
 LOSS = "loss"
 # Metrics of which less is better; of all others more is.

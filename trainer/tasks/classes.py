@@ -10,8 +10,8 @@ import tensorflow as tf
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Manifest
 from schemas.vocabulary import Vocabulary
-from trainer.losses import LEAST_PROBABILITY, CrossEntropy
 from trainer.tasks.answers import ClassAnswers
+from trainer.tasks.losses import LEAST_PROBABILITY, CrossEntropy
 from trainer.tasks.measure import Array, Int64s
 from trainer.tasks.scores import area_under_curve, class_counts, found, macro_f1
 

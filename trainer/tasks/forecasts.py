@@ -10,7 +10,8 @@ from keras import ops
 
 from schemas.manifest_pb2 import Manifest
 from schemas.vocabulary import Vocabulary
-from trainer.layers import PACKAGE, Moments, scale_of
+from trainer.sequence_layers.masks import PACKAGE
+from trainer.sequence_layers.standardize import Moments, scale_of
 from trainer.tasks.answers import ForecastAnswers
 from trainer.tasks.leaders import label_leader
 from trainer.tasks.measure import Array, Floats

@@ -9,10 +9,10 @@ import numpy as np
 
 from schemas.manifest_pb2 import Manifest
 from schemas.vocabulary import Vocabulary, first_token_id
-from trainer.losses import LEAST_PROBABILITY, CrossEntropy
 from trainer.tasks.answers import NextTokenAnswers
 from trainer.tasks.classes import observed_classes
 from trainer.tasks.leaders import label_leader
+from trainer.tasks.losses import LEAST_PROBABILITY, CrossEntropy
 from trainer.tasks.measure import Array
 
 

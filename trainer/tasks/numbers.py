@@ -10,7 +10,8 @@ from keras import ops
 from schemas.formats.fields import LABEL
 from schemas.manifest_pb2 import Manifest
 from schemas.vocabulary import Vocabulary
-from trainer.layers import PACKAGE, Unstandardize, scale_of
+from trainer.sequence_layers.masks import PACKAGE
+from trainer.sequence_layers.standardize import Unstandardize, scale_of
 from trainer.tasks.answers import NumberAnswers
 from trainer.tasks.measure import Array, Floats
 

@@ -9,11 +9,11 @@ import numpy as np
 from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Manifest
 from schemas.vocabulary import Vocabulary
-from trainer.losses import CrossEntropy
 from trainer.tasks.answers import StepClassAnswers
 from trainer.tasks.classes import FOUND, OF_CLASSES, TWO, ClassTally, class_count, observed_classes
 from trainer.tasks.entities import EntityTags, are_entity_tags, entity_counts
 from trainer.tasks.leaders import label_leader
+from trainer.tasks.losses import CrossEntropy
 from trainer.tasks.measure import Array, Int64s
 from trainer.tasks.scores import found
 

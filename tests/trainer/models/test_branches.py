@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.models.settings import model_settings
-from trainer.layers import CharacterMean
 from trainer.models.branches import ContextEntry, SequenceBranch
+from trainer.sequence_layers.characters import CharacterMean
 
 SETTINGS = model_settings(embedding_size=12)
 SOURCE: dict[str, Any] = {

@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 
 from tests.trainer.models.settings import model_settings
-from trainer.layers import Standardize, Unstandardize, sequence_mask
 from trainer.models.branches import SequenceBranch
+from trainer.sequence_layers.masks import sequence_mask
+from trainer.sequence_layers.standardize import Standardize, Unstandardize
 
 POISON = 1e6
 SETTINGS = model_settings(layers=2, pooling=("mean", "max", "last"))

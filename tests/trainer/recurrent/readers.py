@@ -18,7 +18,8 @@ def draw(seed: int, *shape: int) -> Any:
 
 def layers(cell: str, units: int, bidirectional: bool, size: int, seed: int = 0) -> dict[str, Any]:
     """The layer with either kernel and the reference, with the same random weights."""
-    made: dict[str, Any] = {kernel: Recurrent(cell, units, bidirectional, kernel) for kernel in ("fast", "keras")}
+    kernels = ("fast", "keras", "loop")
+    made: dict[str, Any] = {kernel: Recurrent(cell, units, bidirectional, kernel) for kernel in kernels}
     made["reference"] = Reference(cell, units, bidirectional)
     for layer in made.values():
         layer.build((None, None, size))

@@ -24,7 +24,7 @@ def test_every_kernel_is_the_plain_loop(
     x = draw(1, len(lengths), steps, size)
     state = None if bidirectional else initial_state(cell, len(lengths), units)
     expected = read(made["reference"], x, tf.constant(lengths), state)
-    for kernel in ("fast", "keras"):
+    for kernel in ("fast", "keras", "loop"):
         assert_close(read(made[kernel], x, tf.constant(lengths), state), expected)
     assert_close(read(made["fast"], x, tf.constant(lengths), state, training=False), expected)
 
@@ -49,7 +49,7 @@ def test_what_padding_holds_changes_nothing(
 @settings(max_examples=6, deadline=None)
 def test_reading_piece_by_piece_is_reading_at_once(cell: str, lengths: list[int], piece: int) -> None:
     x = draw(1, len(lengths), max(1, *lengths), 2)
-    for kernel in ("fast", "keras"):
+    for kernel in ("fast", "keras", "loop"):
         layer = layers(cell, 3, False, 2)[kernel]
         whole, last = layer(x, tf.constant(lengths))
         state: Any = None

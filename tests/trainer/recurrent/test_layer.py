@@ -28,6 +28,7 @@ def as_read(values: list[Any], expected: dict[str, list[Any]]) -> dict[str, list
         (("auto", 0), ("fast", "fast: no GPU is visible")),
         (("fast", 0), ("fast", "fast: as set")),
         (("keras", 0), ("keras", "keras: as set; no GPU is visible")),
+        (("loop", 1), ("loop", "loop: as set; cell by cell, to be read and compared with")),
         (("auto", 2), ("keras", "cuDNN: 2 GPU(s), rows padded at the end, no option that cuDNN lacks")),
         (("keras", 1), ("keras", "cuDNN: 1 GPU(s), rows padded at the end, no option that cuDNN lacks")),
         (("fast", 1), ("fast", "fast: as set")),
@@ -44,7 +45,7 @@ def test_choice_of_the_kernel(arguments: tuple[Any, ...], expected: tuple[str, s
 def test_what_is_unknown_is_refused() -> None:
     with pytest.raises(ValueError, match=r"^cell is 'rnn'; it must be one of lstm, gru$"):
         Recurrent("rnn", 3)
-    with pytest.raises(ValueError, match=r"^kernel is 'slow'; it must be one of auto, fast, keras$"):
+    with pytest.raises(ValueError, match=r"^kernel is 'slow'; it must be one of auto, fast, keras, loop$"):
         Recurrent("gru", 3, kernel="slow")
 
 

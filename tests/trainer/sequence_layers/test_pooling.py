@@ -1,4 +1,4 @@
-"""Pooling against NumPy and against `MaskedPooling`; read piece by piece as in one go."""
+"""Pooling against NumPy; read piece by piece as in one go."""
 
 import itertools
 from typing import Any
@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from schemas.errors import UsageError
 from tests.trainer.sequence_layers.padded import DIMS, Rows, batch_of, rows_of_numbers
-from trainer.layers import MaskedPooling
 from trainer.sequence_layers import accumulation
 from trainer.sequence_layers.accumulation import KINDS, State
 from trainer.sequence_layers.pooling import SequencePooling
@@ -55,14 +54,6 @@ def test_a_sequence_without_steps_pools_to_zeros_and_has_a_finite_gradient() -> 
     gradient = tape.gradient(total, x).numpy()
     # mean, max, last; and attention, whose weights do not matter where all steps are the same
     np.testing.assert_allclose(gradient[..., 0], [[0, 0, 0], [0.5 + 0.5 + 0.5, 0.5 + 0.5 + 1 + 0.5, 0]], atol=1e-5)
-
-
-@given(rows_of_numbers(), st.booleans())
-def test_what_masked_pooling_gave(rows: Rows, bidirectional: bool) -> None:
-    batch, lengths = batch_of(rows, 10, "random")
-    kinds = ["max", "last", "mean"]
-    expected = MaskedPooling(kinds, bidirectional)(batch, lengths)
-    np.testing.assert_allclose(SequencePooling(kinds, bidirectional)(batch, lengths), expected, rtol=1e-6)
 
 
 def read_in_pieces(layer: SequencePooling, batch: Any, lengths: Any, cuts: list[int]) -> State:

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from schemas.errors import UsageError
 from tests.trainer.models.settings import model_settings
-from trainer.losses import CrossEntropy
 from trainer.models.model import SequenceModel
 from trainer.models.pieces import piece_count, piece_of, read_piece
+from trainer.tasks.losses import CrossEntropy
 from trainer.training.pieces import PiecewiseGradient
 
 LENGTHS = [11, 4, 0, 7, 1]

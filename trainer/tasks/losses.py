@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from schemas.errors import UsageError
-from trainer.layers import PACKAGE
+from trainer.sequence_layers.masks import PACKAGE
 
 LEAST_PROBABILITY = float(np.finfo(np.float32).tiny)  # below this a float32 loses digits; its logarithm is about -87
 _STEEPEST = 1e38  # of a gradient; times a probability, summed over classes, it is still a number
@@ -36,7 +36,7 @@ class CrossEntropy(keras.losses.Loss):
         Args:
           label_smoothing: e, from 0 to less than 1.
           class_weights: What the loss of the examples, or steps, of each class is multiplied by, (classes,), see
-            `trainer.class_weights`; none: 1. Keras' own `class_weight` takes labels (batch, steps) for one-hot
+            `trainer.tasks.class_weights`; none: 1. Keras' own `class_weight` takes labels (batch, steps) for one-hot
             vectors, and the step of the greatest for the class.
           name: Of the loss.
           **kwargs: Of `keras.losses.Loss`.

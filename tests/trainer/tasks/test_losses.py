@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
-from trainer.losses import LEAST_PROBABILITY, CrossEntropy
+from trainer.tasks.losses import LEAST_PROBABILITY, CrossEntropy
 
 shapes = st.sampled_from([(4,), (2, 3), (1, 1), (3, 0)])
 

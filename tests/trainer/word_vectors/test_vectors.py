@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import DataError
 from schemas.vocabulary import Vocabulary
-from trainer.sequence_layers import vector_files
-from trainer.sequence_layers.pretrained import WordVectors, read_word_vectors
+from trainer.word_vectors import files as vector_files
+from trainer.word_vectors.vectors import WordVectors, read_word_vectors
 
 GLOVE = b"the 0.5 -1 2e-1\ncat 1 2 3\n. . . 4 5 6\nThe 7 8 9\n"
 
@@ -181,6 +181,6 @@ def test_memory_is_that_of_the_vocabulary(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_reading_loads_no_tensorflow() -> None:
-    code = "import sys, trainer.sequence_layers.pretrained; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
+    code = "import sys, trainer.word_vectors.vectors; print('tensorflow' in sys.modules, 'keras' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout == "False False\n"

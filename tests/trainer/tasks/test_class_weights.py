@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
-from trainer.class_weights import class_weights
+from trainer.tasks.class_weights import class_weights
 
 NAMES = ["cat", "dog", "bird"]
 

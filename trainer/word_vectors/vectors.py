@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from schemas.errors import DataError
 from schemas.vocabulary import PAD_ID, Vocabulary
-from trainer.sequence_layers.vector_files import read_vectors
+from trainer.word_vectors.files import read_vectors
 
 Floats = npt.NDArray[np.float32]
 

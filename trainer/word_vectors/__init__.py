@@ -1,0 +1,1 @@
+"""Pretrained word vectors, read from text files for the tokens of a vocabulary; no TensorFlow."""
