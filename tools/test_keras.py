@@ -18,15 +18,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".keras"
 TESTS = "tests/trainer/properties"
+COMING = "keras-nightly"  # its builds may be broken for reasons of their own
 
 
 def main() -> int:
-    """Returns 0, or the exit code of the first run of tests that fails."""
+    """Returns 0, or the exit code of the first run of tests that fails with a released Keras."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("requirements", nargs="*", help="such as keras==3.14.0; not said: those named above")
     given: Sequence[str] = parser.parse_args().requirements
     tested = {metadata.version("keras")} if not given else set()
-    for requirement in given or [oldest((ROOT / "setup.py").read_text(encoding="utf-8")), "keras", "keras-nightly"]:
+    for requirement in given or [oldest((ROOT / "setup.py").read_text(encoding="utf-8")), "keras", COMING]:
         folder = installed(requirement)
         if folder is None:
             say(f"{requirement}: SKIPPED, for it could not be installed")
@@ -39,7 +40,9 @@ def main() -> int:
         say(f"{requirement}: is {version}; running the quick part of {TESTS}")
         command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "load", "-m", "quick", TESTS]
         code = subprocess.run(command, cwd=ROOT, env=in_front(folder), check=False).returncode  # noqa: S603
-        if code:
+        if code and requirement == COMING and not given:
+            say(f"{requirement}: FAILED with Keras {version}, which is not released: a warning of what is to come")
+        elif code:
             say(f"{requirement}: FAILED with Keras {version}")
             return code
     return 0
