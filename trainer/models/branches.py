@@ -87,12 +87,13 @@ class SequenceBranch(keras.layers.Layer):
             padded steps does not matter, as long as ids are ids.
           lengths: int32 (batch,), real steps, the first ones; may be 0.
           beside: By name: the features that the property `beside` lists, with as many steps.
-          training: Whether dropout is on.
+          training: Whether noise and dropout are on.
 
         Returns:
           float32 (batch, output_size), or (batch, steps, output_size) where it is not pooled, 0 at padded steps.
         """
-        x = zero_padding(self.reader({self.name: values, **(beside or {})}), lengths)
+        x = self.reader({self.name: values, **(beside or {})}, training=training)
+        x = zero_padding(x, lengths)
         x = self.step_dropout(self.input_dropout(x, training=training), training=training)
         x, lengths = self.encoder(x, lengths, training=training)
         return x if self.pooling is None else self.pooling(x, lengths)
