@@ -93,7 +93,7 @@ class SequenceBranch(keras.layers.Layer):
             padded steps does not matter, as long as ids are ids.
           lengths: int32 (batch,), real steps, the first ones; may be 0.
           beside: By name: the features that the property `beside` lists, with as many steps.
-          training: Whether dropout is on.
+          training: Whether noise and dropout are on.
 
         Returns:
           float32 (batch, output_size), or (batch, steps, output_size) where it is not pooled, 0 at padded steps.
@@ -110,7 +110,7 @@ class SequenceBranch(keras.layers.Layer):
         training: bool | None = None,
     ) -> tuple[Any, Any, tuple[Any, ...]]:
         """Reads the real steps, as `call` does, without pooling; see `Encoder`."""
-        x = zero_padding(self.reader({self.name: values, **(beside or {})}), lengths)
+        x = zero_padding(self.reader({self.name: values, **(beside or {})}, training=training), lengths)
         x = self.step_dropout(self.input_dropout(x, training=training), training=training)
         read: tuple[Any, Any, tuple[Any, ...]] = self.encoder(x, lengths, states, training=training)
         return read

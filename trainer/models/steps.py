@@ -31,6 +31,7 @@ class StepReader(keras.layers.Layer):
         self.settings = dict(settings)
         self._aligned = dict(sorted(self.source.get("aligned", {}).items()))
         self.entries = [entry_of(source, settings) for source in self._sources.values()]
+        self.noise = keras.layers.GaussianNoise(settings["input_noise"])
 
     @property
     def _sources(self) -> dict[str, Mapping[str, Any]]:
@@ -59,11 +60,13 @@ class StepReader(keras.layers.Layer):
                 entry.build((None, None) if "ids" in source else (None, None, source["dims"]))
         self.built = True
 
-    def call(self, features: Mapping[str, Any]) -> Any:
-        """Returns float32 (batch, steps, size) of the features by name."""
+    def call(self, features: Mapping[str, Any], training: bool | None = None) -> Any:
+        """Returns float32 (batch, steps, size) of the features by name; noise is added in training alone."""
         parts: list[Any] = []
         for (name, source), entry in zip(self._sources.items(), self.entries, strict=True):
-            parts += _read_steps(name, source, entry, features)
+            values, *known = _read_steps(name, source, entry, features)
+            # Only what is standardised has the deviation of 1 that the noise is a share of.
+            parts += [self.noise(values, training=training) if "mean" in source else values, *known]
         return ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
 
     def get_config(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from trainer.batches.batching import PADDINGS, POST
-from trainer.settings.kinds import choice, choices, flag, share, whole, wholes
+from trainer.settings.kinds import choice, choices, flag, number, share, whole, wholes
 
 EMBEDDING, ONE_HOT = "embedding", "one_hot"
 AUTO, FAST, KERAS, LOOP = "auto", "fast", "keras", "loop"
@@ -36,6 +36,8 @@ class ModelSettings:
         no gradient goes from a piece to the one before it; 0: all.
       layer_norm: Whether the outputs of each layer are normalised, step by step.
       pooling: What is taken from the outputs of all real steps: mean, max, last, attention.
+      input_noise: Standard deviation of the noise that training adds to the numbers of standardised series, of which
+        each dimension has 1.
       input_dropout: Share of the inputs' dimensions that is dropped for a whole sequence; of fewer than
         8 dimensions none is.
       step_dropout: Share of the steps of a sequence that read as zeros.
@@ -58,6 +60,7 @@ class ModelSettings:
     piece_steps: int = whole(0, 0, 2**31 - 1)
     layer_norm: bool = flag(False)
     pooling: tuple[str, ...] = choices(("mean", "max"), POOLINGS)
+    input_noise: float = number(0.0, 0, 100)
     input_dropout: float = share(0.3)
     step_dropout: float = share(0.3)
     dropout: float = share(0.5)

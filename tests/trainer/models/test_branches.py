@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tests.trainer.models.settings import model_settings
 from trainer.models.branches import ContextEntry, SequenceBranch
+from trainer.models.steps import StepReader
 from trainer.sequence_layers.characters import CharacterMean
 
 SETTINGS = model_settings(embedding_size=12)
@@ -76,6 +77,20 @@ def test_gaps_in_time_are_read_as_logarithms() -> None:
     features = {"x": np.zeros((1, 3, 1), np.float32), "x/since": np.array([[0.0, np.e - 1, 1e9]], np.float32)}
     run(branch, features, [3])
     np.testing.assert_allclose(seen[0][0, :, 1], [0.0, 1.0, np.log1p(1e9)], rtol=1e-6)
+
+
+def test_noise_in_training_upon_what_is_standardised_alone() -> None:
+    source: dict[str, Any] = {"dims": 1, "mean": [3.0], "variance": [4.0], "missing": True}
+    aligned = {"raw": {"dims": 1}, "word": {"ids": 4}}
+    reader = StepReader({**source, "aligned": aligned}, {**SETTINGS, "input_noise": 0.5}, name="x")
+    values = np.full((40, 50, 1), 5, np.float32)
+    features = {"x": values, "x/missing": 0 * values, "raw": values, "word": np.ones((40, 50), np.int32)}
+    plain = np.asarray(reader(features))
+    assert plain[..., 0].max() == plain[..., 0].min() == 1.0
+    difference = np.asarray(reader(features, training=True)) - plain
+    assert abs(difference[..., 0].mean()) < 0.05
+    assert 0.45 < difference[..., 0].std() < 0.55
+    assert not difference[..., 1:].any()
 
 
 def test_tokens_are_the_mean_of_their_characters() -> None:
