@@ -62,7 +62,7 @@ def evaluate(folder: Path) -> dict[str, Any]:
     from trainer.batches.opening import open_epochs
 
     manifest = open_epochs(folder, training=False).source.manifest
-    ids = _class_count(manifest, folder)
+    ids = class_count(manifest, folder)
     counts = {}
     for split in sorted(manifest.statistics):
         epochs = open_epochs(folder, split, training=False)
@@ -74,7 +74,12 @@ def evaluate(folder: Path) -> dict[str, Any]:
     }
 
 
-def _class_count(manifest: Manifest, folder: Path) -> int:
+def class_count(manifest: Manifest, folder: Path) -> int:
+    """Returns how many classes a next step has; ids of tokens are less.
+
+    Raises:
+      UsageError: The label is not the next step of tokens.
+    """
     label = manifest.spec.label
     if label.type != NEXT_STEP or label.of not in manifest.vocabularies:
         raise UsageError(f"{folder}: its label is not the next token of a sequence; say label: {{type: next_step}}")

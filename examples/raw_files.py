@@ -8,8 +8,8 @@ import csv
 import gzip
 import json
 import re
-import shutil
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -78,13 +78,18 @@ def wnut17(published: Path, output: Path) -> Inputs:
 
 
 def bpi13(published: Path, output: Path) -> Inputs:
-    """Events of incidents (BPI Challenge 2013, as in the repository of Tax et al., 2017): bpi_13_incidents.csv."""
+    """Events of incidents (BPI Challenge 2013, as in the repository of Tax et al., 2017): bpi_13_incidents.csv.
+
+    The column Minute is written beside the published ones: minutes from midnight to the event, 0 to 1,439.
+    """
     path = output / "events.csv"
-    with (published / "bpi_13_incidents.csv").open(newline="") as events:
-        header = next(csv.reader(events))
-    if header != ["CaseID", "ActivityID", "CompleteTimestamp"]:
-        raise SystemExit(f"{published}: bpi_13_incidents.csv has the columns {header}")
-    shutil.copyfile(published / "bpi_13_incidents.csv", path)
+    with (published / "bpi_13_incidents.csv").open(newline="") as events, path.open("w", newline="") as file:
+        header, *rows = csv.reader(events)
+        if header != ["CaseID", "ActivityID", "CompleteTimestamp"]:
+            raise SystemExit(f"{published}: bpi_13_incidents.csv has the columns {header}")
+        times = [datetime.fromisoformat(time) for *_, time in rows]
+        minutes = [60 * time.hour + time.minute for time in times]
+        csv.writer(file).writerows([[*header, "Minute"], *([*row, at] for row, at in zip(rows, minutes, strict=True))])
     return [("", path)]
 
 
