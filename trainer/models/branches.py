@@ -15,7 +15,7 @@ from trainer.sequence_layers.pooling import SequencePooling
 from trainer.settings.model import FLOAT32
 
 _CATEGORY_SIZE = 8  # numbers that stand for a category, at most: they go to the output layer, not to an LSTM
-_LEAST_DROPPED = 8  # dimensions; of fewer, dropping whole ones would leave too little of a sequence
+_LEAST_DROPPED = 32  # dimensions; of fewer, as of most series, each says something that no other one does
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

@@ -39,7 +39,7 @@ class ModelSettings:
       input_noise: Standard deviation of the noise that training adds to the numbers of standardised series, of which
         each dimension has 1.
       input_dropout: Share of the inputs' dimensions that is dropped for a whole sequence; of fewer than
-        8 dimensions none is.
+        32 dimensions none is.
       step_dropout: Share of the steps of a sequence that read as zeros.
       dropout: Share of what goes to the output layer that is dropped; the context is never.
       precision: Of what is computed: "float32", "mixed_bfloat16" or "mixed_float16"; weights are float32 in any case.
