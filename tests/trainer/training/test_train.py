@@ -72,6 +72,22 @@ def test_it_stops_when_validation_no_longer_improves(tmp_path: Path) -> None:
     assert patient["epochs"] == 9
 
 
+def test_the_metric_that_is_monitored_decides_which_weights_are_the_best(token_data: Path, tmp_path: Path) -> None:
+    summary = train(token_data, tmp_path / "model", replace(QUICK, epochs=4, monitor="accuracy"))
+    accuracies = [entry["validation"]["accuracy"] for entry in summary["history"]]
+    assert summary["best_epoch"] == 1 + accuracies.index(max(accuracies))  # the first of those that are alike
+    assert summary["metrics"]["accuracy"] == max(accuracies)
+
+
+def test_a_metric_that_is_not_measured_cannot_be_monitored(token_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        train(token_data, tmp_path / "model", replace(QUICK, monitor="rmse"))
+    assert str(error.value) == (
+        "monitor: 'rmse' is not measured here; valid: accuracy, auc, f1, loss, macro_f1, precision, recall"
+    )
+    assert not (tmp_path / "model.training").exists()
+
+
 def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path, capsys: Any) -> None:
     build_dataset(tmp_path / "data", TOKEN_SPEC, {"train": token_records("train", [2, 3, 4])})
     summary = train(tmp_path / "data", tmp_path / "model", QUICK)
