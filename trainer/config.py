@@ -61,6 +61,11 @@ class TrainerConfig(BatchSettings, TrainingSettings, ModelSettings):
                     f"replicas: {self.replicas} with {name}: {getattr(self, name)} is not supported; set replicas: 1, "
                     f"or {name}: {alone}"
                 )
+        if self.jit_compile and self.piece_steps:
+            raise UsageError(
+                "jit_compile: true needs shapes that are known beforehand, and with piece_steps the last piece of a "
+                "batch may be shorter; leave jit_compile off, or set piece_steps: 0"
+            )
         if self.min_batch_size > self.max_batch_size:
             raise UsageError(
                 f"min_batch_size: {self.min_batch_size} is more than max_batch_size {self.max_batch_size}; "

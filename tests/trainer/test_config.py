@@ -149,6 +149,13 @@ def test_what_several_replicas_cannot_do(settings: list[str], expected: str) -> 
     assert message(None, "replicas=2", *settings) == expected
 
 
+def test_pieces_are_not_compiled() -> None:
+    assert message(None, "jit_compile=true", "static_shapes=true", "piece_steps=4") == (
+        "jit_compile: true needs shapes that are known beforehand, and with piece_steps the last piece of a batch may "
+        "be shorter; leave jit_compile off, or set piece_steps: 0"
+    )
+
+
 def test_weights_and_paths_by_name() -> None:
     config = load_config(None, ["class_weights={spam: 5, 1: 2.5}", "pretrained_embeddings={text: v.txt}"])
     assert config.class_weights == {"spam": 5.0, "1": 2.5}

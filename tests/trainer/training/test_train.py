@@ -18,11 +18,11 @@ from trainer import Order, load, open_dataset, open_epochs
 from trainer.batches.batching import Batching
 from trainer.batches.sizes import BatchLimits
 from trainer.config import TrainerConfig, load_config
-from trainer.evaluate import evaluate
+from trainer.evaluate import EVALUATION_BATCHES, evaluate
 from trainer.models.build import build_model
 from trainer.saved import load_saved
 from trainer.training.step import StepByShape, make_train_step
-from trainer.training.train import train
+from trainer.training.train import train, validation_limits
 
 QUICK = TrainerConfig(**SMALL, epochs=2)
 
@@ -77,6 +77,14 @@ def test_the_metric_that_is_monitored_decides_which_weights_are_the_best(token_d
     accuracies = [entry["validation"]["accuracy"] for entry in summary["history"]]
     assert summary["best_epoch"] == 1 + accuracies.index(max(accuracies))  # the first of those that are alike
     assert summary["metrics"]["accuracy"] == max(accuracies)
+
+
+def test_validation_takes_no_more_memory_than_training() -> None:
+    assert validation_limits(TrainerConfig()) == EVALUATION_BATCHES.limits
+    limits = validation_limits(TrainerConfig(batch_padded_steps=1_000, max_batch_size=16))
+    assert (limits.padded_steps, limits.max_examples) == (2_000, 32)
+    limits = validation_limits(TrainerConfig(batch_padded_steps=10**6, max_batch_size=10**5))
+    assert limits == EVALUATION_BATCHES.limits
 
 
 def test_a_metric_that_is_not_measured_cannot_be_monitored(token_data: Path, tmp_path: Path) -> None:
