@@ -9,7 +9,6 @@ import tensorflow as tf
 
 from trainer.batches.reasons import reason
 
-
 # As TensorFlow 2.21 says it; to provoke it takes ten seconds, in which TensorFlow waits for memory.
 OUT_OF_MEMORY = """Graph execution error:
 

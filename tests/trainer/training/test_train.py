@@ -17,7 +17,7 @@ from tests.trainer.dataset_builder import build_dataset
 from trainer import Order, load, open_dataset, open_epochs
 from trainer.batches.batching import Batching
 from trainer.batches.sizes import BatchLimits
-from trainer.config import TrainerConfig, load_config
+from trainer.config import TrainerConfig, limits_of, load_config
 from trainer.evaluate import EVALUATION_BATCHES, evaluate
 from trainer.models.build import build_model
 from trainer.saved import load_saved
@@ -77,6 +77,22 @@ def test_the_metric_that_is_monitored_decides_which_weights_are_the_best(token_d
     accuracies = [entry["validation"]["accuracy"] for entry in summary["history"]]
     assert summary["best_epoch"] == 1 + accuracies.index(max(accuracies))  # the first of those that are alike
     assert summary["metrics"]["accuracy"] == max(accuracies)
+
+
+def test_memory_that_runs_out_behind_the_dry_run(
+    token_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(*batch: Any) -> tf.Tensor:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[4,11]")
+
+    monkeypatch.setattr("trainer.training.train.make_train_step", lambda *_: step)
+    with pytest.raises(DataError) as error:
+        train(token_data, tmp_path / "model", replace(QUICK, dry_run=False))
+    steps = open_epochs(token_data, batching=Batching(limits=limits_of(QUICK))).steps
+    assert str(error.value) == (
+        f"epoch 1, step 1 of {steps}: fails: OOM when allocating tensor with shape[4,11]; where memory is too small "
+        "lower batch_padded_steps (now 16384) or max_batch_size (now 512) and say --fresh"
+    )
 
 
 def test_validation_takes_no_more_memory_than_training() -> None:
