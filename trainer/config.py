@@ -42,6 +42,17 @@ class TrainerConfig(BatchSettings, TrainingSettings, ModelSettings):
                 f"conv_stride: {self.conv_stride} is more than conv_width {self.conv_width}, so that steps between two "
                 "windows would not be read; lower the one or raise the other"
             )
+        for name in ("conv_stride", "max_pooling"):
+            if getattr(self, name) > 1 and not self.conv_filters:
+                raise UsageError(
+                    f"{name}: {getattr(self, name)} belongs to a convolution, and there is none; set conv_filters, or "
+                    f"{name}: 1"
+                )
+        if not self.train_embeddings and not self.pretrained_embeddings:
+            raise UsageError(
+                "train_embeddings: false keeps pretrained embeddings as they are, and there are none; name a file as "
+                "pretrained_embeddings, or set train_embeddings: true"
+            )
         if self.jit_compile and self.replicas > 1:
             raise UsageError("jit_compile: true compiles a step for one device; leave it off, or set replicas: 1")
         for name, alone in (("piece_steps", 0), ("precision", FLOAT32)):
@@ -50,6 +61,11 @@ class TrainerConfig(BatchSettings, TrainingSettings, ModelSettings):
                     f"replicas: {self.replicas} with {name}: {getattr(self, name)} is not supported; set replicas: 1, "
                     f"or {name}: {alone}"
                 )
+        if self.jit_compile and self.piece_steps:
+            raise UsageError(
+                "jit_compile: true needs shapes that are known beforehand, and with piece_steps the last piece of a "
+                "batch may be shorter; leave jit_compile off, or set piece_steps: 0"
+            )
         if self.min_batch_size > self.max_batch_size:
             raise UsageError(
                 f"min_batch_size: {self.min_batch_size} is more than max_batch_size {self.max_batch_size}; "

@@ -87,11 +87,82 @@ def test_batch_sizes_as_a_setting(text: str, sizes: tuple[int, ...]) -> None:
             "jit_compile: true compiles the training step for every shape of a batch; set static_shapes: true, so that "
             "there are no more shapes than buckets",
         ),
+        (
+            "class_weights={yes: 2}",
+            "class_weights: expected one of none, balanced, or weights by name, as in {spam: 5.0, 'yes': 2.0}; "
+            "received {True: 2} (dict)",
+        ),
+        ("class_weights=balance", "class_weights: 'balance' is no valid value; did you mean 'balanced'?"),
+        (
+            "pretrained_embeddings=[v.txt]",
+            "pretrained_embeddings: expected a path, or paths by name, as in {text: vectors.txt}; "
+            "received ['v.txt'] (list)",
+        ),
+        (
+            "monitor=los",
+            "monitor: 'los' is no valid value; did you mean 'loss'?",
+        ),
+        (f"learning_rate=1{'0' * 400}", "learning_rate: inf is out of range; it must lie in [1e-08, 10]"),
+        (
+            "max_pooling=2",
+            "max_pooling: 2 belongs to a convolution, and there is none; set conv_filters, or max_pooling: 1",
+        ),
+        (
+            "conv_stride=2",
+            "conv_stride: 2 belongs to a convolution, and there is none; set conv_filters, or conv_stride: 1",
+        ),
+        (
+            "conv_stride=4",
+            "conv_stride: 4 is more than conv_width 3, so that steps between two windows would not be read; lower the "
+            "one or raise the other",
+        ),
+        (
+            "train_embeddings=false",
+            "train_embeddings: false keeps pretrained embeddings as they are, and there are none; name a file as "
+            "pretrained_embeddings, or set train_embeddings: true",
+        ),
         ("max_batch_size=4", "min_batch_size: 8 is more than max_batch_size 4; lower the one or raise the other"),
     ],
 )
 def test_what_is_refused(setting: str, expected: str) -> None:
     assert message(None, setting) == expected
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (
+            ["static_shapes=true", "jit_compile=true"],
+            "jit_compile: true compiles a step for one device; leave it off, or set replicas: 1",
+        ),
+        (
+            ["piece_steps=5"],
+            "replicas: 2 with piece_steps: 5 is not supported; set replicas: 1, or piece_steps: 0",
+        ),
+        (
+            ["precision=mixed_float16"],
+            "replicas: 2 with precision: mixed_float16 is not supported; set replicas: 1, or precision: float32",
+        ),
+    ],
+)
+def test_what_several_replicas_cannot_do(settings: list[str], expected: str) -> None:
+    assert message(None, "replicas=2", *settings) == expected
+
+
+def test_pieces_are_not_compiled() -> None:
+    assert message(None, "jit_compile=true", "static_shapes=true", "piece_steps=4") == (
+        "jit_compile: true needs shapes that are known beforehand, and with piece_steps the last piece of a batch may "
+        "be shorter; leave jit_compile off, or set piece_steps: 0"
+    )
+
+
+def test_weights_and_paths_by_name() -> None:
+    config = load_config(None, ["class_weights={spam: 5, 1: 2.5}", "pretrained_embeddings={text: v.txt}"])
+    assert config.class_weights == {"spam": 5.0, "1": 2.5}
+    assert config.pretrained_embeddings == {"text": "v.txt"}
+    assert load_config(None, ["class_weights=balanced", "pretrained_embeddings=v.txt"]) == TrainerConfig(
+        class_weights="balanced", pretrained_embeddings="v.txt"
+    )
 
 
 def test_files_that_are_refused(tmp_path: Path) -> None:
@@ -114,7 +185,9 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path) -> None:
 
 
 def test_what_is_dumped_reads_back() -> None:
-    config = TrainerConfig(pooling=("max",), learning_rate=1e-5, seed=7, batch_sizes=(32, 8))
+    config = TrainerConfig(
+        pooling=("max",), learning_rate=1e-5, seed=7, batch_sizes=(32, 8), class_weights={"1": 2.0, "yes": 0.5}
+    )
     assert config_from(yaml.safe_load(dump_config(config))) == config
     assert config_from(to_plain(config)) == config
 

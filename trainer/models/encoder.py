@@ -30,10 +30,8 @@ class Encoder(LengthsLayer):
         self.settings = dict(settings)
         self.causal = causal
         self.convolutions = [self._convolution(filters) for filters in settings["conv_filters"]]
-        width = settings["max_pooling"]
-        self.max_poolings = (
-            [MaskedMaxPooling(width, width, dtype=self.dtype_policy) for _ in self.convolutions] if width > 1 else []
-        )
+        pooled = self.convolutions if settings["max_pooling"] > 1 else []
+        self.max_poolings = [self._max_pooling() for _ in pooled]
         layers = 0 if settings["cell"] == NO_CELL else settings["layers"]
         self.recurrent = [self._recurrent() for _ in range(layers)]
         normalized = len(self.convolutions) + layers if settings["layer_norm"] else 0

@@ -1,6 +1,6 @@
 """Embeddings that start from pretrained word vectors."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.dataset_pb2 import Take
@@ -10,6 +10,7 @@ from schemas.messages import nearest
 from schemas.vocabulary import Vocabulary
 from trainer.config import TrainerConfig
 from trainer.models.model import SequenceModel
+from trainer.settings.model import ONE_HOT
 from trainer.word_vectors.vectors import read_word_vectors
 
 
@@ -35,7 +36,7 @@ def start_embeddings(
     for name, path in _paths(manifest, config).items():
         embedding = model.embedding_of(name)
         if embedding is None:
-            raise UsageError(f"pretrained_embeddings: sequence '{name}' has no embedding; set token_input: embedding")
+            raise UsageError(f"pretrained_embeddings: {_without_embedding(name, config)}")
         vectors = read_word_vectors(path, vocabularies[name], config.seed, lowercase=True)
         size = vectors.matrix.shape[1]
         if size != config.embedding_size:
@@ -56,17 +57,28 @@ def _paths(manifest: Manifest, config: TrainerConfig) -> dict[str, str]:
     asked = config.pretrained_embeddings
     if isinstance(asked, str):
         if asked and len(words) != 1:
-            shown = ", ".join(words) or "none"
-            raise UsageError(
-                f"pretrained_embeddings: the data set has {len(words)} sequences of tokens ({shown}); "
-                "give paths by name, as in {text: vectors.txt}"
-            )
+            raise UsageError(f"pretrained_embeddings: {_not_one(words)}")
         return {words[0]: asked} if asked else {}
     known = [name for name in sequences if name in manifest.vocabularies]
     for name in asked:
         if name not in known:
             raise UsageError(f"pretrained_embeddings: '{name}' is no sequence of tokens; {nearest(name, known)}")
     return dict(asked)
+
+
+def _not_one(words: Sequence[str]) -> str:
+    if not words:
+        return "the data set has no sequence of tokens; leave it out"
+    return (
+        f"the data set has {len(words)} sequences of tokens ({', '.join(words)}); "
+        f"give paths by name, as in {{{words[0]}: vectors.txt}}"
+    )
+
+
+def _without_embedding(name: str, config: TrainerConfig) -> str:
+    if config.token_input == ONE_HOT:
+        return f"sequence '{name}' has no embedding; set token_input: embedding"
+    return f"sequence '{name}' is read as the mean of its characters; name one that is read token by token"
 
 
 def _is_derived(name: str, manifest: Manifest) -> bool:

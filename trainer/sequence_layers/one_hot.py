@@ -34,7 +34,7 @@ class OneHot(keras.layers.Layer):
         if not 1 <= self.ids <= MOST_IDS:
             raise UsageError(
                 f"one-hot: {self.ids:,} ids; 1 to {MOST_IDS:,} can be read one-hot: "
-                "use an embedding, or a smaller vocabulary (top_k, min_frequency)"
+                "use an embedding (token_input: embedding), or a smaller vocabulary (top_k, min_frequency)"
             )
         self.built = True
 

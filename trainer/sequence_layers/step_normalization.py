@@ -37,7 +37,7 @@ class StepNormalization(LengthsLayer):
         if inputs_shape[-1] == 1:
             raise UsageError(
                 "step normalization: steps are 1 number; normalised over itself it would always be 0: "
-                "leave it out, or put a layer with more numbers before it"
+                "leave it out (layer_norm: false), or put a layer with more numbers before it (units)"
             )
         self.normalization.build((None, None, inputs_shape[-1]))
         self.built = True

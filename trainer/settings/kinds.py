@@ -5,6 +5,7 @@ A setting is a field of a dataclass made by `whole`, `number`, `flag`, `choice`,
 """
 
 import dataclasses
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class _Number(Kind):
         return _is_number(value)
 
     def convert(self, value: Any) -> float:
-        return float(value)
+        return _as_float(value)
 
     def check(self, key: str, value: Any) -> None:
         _check_bounds(key, value, self.low, self.high)
@@ -139,7 +140,7 @@ class _Weights(Kind):
 
     @property
     def said(self) -> str:  # type: ignore[override]  # as above
-        return f"one of {', '.join(self.names)}, or weights by name, as in {{spam: 5.0}}"
+        return f"one of {', '.join(self.names)}, or weights by name, as in {{spam: 5.0, 'yes': 2.0}}"
 
     def accepts(self, value: object) -> bool:
         if isinstance(value, Mapping):
@@ -148,7 +149,7 @@ class _Weights(Kind):
 
     def convert(self, value: Any) -> Any:
         # A class that is called 1 is a number to YAML.
-        return value if isinstance(value, str) else {str(name): float(weight) for name, weight in value.items()}
+        return value if isinstance(value, str) else {str(name): _as_float(weight) for name, weight in value.items()}
 
     def check(self, key: str, value: Any) -> None:
         if isinstance(value, str):
@@ -226,6 +227,14 @@ def _is_int(value: object) -> bool:
 
 def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _as_float(value: Any) -> float:
+    """Returns a number as a float; one that no float can hold as an infinite one, for `check` to refuse."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _check_bounds(key: str, value: float, low: float, high: float) -> None:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from schemas.errors import DataError
 from schemas.spec import VALIDATION
 from trainer.batches.epochs import Epochs
 from trainer.batches.order import Order
 from trainer.batches.position import Position
+from trainer.batches.reasons import reason
 from trainer.config import TrainerConfig, order_of, to_plain
 from trainer.evaluate import Evaluator
 from trainer.metrics import Totals
@@ -102,7 +104,7 @@ class Run:
 
         Raises:
           Stopped: It was told to; its state is kept.
-          DataError: A loss is not finite, or a file of the data set is damaged.
+          DataError: A loss is not finite, a step fails, or a file of the data set is damaged.
         """
         self._since = self._kept = time.monotonic()
         with StopSignals() as signals:
@@ -138,7 +140,7 @@ class Run:
         with self._finite():
             for batch in tracked(batches, parts.epochs.steps, f"epoch {state.epoch + 1}", state.step, meter.note):
                 meter.begin()
-                loss = parts.step(*batch)
+                loss = self._step(batch)
                 meter.end(batch[0], batch[2], loss)
                 state.step += 1
                 if events is not None and self.done % STEPS_BETWEEN_POINTS == 0:
@@ -148,6 +150,19 @@ class Run:
                 if 0 < parts.config.checkpoint_seconds <= time.monotonic() - self._kept:
                     self.keep()
             meter.read()
+
+    def _step(self, batch: Any) -> tf.Tensor:
+        parts, state = self._parts, self.state
+        try:
+            return parts.step(*batch)
+        # The dry run finds most of this; it may be off, or another program have taken memory since.
+        except (tf.errors.OpError, MemoryError, ValueError) as error:
+            config = parts.config
+            raise DataError(
+                f"epoch {state.epoch + 1}, step {state.step + 1} of {parts.epochs.steps}: fails: {reason(error)}; "
+                f"where memory is too small lower batch_padded_steps (now {config.batch_padded_steps}) or "
+                f"max_batch_size (now {config.max_batch_size}) and say --fresh"
+            ) from None
 
     def _validate(self, signals: StopSignals) -> Totals | None:
         validation = self._parts.validation

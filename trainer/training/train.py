@@ -1,6 +1,7 @@
 """Training: epochs of known length, stopped early on the validation split, best weights kept."""
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from schemas.spec import TRAIN, VALIDATION
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
 from trainer.batches.room import batching_within, room_notes, step_outputs
+from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, batching_of, dump_config, limits_of, order_of
 from trainer.evaluate import EVALUATION_BATCHES, Evaluator
@@ -70,7 +72,7 @@ def train(
         say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
-    validation = _validation(data, manifest, model, config.batching)
+    validation = _validation(data, manifest, model, config)
     if validation is not None and config.monitor not in validation.names:
         raise UsageError(
             f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, validation.names)}"
@@ -155,10 +157,25 @@ def _notes(model: SequenceModel, config: TrainerConfig, manifest: Manifest) -> l
     return notes
 
 
-def _validation(data: Path, manifest: Manifest, model: SequenceModel, method: str) -> Evaluator | None:
+def _validation(data: Path, manifest: Manifest, model: SequenceModel, config: TrainerConfig) -> Evaluator | None:
     if VALIDATION not in manifest.statistics or not manifest.statistics[VALIDATION].records:
         return None
-    return Evaluator(model, SplitSource(data, manifest, VALIDATION), Batching(method, EVALUATION_BATCHES.limits))
+    batching = Batching(config.batching, validation_limits(config))
+    return Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
+
+
+def validation_limits(config: TrainerConfig) -> BatchLimits:
+    """Returns how large batches of validation may be: as in `evaluate`, but no more than twice those of training.
+
+    Who lowers the budget for want of memory must not run out of it at the end of the first epoch; a batch that is only
+    read takes less than half of the memory of one that is learnt from.
+    """
+    limits = EVALUATION_BATCHES.limits
+    return replace(
+        limits,
+        padded_steps=min(limits.padded_steps, 2 * config.batch_padded_steps),
+        max_examples=min(limits.max_examples, 2 * config.max_batch_size),
+    )
 
 
 def _range(epochs: Epochs) -> str:

@@ -89,7 +89,7 @@ def test_outputs_of_numbers_are_in_the_labels_units(examples: Any) -> None:
 
 
 def test_a_hopeless_example_still_has_a_gradient() -> None:
-    """The cross entropy goes by logits: probabilities that are clipped would stop the learning."""
+    """Keras' own loss clips probabilities at 1e-7, which would stop the learning."""
     model = build_model(manifest_of(), SMALL)
     model.head.bias.assign([60.0, 0.0, 0.0])
     features = features_of([[1]], [np.ones((1, 2), np.float32)])

@@ -20,7 +20,7 @@ def test_too_many_ids_are_refused(ids: int, shown: str) -> None:
         OneHot(ids).build()
     assert str(error.value) == (
         f"one-hot: {shown} ids; 1 to 10,000 can be read one-hot: "
-        "use an embedding, or a smaller vocabulary (top_k, min_frequency)"
+        "use an embedding (token_input: embedding), or a smaller vocabulary (top_k, min_frequency)"
     )
 
 

@@ -35,5 +35,5 @@ def test_a_step_of_one_number_is_refused() -> None:
         StepNormalization().build((None, None, 1))
     assert str(error.value) == (
         "step normalization: steps are 1 number; normalised over itself it would always be 0: "
-        "leave it out, or put a layer with more numbers before it"
+        "leave it out (layer_norm: false), or put a layer with more numbers before it (units)"
     )

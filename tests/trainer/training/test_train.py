@@ -17,12 +17,12 @@ from tests.trainer.dataset_builder import build_dataset
 from trainer import Order, load, open_dataset, open_epochs
 from trainer.batches.batching import Batching
 from trainer.batches.sizes import BatchLimits
-from trainer.config import TrainerConfig, load_config
-from trainer.evaluate import evaluate
+from trainer.config import TrainerConfig, limits_of, load_config
+from trainer.evaluate import EVALUATION_BATCHES, evaluate
 from trainer.models.build import build_model
 from trainer.saved import load_saved
 from trainer.training.step import StepByShape, make_train_step
-from trainer.training.train import train
+from trainer.training.train import train, validation_limits
 
 QUICK = TrainerConfig(**SMALL, epochs=2)
 
@@ -70,6 +70,46 @@ def test_it_stops_when_validation_no_longer_improves(tmp_path: Path) -> None:
         tmp_path / "data", tmp_path / "patient", TrainerConfig(**SMALL, epochs=9, patience=1, patience_steps=1_000)
     )
     assert patient["epochs"] == 9
+
+
+def test_the_metric_that_is_monitored_decides_which_weights_are_the_best(token_data: Path, tmp_path: Path) -> None:
+    summary = train(token_data, tmp_path / "model", replace(QUICK, epochs=4, monitor="accuracy"))
+    accuracies = [entry["validation"]["accuracy"] for entry in summary["history"]]
+    assert summary["best_epoch"] == 1 + accuracies.index(max(accuracies))  # the first of those that are alike
+    assert summary["metrics"]["accuracy"] == max(accuracies)
+
+
+def test_memory_that_runs_out_behind_the_dry_run(
+    token_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step(*batch: Any) -> tf.Tensor:
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor with shape[4,11]")
+
+    monkeypatch.setattr("trainer.training.train.make_train_step", lambda *_: step)
+    with pytest.raises(DataError) as error:
+        train(token_data, tmp_path / "model", replace(QUICK, dry_run=False))
+    steps = open_epochs(token_data, batching=Batching(limits=limits_of(QUICK))).steps
+    assert str(error.value) == (
+        f"epoch 1, step 1 of {steps}: fails: OOM when allocating tensor with shape[4,11]; where memory is too small "
+        "lower batch_padded_steps (now 16384) or max_batch_size (now 512) and say --fresh"
+    )
+
+
+def test_validation_takes_no_more_memory_than_training() -> None:
+    assert validation_limits(TrainerConfig()) == EVALUATION_BATCHES.limits
+    limits = validation_limits(TrainerConfig(batch_padded_steps=1_000, max_batch_size=16))
+    assert (limits.padded_steps, limits.max_examples) == (2_000, 32)
+    limits = validation_limits(TrainerConfig(batch_padded_steps=10**6, max_batch_size=10**5))
+    assert limits == EVALUATION_BATCHES.limits
+
+
+def test_a_metric_that_is_not_measured_cannot_be_monitored(token_data: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        train(token_data, tmp_path / "model", replace(QUICK, monitor="rmse"))
+    assert str(error.value) == (
+        "monitor: 'rmse' is not measured here; valid: accuracy, auc, f1, loss, macro_f1, precision, recall"
+    )
+    assert not (tmp_path / "model.training").exists()
 
 
 def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path, capsys: Any) -> None:
