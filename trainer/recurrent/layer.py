@@ -28,15 +28,16 @@ def choose_kernel(kernel: str, gpus: int, gradient: bool = False) -> tuple[str, 
     Returns:
       "fast", "keras" or "loop", and a line for people.
     """
+    lost = f"; cuDNN is lost by it on {gpus} GPU(s), which recurrent_kernel: auto would take" if gpus else ""
     if kernel == LOOP:
-        return LOOP, "loop: as set; cell by cell, to be read and compared with"
+        return LOOP, f"loop: as set; cell by cell, to be read and compared with{lost}"
     if gpus and kernel != FAST:
         return KERAS, f"cuDNN: {gpus} GPU(s), rows padded at the end, no option that cuDNN lacks"
     if gradient:
         return KERAS, "keras: gradients flow through the last state, which the fast kernel does not offer"
     if kernel == KERAS:
         return KERAS, "keras: as set; no GPU is visible"
-    return FAST, "fast: as set" if kernel == FAST else "fast: no GPU is visible"
+    return FAST, f"fast: as set{lost}" if kernel == FAST else "fast: no GPU is visible"
 
 
 @keras.saving.register_keras_serializable(package=PACKAGE)

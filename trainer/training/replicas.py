@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from schemas.errors import UsageError
 from trainer.models.model import SequenceModel
 from trainer.training.guard import Guard
 from trainer.training.step import apply_gradients, loss_and_gradients
+
+_SUM = "_all_reduce_sum_gradients"  # of Keras' optimizer on TensorFlow, where replicas are added up
 
 
 def strategy_of(replicas: int) -> tf.distribute.Strategy | None:
@@ -56,8 +59,13 @@ class ReplicaStep:
         optimizer = model.optimizer
         with strategy.scope():
             optimizer.build(model.trainable_variables)
+        if not hasattr(optimizer, _SUM):
+            raise UsageError(
+                f"replicas: Keras {keras.__version__} adds up gradients in a way that is not known here; set replicas: "
+                "1, or take a version of Keras that this package is tested with"
+            )
         # The optimizer would clip the gradient of each replica, then add them up; here they come as their sum.
-        optimizer._all_reduce_sum_gradients = list
+        setattr(optimizer, _SUM, list)
         self._run = tf.function(self._step, input_signature=element_spec)
 
     def __call__(self, features: Any, label: Any, weight: Any) -> tf.Tensor:

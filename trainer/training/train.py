@@ -68,7 +68,7 @@ def train(
     with strategy.scope() if strategy is not None else nullcontext():
         model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
         vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
-    for line in [*_notes(model, config, manifest), *epochs.warnings]:
+    for line in [*_notes(model, config, epochs), *epochs.warnings]:
         say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
@@ -146,9 +146,14 @@ def _pictures(folder: TrainingFolder, summary: dict[str, Any]) -> dict[str, byte
     return {LEARNING_NAME: draw_learning(summary["history"], summary["best_epoch"]), **events}
 
 
-def _notes(model: SequenceModel, config: TrainerConfig, manifest: Manifest) -> list[str]:
+def _notes(model: SequenceModel, config: TrainerConfig, epochs: Epochs) -> list[str]:
     """Returns what a person should know of settings that the label overrides, a line each."""
-    notes = room_notes(limits_of(config), step_outputs(manifest))
+    notes = room_notes(limits_of(config), step_outputs(epochs.source.manifest))
+    if config.warmup_steps >= config.epochs * epochs.steps > 0:
+        notes.append(
+            f"warning: warmup_steps: {config.warmup_steps} are all of the {config.epochs * epochs.steps} steps of the "
+            "training at most; the learning rate only rises"
+        )
     if config.bidirectional and model.task.forward:
         notes.append(
             "bidirectional: has no effect on a next_step label: what comes next must not be read before, so sequences "

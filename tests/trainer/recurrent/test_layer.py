@@ -28,10 +28,13 @@ def as_read(values: list[Any], expected: dict[str, list[Any]]) -> dict[str, list
         (("auto", 0), ("fast", "fast: no GPU is visible")),
         (("fast", 0), ("fast", "fast: as set")),
         (("keras", 0), ("keras", "keras: as set; no GPU is visible")),
-        (("loop", 1), ("loop", "loop: as set; cell by cell, to be read and compared with")),
+        (("loop", 0), ("loop", "loop: as set; cell by cell, to be read and compared with")),
         (("auto", 2), ("keras", "cuDNN: 2 GPU(s), rows padded at the end, no option that cuDNN lacks")),
         (("keras", 1), ("keras", "cuDNN: 1 GPU(s), rows padded at the end, no option that cuDNN lacks")),
-        (("fast", 1), ("fast", "fast: as set")),
+        (
+            ("fast", 1),
+            ("fast", "fast: as set; cuDNN is lost by it on 1 GPU(s), which recurrent_kernel: auto would take"),
+        ),
         (
             ("auto", 0, True),
             ("keras", "keras: gradients flow through the last state, which the fast kernel does not offer"),
