@@ -44,7 +44,7 @@ def test_from_training_to_predictions(token_data: Path, tmp_path: Path) -> None:
     lines = done.stderr.splitlines()
     # The settings, the plan, the dry run, one epoch, the figures: no word of TensorFlow's.
     plan = next(i for i, line in enumerate(lines) if line.startswith("training on 136 examples in "))
-    assert lines[0] == "embedding_size: 4"
+    assert lines[0] == "padding: post"
     assert all(re.match(r"[a-z_]+: ", line) for line in lines[:plan])
     said = (
         "training on ",
@@ -67,7 +67,7 @@ def test_from_training_to_predictions(token_data: Path, tmp_path: Path) -> None:
 def test_evaluate(token_data: Path, token_model: Path, capsys: Any) -> None:
     assert main(["evaluate", "--model", str(token_model), "--data", str(token_data)]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert sorted(result["metrics"]) == ["accuracy", "loss"]
+    assert sorted(result["metrics"]) == ["accuracy", "auc", "f1", "loss", "macro_f1", "precision", "recall"]
     assert [bucket["examples"] for bucket in result["buckets"]] == [12, 9, 9]
 
 

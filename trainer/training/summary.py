@@ -15,9 +15,11 @@ from schemas.spec import VALIDATION
 from trainer.batches.epochs import Epochs
 from trainer.config import TrainerConfig, to_plain
 from trainer.models.model import SequenceModel
+from trainer.settings.training import LOSS
 from trainer.training.state import TrainingState
 
 _WIDTH = 120
+_METRICS_SHOWN = 3
 
 
 def summarise(
@@ -70,7 +72,7 @@ def say_summary(summary: Mapping[str, Any]) -> None:
     """Writes the block and the table to standard error."""
     console = Console(stderr=True, width=_WIDTH, highlight=False)
     console.print(_block(summary))
-    console.print(_table(summary["history"][summary["best_epoch"] - 1]))
+    console.print(_table(summary["history"][summary["best_epoch"] - 1], summary["config"]["monitor"]))
 
 
 def _block(summary: Mapping[str, Any]) -> Table:
@@ -91,9 +93,10 @@ def _block(summary: Mapping[str, Any]) -> Table:
     return table
 
 
-def _table(entry: Mapping[str, Any]) -> Table:
-    """Returns an epoch by bucket."""
-    metrics = list(entry.get(VALIDATION, {}))
+def _table(entry: Mapping[str, Any], monitored: str) -> Table:
+    """Returns an epoch by bucket, with the loss and the metric that decides which weights are the best."""
+    # All of them would not fit into a line; training.json has them.
+    metrics = sorted(entry.get(VALIDATION, {}), key=lambda name: name not in (LOSS, monitored))[:_METRICS_SHOWN]
     table = Table(title=f"epoch {entry['epoch']} by length", title_justify="left")
     names = ["length", "steps", "examples", "loss", "real steps/s", "real / padded"]
     for name in (*names, *(f"{VALIDATION} {metric}" for metric in ["examples", *metrics] if metrics)):
