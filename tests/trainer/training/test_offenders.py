@@ -16,7 +16,7 @@ from trainer.config import TrainerConfig
 from trainer.training.offenders import guilty
 from trainer.training.train import train
 
-SPEC = "id: id\nsequences: {waves: {type: series, dims: 8}}\nlabel: {type: number}\n"
+SPEC = "id: id\nsequences: {waves: {type: series, dims: 32}}\nlabel: {type: number}\n"
 SMALL = TrainerConfig(
     units=4, epochs=3, tensorboard=False, dry_run=False, input_dropout=0.0, step_dropout=0.0, dropout=0.0
 )
@@ -40,7 +40,7 @@ def test_the_guilty_are_found(rows: int, bad: set[int]) -> None:
 
 
 def waves(number: int, value: float = 1.0) -> dict[str, Any]:
-    return {"id": f"r{number}", "waves": [[value * (number % 5)] * 8] * (1 + number % 3), "label": float(number % 2)}
+    return {"id": f"r{number}", "waves": [[value * (number % 5)] * 32] * (1 + number % 3), "label": float(number % 2)}
 
 
 def refusal(tmp_path: Path, records: list[dict[str, Any]], config: TrainerConfig, spec: str = SPEC) -> str:
@@ -56,7 +56,7 @@ def test_a_record_that_is_to_blame_is_named(tmp_path: Path, compiled: bool) -> N
     """Dropout doubles twice what it leaves, which makes 1e38 infinite."""
     records = [waves(number) for number in range(24)]
     for number in (7, 13):
-        records[number]["waves"] = [[1e38] * 8] * 3
+        records[number]["waves"] = [[1e38] * 32] * 3
     halves = {"input_dropout": 0.5, "step_dropout": 0.5}
     config = replace(SMALL, batch_sizes=(24,), static_shapes=compiled, jit_compile=compiled, **halves)
     said = refusal(tmp_path, records, config)
