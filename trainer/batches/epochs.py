@@ -30,6 +30,7 @@ class Epochs:
 
     Attributes:
       source: The split.
+      batching: How batches are made.
       sizes: Records of a full batch of each bucket.
       steps: Batches of an epoch.
       examples: Records of an epoch.
@@ -50,7 +51,7 @@ class Epochs:
           UsageError: Shapes cannot be static, or there is no such replica.
         """
         self.source = source
-        self._batching = batching
+        self.batching = batching
         loads = source.loads()
         self._longest = [load.max_length for load in loads]
         self._plan = plan_batches(loads, batching.limits)
@@ -92,7 +93,7 @@ class Epochs:
     def plan(self, order: Order | None) -> EpochPlan:
         """Returns which records make which batch, where batches are planned."""
         shards = [ShardSize(shard.bucket, shard.records, shard.bytes) for shard in self.source.shards]
-        return plan_epoch(shards, self.sizes, order, self._batching.pool)
+        return plan_epoch(shards, self.sizes, order, self.batching.pool)
 
     def position(self, order: Order, step: int) -> Position:
         """Returns a place in training: what to keep to go on from there, with as many replicas as one likes.
@@ -109,8 +110,8 @@ class Epochs:
         settings = {
             "split": self.source.split,
             "order": {**asdict(order), "epoch": None, "block_bytes": order.block_bytes if planned else None},
-            "method": self._batching.method,
-            "pool": self._batching.pool if planned else None,
+            "method": self.batching.method,
+            "pool": self.batching.pool if planned else None,
             "sizes": list(self.sizes),
         }
         return Position(order.epoch, step, self.source.manifest.fingerprint, digest(settings))
@@ -139,7 +140,7 @@ class Epochs:
           DataError: The index of a shard is missing or damaged.
         """
         plan, source = self.plan(order), self.source
-        if self._batching.static_shapes:
+        if self.batching.static_shapes:
             widths = static_bounds(source.manifest, self._longest)
             return sum(of.batches * of.size * max(width, 1) for of, width in zip(plan.streams, widths, strict=True))
         lengths = [
@@ -161,7 +162,7 @@ class Epochs:
         return self.examples
 
     def _layout(self) -> Layout:
-        batching = self._batching
+        batching = self.batching
         if not batching.static_shapes:
             return Layout(batching.replicas, batching.replica)
         widths = static_widths(self.source.manifest, self.source.split, self._longest)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from schemas.formats.fields import ID
 from trainer.batches.epochs import Epochs
-from trainer.config import TrainerConfig, batching_of, order_of
+from trainer.config import TrainerConfig, order_of
 from trainer.models.model import SequenceModel
 from trainer.training.guard import Guard
 from trainer.training.step import TrainStep, loss_and_gradients
@@ -33,7 +33,7 @@ def describe_not_finite(
       place: Epoch and step of the batch, from 0.
     """
     epoch, number = place
-    again = Epochs(epochs.source, batching_of(config), training=True, with_ids=True)
+    again = Epochs(epochs.source, epochs.batching, training=True, with_ids=True)
     batch = next(iter(again.open(order_of(config, epoch), number)))
     guard.halted.assign(True)
     ids = [name.decode() for name in batch[0][ID].numpy()]

@@ -67,7 +67,9 @@ def train(
     strategy = strategy_of(config.replicas)
     with strategy.scope() if strategy is not None else nullcontext():
         model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
-        vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
+        vectors: dict[str, Any] = {}
+        if config.pretrained_embeddings:  # reading vocabularies takes a while
+            vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
     for line in [*_notes(model, config, epochs), *epochs.warnings]:
         say(line)
     if not epochs.examples:

@@ -25,4 +25,7 @@ def test_too_many_ids_are_refused(ids: int, shown: str) -> None:
 
 
 def test_as_many_as_may_be() -> None:
-    OneHot(10_000).build()
+    layer = OneHot(10_000)
+    layer.build()
+    row = np.asarray(layer(np.array([9_999], np.int32)))[0]
+    assert (len(row), row.sum(), row[-1]) == (10_000, 1, 1)
