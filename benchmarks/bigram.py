@@ -19,9 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.errors import LengthwiseError, UsageError
+from schemas.manifest import id_count
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import NEXT_STEP, TRAIN
-from schemas.vocabulary import first_token_id
 from trainer.tensorflow_setup import import_tensorflow
 
 Int64s = npt.NDArray[np.int64]
@@ -83,8 +83,7 @@ def class_count(manifest: Manifest, folder: Path) -> int:
     label = manifest.spec.label
     if label.type != NEXT_STEP or label.of not in manifest.vocabularies:
         raise UsageError(f"{folder}: its label is not the next token of a sequence; say label: {{type: next_step}}")
-    vocabulary = manifest.vocabularies[label.of]
-    return int(first_token_id(vocabulary.oov_buckets) + vocabulary.size)
+    return id_count(manifest, label.of)
 
 
 def _pairs(batch: Any, sequence: str) -> tuple[Int64s, Int64s]:

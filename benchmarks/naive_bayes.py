@@ -20,10 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.errors import LengthwiseError, UsageError
-from schemas.manifest import length_feature
+from schemas.manifest import id_count, length_feature
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import CLASS, TRAIN, token_sequences
-from schemas.vocabulary import first_token_id
 from trainer.tensorflow_setup import import_tensorflow
 
 Int64s = npt.NDArray[np.int64]
@@ -98,9 +97,8 @@ def evaluate(folder: Path, sequence: str | None, smoothing: float) -> dict[str, 
 
     manifest = open_epochs(folder, training=False).source.manifest
     sequence = _sequence(manifest, folder, sequence)
-    vocabulary = manifest.vocabularies[sequence]
     splits = {split: _read(folder, split, sequence) for split in sorted(manifest.statistics)}
-    ids = first_token_id(vocabulary.oov_buckets) + vocabulary.size
+    ids = id_count(manifest, sequence)
     model = fit(splits[TRAIN], ids, manifest.classes.size, smoothing)
     return {
         split: {"records": len(records.labels), "accuracy": accuracy(model, records)}

@@ -167,3 +167,9 @@ def random_batch_efficiency(lengths: Int64s, counts: Int64s, batch_size: int) ->
 def padding_efficiency(real: float, padded: float) -> float:
     """Returns real steps / padded steps; no padded step means that none was wasted."""
     return real / padded if padded else 1.0
+
+
+def bounds_of(bucket: Bucket) -> dict[str, int | None]:
+    """Returns the least and the greatest length of a bucket by name; of the open one, the greatest is None."""
+    most = bucket.max_length if bucket.HasField("max_length") else None
+    return {"min_length": bucket.min_length, "max_length": most}

@@ -20,6 +20,7 @@ from schemas.spec import (
     states_label,
     steps_of,
 )
+from schemas.vocabulary import first_token_id
 
 FORMAT_VERSION = 1
 MANIFEST_NAME = "manifest.json"
@@ -232,3 +233,9 @@ def _one(name: str, dtype: str) -> StoredFeature:
 
 def _many(name: str, dtype: str, dims: int) -> StoredFeature:
     return StoredFeature(name=name, dtype=dtype, variable=True, dims=dims)
+
+
+def id_count(manifest: Manifest, name: str) -> int:
+    """Returns how many ids a token sequence or category has, padding and those out of vocabulary included."""
+    vocabulary = manifest.vocabularies[name]
+    return int(first_token_id(vocabulary.oov_buckets) + vocabulary.size)

@@ -52,6 +52,7 @@ __all__ = [
     "check_split_name",
     "cuts_records",
     "dump_spec",
+    "labelled_sequence",
     "leaders",
     "load_spec",
     "number_features",
@@ -151,6 +152,11 @@ def number_features(spec: DatasetSpec) -> list[str]:
 def states_label(spec: DatasetSpec) -> bool:
     """Returns whether each record states a label; one of type next_step follows from a sequence."""
     return spec.HasField("label") and spec.label.type != NEXT_STEP
+
+
+def labelled_sequence(spec: DatasetSpec) -> str | None:
+    """Returns the sequence whose steps have labels; None where records have them, or nothing has."""
+    return spec.label.of if spec.label.type in (PER_STEP_CLASS, NEXT_STEP) else None
 
 
 def cuts_records(spec: DatasetSpec) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schemas.buckets import bucket_index
+from schemas.buckets import bounds_of, bucket_index
 from schemas.manifest_pb2 import Bucket
 from trainer.tasks.measure import Array, Measure, Tally
 
@@ -61,8 +61,7 @@ class Totals:
         """Returns bounds, examples, labels and metrics of each bucket; no metrics where it has no labels."""
         return [
             {
-                "min_length": bucket.min_length,
-                "max_length": bucket.max_length if bucket.HasField("max_length") else None,
+                **bounds_of(bucket),
                 "examples": int(count),
                 "labels": tally.labels,
                 **tally.report(),

@@ -10,7 +10,7 @@ from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import UsageError
 from schemas.next_step import labelled_values_of
 from schemas.shard_index import open_index
-from schemas.spec import NEXT_STEP, PER_STEP_CLASS
+from schemas.spec import NEXT_STEP, PER_STEP_CLASS, labelled_sequence
 from trainer.batches.batching import PLANNED, PRE, Batching
 from trainer.batches.bucketed import bucketed_batches
 from trainer.batches.foresight import padded_steps
@@ -70,6 +70,11 @@ class Epochs:
         parse = _in_front(parser, source.manifest.spec) if batching.padding == PRE else parser
         self._parse = tf.function(parse, input_signature=signature, autograph=False)
         self._reader = PlannedReader(source) if planned else None
+
+    @property
+    def element_spec(self) -> Any:
+        """Shapes and types of a batch, as its dataset has them; no epoch is planned for it."""
+        return self._parse.get_concrete_function().structured_outputs
 
     def open(self, order: Order | None, first_step: int = 0) -> tf.data.Dataset:
         """Returns one epoch from a step on; see `trainer.batches.opening.open_dataset`.
@@ -170,7 +175,7 @@ class Epochs:
 
 
 def _in_front(parser: BatchParser, spec: DatasetSpec) -> Callable[[tf.Tensor, tf.Tensor], Any]:
-    labelled = spec.label.of if spec.label.type in (PER_STEP_CLASS, NEXT_STEP) else None
+    labelled = labelled_sequence(spec)
     return lambda records, bucket: batch_in_front(parser(records, bucket), labelled)
 
 

@@ -6,9 +6,9 @@ Answers for each step are (batch, steps, outputs) numbers. With 50,000 tokens to
 
 from dataclasses import replace
 
+from schemas.manifest import id_count
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import NEXT_STEP, PER_STEP_CLASS, series_sequences
-from schemas.vocabulary import first_token_id
 from trainer.batches.batching import Batching
 from trainer.batches.sizes import BatchLimits
 
@@ -24,8 +24,7 @@ def step_outputs(manifest: Manifest) -> int:
         return 0
     if label.of in series_sequences(spec):
         return int(label.horizon * spec.sequences[label.of].dims)
-    vocabulary = manifest.vocabularies[label.of]
-    return int(first_token_id(vocabulary.oov_buckets) + vocabulary.size)
+    return id_count(manifest, label.of)
 
 
 def limits_within(limits: BatchLimits, outputs: int) -> BatchLimits:

@@ -7,9 +7,9 @@ import keras
 
 from schemas.dataset_pb2 import Missing, Normalize, Take
 from schemas.errors import UsageError
+from schemas.manifest import id_count
 from schemas.manifest_pb2 import Manifest
 from schemas.spec import TRAIN, leaders, series_sequences
-from schemas.vocabulary import first_token_id
 from trainer.config import TrainerConfig, to_plain
 from trainer.models.model import SequenceModel
 from trainer.models.optimizer import make_optimizer
@@ -86,7 +86,7 @@ def _source(name: str, manifest: Manifest) -> dict[str, Any]:
     """Returns what a branch has to know of one sequence."""
     feature = manifest.spec.sequences[name]
     if name not in series_sequences(manifest.spec):
-        ids = {"ids": _id_count(name, manifest)}
+        ids = {"ids": id_count(manifest, name)}
         return ids | ({"characters": True} if feature.derive.take == Take.characters else {})
     source: dict[str, Any] = {"dims": feature.dims}
     if feature.normalize == Normalize.zscore:
@@ -102,15 +102,10 @@ def _context(manifest: Manifest) -> dict[str, dict[str, Any]]:
     context: dict[str, dict[str, Any]] = {}
     for name, feature in sorted(manifest.spec.context.items()):
         if name in manifest.vocabularies:
-            context[name] = {"ids": _id_count(name, manifest)}
+            context[name] = {"ids": id_count(manifest, name)}
         else:
             context[name] = _moments(name, manifest) if feature.normalize == Normalize.zscore else {}
     return context
-
-
-def _id_count(name: str, manifest: Manifest) -> int:
-    vocabulary = manifest.vocabularies[name]
-    return int(first_token_id(vocabulary.oov_buckets) + vocabulary.size)
 
 
 def _moments(name: str, manifest: Manifest) -> dict[str, list[float]]:

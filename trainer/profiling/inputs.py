@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from schemas.manifest import length_feature, sizes_feature
+from schemas.manifest import id_count, length_feature, sizes_feature
 from schemas.manifest_pb2 import Manifest
 from trainer.batches.labels import label_spec
 from trainer.batches.parsing import input_specs
-from trainer.profiling.shapes import Shape, ids_of, longest_by_leader
+from trainer.profiling.shapes import Shape, longest_by_leader
 
 # Of each token. The manifest does not know the longest token, to which a batch is padded; few words are longer.
 _CHARACTERS = 16
@@ -57,4 +57,4 @@ def _values(
 def _drawn(name: str, spec: tf.TensorSpec, manifest: Manifest, shape: tuple[int, ...], random: Any) -> tf.Tensor:
     if spec.dtype == tf.float32:
         return tf.constant(random.random(shape, np.float32))
-    return tf.constant(random.integers(ids_of(manifest, name), size=shape), spec.dtype)
+    return tf.constant(random.integers(id_count(manifest, name), size=shape), spec.dtype)

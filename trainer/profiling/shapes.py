@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from schemas.errors import DataError
+from schemas.manifest import id_count
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import to_plain
 from schemas.spec import TRAIN, leaders
-from schemas.vocabulary import first_token_id
 from trainer.batches.sizes import BatchLimits
 
 # Steps a second do not change any more with longer sequences, and longer ones would take minutes to measure.
@@ -72,14 +72,8 @@ def model_facts(manifest: Manifest) -> dict[str, Any]:
     return {
         "features": [[item.name, item.dtype, item.variable, item.dims] for item in manifest.features],
         "leaders": {name: feature.aligned_with or name for name, feature in manifest.spec.sequences.items()},
-        "ids": {name: ids_of(manifest, name) for name in manifest.vocabularies},
+        "ids": {name: id_count(manifest, name) for name in manifest.vocabularies},
         "classes": manifest.classes.size,
         "label": to_plain(manifest.spec.label),
         "longest": longest_by_leader(manifest),
     }
-
-
-def ids_of(manifest: Manifest, name: str) -> int:
-    """Returns how many ids a feature's values have, padding and ids out of vocabulary included."""
-    vocabulary = manifest.vocabularies[name]
-    return int(first_token_id(vocabulary.oov_buckets) + vocabulary.size)

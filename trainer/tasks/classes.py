@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -11,34 +10,25 @@ from schemas.errors import DataError
 from schemas.manifest_pb2 import Manifest
 from schemas.vocabulary import Vocabulary
 from trainer.tasks.answers import ClassAnswers
-from trainer.tasks.losses import LEAST_PROBABILITY, CrossEntropy
+from trainer.tasks.losses import LEAST_PROBABILITY
 from trainer.tasks.measure import Array, Int64s
 from trainer.tasks.scores import area_under_curve, class_counts, found, macro_f1
+from trainer.tasks.softmax import SoftmaxTask
 
 TWO = 2
 OF_CLASSES = ("loss", "accuracy", "macro_f1")
 FOUND = ("precision", "recall", "f1")
 
 
-class ClassTask:
+class ClassTask(SoftmaxTask):
     """Predicts the probability of each class of a record, float32 (batch, classes)."""
 
     leader = None
     forward = False
-    beside = None
-    keras_metrics = ("accuracy",)
 
     def __init__(self, classes: int) -> None:
         """Sets the number of classes."""
         self.outputs = classes
-
-    def finish(self) -> keras.layers.Layer:
-        """Returns a softmax."""
-        return keras.layers.Activation("softmax", dtype="float32")
-
-    def loss(self) -> keras.losses.Loss:
-        """Returns the cross entropy in nats."""
-        return CrossEntropy()
 
     def measure(self, classes: Sequence[str]) -> "ClassMeasure":
         """Returns loss, accuracy and F1; see `ClassMeasure`."""

@@ -1,7 +1,7 @@
 """The next frames after each step of a series."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,7 +14,7 @@ from trainer.sequence_layers.masks import PACKAGE
 from trainer.sequence_layers.standardize import Moments, scale_of
 from trainer.tasks.answers import ForecastAnswers
 from trainer.tasks.leaders import label_leader
-from trainer.tasks.measure import Array, Floats
+from trainer.tasks.measure import Array, Sums
 from trainer.tasks.numbers import ScaledSquaredError
 
 
@@ -125,31 +125,23 @@ def _error(said: Any, label: Any, weight: Any) -> Any:
     return tf.where(weight > 0, error, tf.zeros_like(error))
 
 
-class ForecastTally:
+class ForecastTally(Sums):
     """Sums of errors over all numbers to predict."""
-
-    unknown = 0
 
     def __init__(self) -> None:
         """Begins with nothing."""
-        self.labels = 0
-        self._sums: Floats = np.zeros(4)
+        super().__init__(4)
 
     def add(self, observed: Sequence[Array], weight: Array) -> None:
         """Adds examples."""
         self.labels += int(np.count_nonzero(weight))
-        self._sums += observed[0].sum(axis=0)
-
-    def merge(self, other: Self) -> None:
-        """Adds what another tally holds."""
-        self.labels += other.labels
-        self._sums += other._sums
+        self.sums += observed[0].sum(axis=0)
 
     def report(self) -> dict[str, float]:
         """Returns the metrics; no skill where the naive forecast is never wrong."""
         if not self.labels:
             return {}
-        loss, naive, squared, absolute = (float(total) / self.labels for total in self._sums)
+        loss, naive, squared, absolute = (float(total) / self.labels for total in self.sums)
         metrics = {"loss": loss, "mae": absolute, "rmse": squared**0.5}
         return metrics | ({"skill": 1.0 - loss / naive} if naive else {})
 

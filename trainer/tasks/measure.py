@@ -37,6 +37,26 @@ class Tally(Protocol):
         """Returns the metrics by name, without those that nothing can be said of; none where there are no labels."""
 
 
+class Sums:
+    """A tally that is sums over labels, all of which are known."""
+
+    unknown = 0
+
+    def __init__(self, count: int) -> None:
+        """Begins with nothing.
+
+        Args:
+          count: Of the sums.
+        """
+        self.labels = 0
+        self.sums: Floats = np.zeros(count)
+
+    def merge(self, other: Self) -> None:
+        """Adds what another tally holds."""
+        self.labels += other.labels
+        self.sums += other.sums
+
+
 class Measure(Protocol):
     """The metrics of a task.
 

@@ -4,38 +4,29 @@ import math
 from collections.abc import Sequence
 from typing import Any, Self
 
-import keras
 import numpy as np
 
+from schemas.manifest import id_count
 from schemas.manifest_pb2 import Manifest
-from schemas.vocabulary import Vocabulary, first_token_id
+from schemas.vocabulary import Vocabulary
 from trainer.tasks.answers import NextTokenAnswers
 from trainer.tasks.classes import observed_classes
 from trainer.tasks.leaders import label_leader
-from trainer.tasks.losses import LEAST_PROBABILITY, CrossEntropy
+from trainer.tasks.losses import LEAST_PROBABILITY
 from trainer.tasks.measure import Array
+from trainer.tasks.softmax import SoftmaxTask
 
 
-class NextTokenTask:
+class NextTokenTask(SoftmaxTask):
     """Predicts the probability of each next token, float32 (batch, steps, ids); id 0 is the end of the sequence."""
 
     forward = True
-    beside = None
-    keras_metrics = ("accuracy",)
 
     def __init__(self, leader: str, classes: int, end: bool) -> None:
         """Sets the sequence whose steps are answered, the number of ids, and whether the end is one that may come."""
         self.leader = leader
         self.outputs = classes
         self._end = end
-
-    def finish(self) -> keras.layers.Layer:
-        """Returns a softmax."""
-        return keras.layers.Activation("softmax", dtype="float32")
-
-    def loss(self) -> keras.losses.Loss:
-        """Returns the cross entropy in nats of each step, (batch, steps)."""
-        return CrossEntropy()
 
     def measure(self, classes: Sequence[str]) -> "NextTokenMeasure":
         """Returns loss, perplexity and accuracy."""
@@ -102,6 +93,5 @@ class NextTokenTally:
 def next_token_target(manifest: Manifest) -> dict[str, Any]:
     """Returns the target of a data set whose label is the next token."""
     label = manifest.spec.label
-    vocabulary = manifest.vocabularies[label.of]
-    ids = first_token_id(vocabulary.oov_buckets) + vocabulary.size
-    return {"kind": "next_token", "leader": label_leader(manifest), "classes": int(ids), "end": label.end}
+    ids = id_count(manifest, label.of)
+    return {"kind": "next_token", "leader": label_leader(manifest), "classes": ids, "end": label.end}

@@ -1,7 +1,7 @@
 """One number a record."""
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,7 +13,7 @@ from schemas.vocabulary import Vocabulary
 from trainer.sequence_layers.masks import PACKAGE
 from trainer.sequence_layers.standardize import Unstandardize, scale_of
 from trainer.tasks.answers import NumberAnswers
-from trainer.tasks.measure import Array, Floats
+from trainer.tasks.measure import Array, Sums
 
 
 class NumberTask:
@@ -114,34 +114,26 @@ class NumberMeasure:
         return NumberTally(self._variance)
 
 
-class NumberTally:
+class NumberTally(Sums):
     """Sums of squared and absolute errors."""
-
-    unknown = 0
 
     def __init__(self, variance: float) -> None:
         """Begins with nothing; the variance is more than 0."""
-        self.labels = 0
+        super().__init__(2)
         self._variance = variance
-        self._sums: Floats = np.zeros(2)
 
     def add(self, observed: Sequence[Array], weight: Array) -> None:
         """Adds labels, all of which weigh 1."""
         outputs, labels = observed
         error = outputs.astype(np.float64) - labels.astype(np.float64)
         self.labels += len(error)
-        self._sums += [(error**2).sum(), np.abs(error).sum()]
-
-    def merge(self, other: Self) -> None:
-        """Adds what another tally holds."""
-        self.labels += other.labels
-        self._sums += other._sums
+        self.sums += [(error**2).sum(), np.abs(error).sum()]
 
     def report(self) -> dict[str, float]:
         """Returns the metrics."""
         if not self.labels:
             return {}
-        squared, absolute = (float(total) / self.labels for total in self._sums)
+        squared, absolute = (float(total) / self.labels for total in self.sums)
         return {"loss": squared / self._variance, "mae": absolute, "rmse": squared**0.5}
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Self
 
-import keras
 import numpy as np
 
 from schemas.manifest import length_feature
@@ -13,30 +12,20 @@ from trainer.tasks.answers import StepClassAnswers
 from trainer.tasks.classes import FOUND, OF_CLASSES, TWO, ClassTally, class_count, observed_classes
 from trainer.tasks.entities import EntityTags, are_entity_tags, entity_counts
 from trainer.tasks.leaders import label_leader
-from trainer.tasks.losses import CrossEntropy
 from trainer.tasks.measure import Array, Int64s
 from trainer.tasks.scores import found
+from trainer.tasks.softmax import SoftmaxTask
 
 
-class StepClassTask:
+class StepClassTask(SoftmaxTask):
     """Predicts the probability of each class of each step, float32 (batch, steps, classes)."""
 
     forward = False
-    beside = None
-    keras_metrics = ("accuracy",)
 
     def __init__(self, leader: str, classes: int) -> None:
         """Sets the sequence whose steps have classes, one with a length of its own, and the number of classes."""
         self.leader = leader
         self.outputs = classes
-
-    def finish(self) -> keras.layers.Layer:
-        """Returns a softmax."""
-        return keras.layers.Activation("softmax", dtype="float32")
-
-    def loss(self) -> keras.losses.Loss:
-        """Returns the cross entropy in nats of each step, (batch, steps)."""
-        return CrossEntropy()
 
     def measure(self, classes: Sequence[str]) -> "StepClassMeasure":
         """Returns loss, accuracy and F1 of steps, and of entities where the classes are tags."""

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from schemas.errors import DataError
 from schemas.manifest import length_feature
-from schemas.spec import NEXT_STEP, PER_STEP_CLASS
+from schemas.spec import labelled_sequence
 from trainer.batches.epochs import Epochs
 from trainer.batches.layout import bucket_widths, static_bounds
 from trainer.batches.reasons import reason
@@ -105,7 +105,8 @@ def enlarged(batch: Any, form: Heaviest, epochs: Epochs) -> Any:
             made[name] = tf.fill([form.rows], tf.cast(widths[sequence], part.dtype))
         else:
             made[name] = _tiled(part, form.rows, widths.get(sequence))
-    width = widths[spec.label.of] if spec.label.type in (PER_STEP_CLASS, NEXT_STEP) else None
+    labelled = labelled_sequence(spec)
+    width = None if labelled is None else widths[labelled]
     return made, _tiled(label, form.rows, width), _tiled(weight, form.rows, width)
 
 

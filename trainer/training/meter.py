@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from schemas.buckets import bucket_index, padding_efficiency
+from schemas.buckets import bounds_of, bucket_index, padding_efficiency
 from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Bucket, Manifest
 from schemas.spec import bucket_sequences
@@ -180,8 +180,7 @@ class EpochMeter:
     def _of_bucket(self, i: int, bucket: Bucket, mean_labels: float) -> dict[str, Any]:
         count = {name: int(self._counts[name][i]) for name in _COUNTS}
         row: dict[str, Any] = {
-            "min_length": bucket.min_length,
-            "max_length": bucket.max_length if bucket.HasField("max_length") else None,
+            **bounds_of(bucket),
             "steps": count["steps"],
             "examples": count["examples"],
         }

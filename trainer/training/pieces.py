@@ -63,13 +63,13 @@ class PiecewiseGradient:
         steps = tf.shape(weight)[1]
 
         def body(index: Any, states: Any, total: Any, gradients: Any) -> tuple[Any, ...]:
-            piece, real = piece_of({**values, "": label, " ": weight}, lengths, index, size)
-            of_label, of_weight = piece.pop(""), piece.pop(" ")
-            share = tf.cast(tf.shape(of_weight)[1] / steps, tf.float32)
+            piece, real = piece_of(values, lengths, index, size)
+            own, _ = piece_of({"label": label, "weight": weight}, lengths, index, size)
+            share = tf.cast(tf.shape(own["weight"])[1] / steps, tf.float32)
             with tf.GradientTape() as tape:
                 x, states = read_piece(self._branch, piece, real, states, training=True)
                 outputs = model.conclude([x], {**features, **piece}, tf.shape(x)[1], training=True)
-                loss = model.compute_loss(y=of_label, y_pred=outputs, sample_weight=of_weight) * share
+                loss = model.compute_loss(y=own["label"], y_pred=outputs, sample_weight=own["weight"]) * share
                 scaled = model.optimizer.scale_loss(loss)
             return index + 1, states, total + loss, self._sum(gradients, tape, scaled)
 

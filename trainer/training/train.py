@@ -17,7 +17,7 @@ from trainer.batches.epochs import Epochs
 from trainer.batches.room import batching_within, room_notes, step_outputs
 from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
-from trainer.config import TrainerConfig, batching_of, dump_config, limits_of, order_of
+from trainer.config import TrainerConfig, batching_of, dump_config, limits_of
 from trainer.evaluate import EVALUATION_BATCHES, Evaluator
 from trainer.model_folder import LEARNING_NAME, check_output
 from trainer.models.build import build_model
@@ -127,7 +127,7 @@ def _parts(
     strategy: tf.distribute.Strategy | None,
     folder: TrainingFolder,
 ) -> Parts:
-    spec = epochs.open(order_of(config, 0)).element_spec
+    spec = epochs.element_spec
     with strategy.scope() if strategy is not None else nullcontext():
         guard = Guard(model, config.seed)
     step: TrainStep
