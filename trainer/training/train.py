@@ -11,10 +11,11 @@ from schemas.errors import DataError, UsageError
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import nearest
+from schemas.prediction_batches import step_outputs
 from schemas.spec import TRAIN, VALIDATION
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
-from trainer.batches.room import batching_within, room_notes, step_outputs
+from trainer.batches.room import batching_within, room_notes
 from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, batching_of, dump_config, limits_of
