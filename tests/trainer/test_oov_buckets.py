@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from schemas.contract import read_vocabularies
 from schemas.formats.fields import fields_of
 from schemas.formats.jsonl import parse_jsonl
 from schemas.manifest import load_manifest
@@ -13,7 +14,7 @@ from schemas.records.validate import validate
 from tests.trainer.dataset_builder import build_dataset
 from trainer import Batching, BatchLimits, load, open_dataset
 from trainer.config import TrainerConfig
-from trainer.saved import load_saved, read_vocabularies
+from trainer.saved import load_saved
 from trainer.training.train import train
 
 SPEC = """

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from schemas.contract import read_vocabularies
 from schemas.manifest import load_manifest
 from schemas.model_inputs import ModelInputs
 from tests.trainer.batches.test_parsing import ALL, EXAMPLES
 from tests.trainer.dataset_builder import build_dataset
 from tests.trainer.example_blocks import example_block
 from trainer import Batching, BatchLimits, open_dataset
-from trainer.saved import read_vocabularies
 
 SPEC = ALL.replace("STORED_AS", "example").replace("missing: zero", "missing: mean")
 
