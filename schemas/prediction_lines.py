@@ -95,4 +95,4 @@ def _content(lines: pa.Array) -> bytes:
     """Returns the bytes of all strings, one after another."""
     _, offsets, data = lines.buffers()
     places = np.frombuffer(offsets, np.int64)[lines.offset : lines.offset + len(lines) + 1]
-    return data[int(places[0]) : int(places[-1])].to_pybytes()
+    return bytes(memoryview(data)[int(places[0]) : int(places[-1])])

@@ -125,8 +125,9 @@ def answers_of(outputs: Outputs, manifest: Manifest, classes: Sequence[str]) -> 
     if not finite.all():
         kept = pa.array(np.arange(len(finite)), mask=~finite)
         columns = {name: column.take(kept) for name, column in columns.items()}
+    none, answered = pa.scalar(None, pa.string()), pa.array(finite)
     for name, text in (("error", _NOT_FINITE_RULE), ("reason", NOT_FINITE)):
-        columns[name] = pa.array(np.where(finite, None, text), pa.string())
+        columns[name] = pc.if_else(answered, none, text)
     return pa.table(columns)
 
 
