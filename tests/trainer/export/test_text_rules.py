@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.dataset_pb2 import SequenceFeature, Tokenizer
 from schemas.records import text as rules
-from trainer.text_rules import lower, tokenize
+from trainer.export.text_rules import lower, tokenize
 
 EVERY = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 TOKENIZERS = ["whitespace", "words", "characters", "bytes"]
