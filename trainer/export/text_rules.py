@@ -96,7 +96,7 @@ def tokenize(texts: tf.Tensor, tokenizer: str, lowercase: bool, each_once: bool 
 
 
 def code_points(texts: tf.Tensor) -> Tokens:
-    """Returns the code points of each text, string, (records,), in UTF-8; each different one is among the names once."""
+    """Returns the code points of texts, string, (records,), in UTF-8; each different one is among the names once."""
     points = tf.strings.unicode_decode(texts, "UTF-8", errors="strict")
     different, codes = tf.unique(points.flat_values, tf.int64)
     return Tokens(tf.strings.unicode_encode(different[:, None], "UTF-8"), codes, points.row_splits)
