@@ -51,6 +51,7 @@ setup(
         "pipeline.vocabulary",
         "trainer",
         "trainer.batches",
+        "trainer.export",
         "trainer.foreign",
         "trainer.models",
         "trainer.profiling",
