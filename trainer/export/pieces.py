@@ -106,7 +106,7 @@ def padded(places: tf.RaggedTensor, values: tf.Tensor) -> tf.Tensor:
       (examples, steps, ...).
     """
     taken = places.with_flat_values(tf.gather(values, places.flat_values))
-    return taken.to_tensor(shape=[None, width_of(places), *values.shape[1:]])
+    return taken.to_tensor(shape=tf.stack([-1, width_of(places), *values.shape[1:]]))
 
 
 def width_of(places: tf.RaggedTensor) -> tf.Tensor:

@@ -19,7 +19,7 @@ from schemas.spec import category_features, leaders, number_features, series_seq
 from schemas.vocabulary import PAD_ID, Vocabulary
 from trainer.batches.parsing import input_specs
 from trainer.export.columns import ColumnKind, ReadRecords, column_kinds, start_sequence
-from trainer.export.pieces import judge_lengths, padded, pieces_of, steps_left_out, steps_of_pieces, width_of
+from trainer.export.pieces import Pieces, judge_lengths, padded, pieces_of, steps_left_out, steps_of_pieces, width_of
 from trainer.export.series import any_in_row, filled, judge_frames, judge_times, seconds_since
 from trainer.export.text_rules import Tokens, code_points, derived, is_utf8, lower, tokenize, tokens_of
 from trainer.export.token_ids import token_tables
@@ -31,10 +31,11 @@ _STRINGS = {ColumnKind.TEXT, ColumnKind.TOKENS, ColumnKind.READY_TOKENS, ColumnK
 
 
 class _Read(NamedTuple):
-    """The sequences of records, by name: tokens of those that are not derived, and frames."""
+    """The sequences of records by name: tokens of those that are not derived, frames, and the times of frames."""
 
     tokens: dict[str, Tokens]
     frames: dict[str, tf.RaggedTensor]
+    times: dict[str, tf.RaggedTensor]
 
 
 class RecordReader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
@@ -59,6 +60,7 @@ class RecordReader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         derives = [feature.derive.of for feature in manifest.spec.sequences.values()]
         self._sources = {name for name in derives if name}
 
+    @tf.autograph.experimental.do_not_convert  # type: ignore[untyped-decorator]  # as nothing here depends on values
     def __call__(self, columns: Mapping[str, Any], refused: tf.Tensor | None = None) -> ReadRecords:
         """Reads records, none or more.
 
@@ -84,7 +86,7 @@ class RecordReader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         for name in self._spec.sequences:
             own = pieces[self._spec.sequences[name].aligned_with or name]
             features[length_feature(name)] = own.stop - own.start
-            features |= self._sequence(name, steps_of_pieces(own, splits[name]), read, columns)
+            features |= self._sequence(name, own, splits[name], read)
         shown = pieces[start_sequence(self._spec)]
         features |= self._context(columns, verdicts.open, shown.record)
         return ReadRecords(
@@ -110,7 +112,7 @@ class RecordReader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         return columns
 
     def _read(self, columns: Mapping[str, Any], verdicts: Verdicts) -> _Read:
-        read = _Read({}, {})
+        read = _Read({}, {}, {})
         for name, feature in sorted(self._spec.sequences.items()):
             if feature.HasField("derive"):
                 continue
@@ -120,7 +122,8 @@ class RecordReader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
             read.frames[name] = columns[name]
             judge_frames(columns[name], feature, verdicts)
             if feature.HasField("time"):
-                judge_times(columns[time_field(name)], columns[name].row_lengths(), verdicts)
+                read.times[name] = columns[time_field(name)]
+                judge_times(read.times[name], columns[name].row_lengths(), verdicts)
         return read
 
     def _tokens(self, name: str, column: Any) -> Tokens:
@@ -138,35 +141,35 @@ class RecordReader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         sources = {name: feature.derive.of for name, feature in self._spec.sequences.items() if feature.derive.of}
         return splits | {name: splits[source] for name, source in sources.items()}
 
-    def _sequence(
-        self, name: str, places: tf.RaggedTensor, read: _Read, columns: Mapping[str, Any]
-    ) -> dict[str, tf.Tensor]:
+    def _sequence(self, name: str, own: Pieces, splits: tf.Tensor, read: _Read) -> dict[str, tf.Tensor]:
         """Returns the features of a sequence but its length.
 
         Args:
           name: Of the sequence.
-          places: Of the steps of each example among those of all records, int64, (examples, (steps)).
+          own: What becomes examples of it.
+          splits: Where the steps of each record stand, int64, (records + 1,).
           read: The sequences of the records.
-          columns: For the times.
         """
-        feature = self._spec.sequences[name]
+        feature, places = self._spec.sequences[name], steps_of_pieces(own, splits)
         if name in read.frames:
-            return self._frames(name, places, read.frames[name], columns)
+            features = self._frames(name, places, read.frames[name])
+            if name in read.times:
+                # A refused record may have more times than frames, or fewer.
+                places = steps_of_pieces(own, read.times[name].row_splits)
+                features[since_feature(name)] = padded(places, seconds_since(read.times[name]))
+            return features
         tokens = read.tokens[feature.derive.of or name]
         if feature.derive.take == Take.characters:
             return self._characters(name, places, tokens)
         names = derived(tokens.names, feature.derive) if feature.HasField("derive") else tokens.names
         return {name: padded(places, tf.gather(self._ids[name](names), tokens.codes))}
 
-    def _frames(
-        self, name: str, places: tf.RaggedTensor, frames: tf.RaggedTensor, columns: Mapping[str, Any]
-    ) -> dict[str, tf.Tensor]:
+    def _frames(self, name: str, places: tf.RaggedTensor, frames: tf.RaggedTensor) -> dict[str, tf.Tensor]:
+        """Returns numbers, and which of them were missing, (examples, steps, dims)."""
         feature = self._spec.sequences[name]
         features = {name: padded(places, filled(frames, feature, self._means[name]))}
         if feature.missing != Missing.reject:
             features[missing_feature(name)] = padded(places, tf.cast(tf.math.is_nan(frames.flat_values), tf.float32))
-        if feature.HasField("time"):
-            features[since_feature(name)] = padded(places, seconds_since(columns[time_field(name)]))
         return features
 
     def _characters(self, name: str, places: tf.RaggedTensor, tokens: Tokens) -> dict[str, tf.Tensor]:
