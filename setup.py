@@ -52,6 +52,7 @@ setup(
         "pipeline.vocabulary",
         "trainer",
         "trainer.batches",
+        "trainer.export",
         "trainer.foreign",
         "trainer.models",
         "trainer.profiling",

@@ -29,8 +29,9 @@ UNIX_UNITS = {"unix_seconds": 1e6, "unix_milliseconds": 1e3, "unix_microseconds"
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
 _EPOCH = datetime(1970, 1, 1)
-_FIRST = (datetime.min - _EPOCH) // timedelta(microseconds=1)  # of the year 1, and the last of the year 9999
-_LAST = (datetime.max - _EPOCH) // timedelta(microseconds=1)
+# Of the year 1, and the last of the year 9999.
+FIRST_MICROS = (datetime.min - _EPOCH) // timedelta(microseconds=1)
+LAST_MICROS = (datetime.max - _EPOCH) // timedelta(microseconds=1)
 # What one position of a text may be: a digit of the field with this letter, or one of these bytes.
 _Slot = tuple[str, bytes]
 _DIRECTIVES = {"Y": "YYYY", "m": "MM", "d": "DD", "H": "hh", "M": "mm", "S": "ss"}
@@ -78,7 +79,7 @@ def parse_times(values: pa.Array, time_format: str, zone: str) -> tuple[Int64s, 
     elif local.any() and zone != UTC_NAME:
         micros[local] -= _zone_offsets(clock.micros[local], _zone(zone))
     bad |= pc.is_null(values).to_numpy(zero_copy_only=False)
-    bad |= (micros < _FIRST) | (micros > _LAST)  # by its offset
+    bad |= (micros < FIRST_MICROS) | (micros > LAST_MICROS)  # by its offset
     return np.where(bad, 0, micros), bad
 
 
@@ -136,13 +137,13 @@ def _zone(name: str) -> tzinfo:
 def _unix_times(values: pa.Array, unit: float) -> tuple[Int64s, Mask]:
     """Returns the times of numbers of which each is `unit` microseconds."""
     if pa.types.is_integer(values.type) and unit == 1:
-        numbers = pc.fill_null(values, _LAST + 1).cast(pa.int64()).to_numpy()
-        bad = (numbers < _FIRST) | (numbers > _LAST)
+        numbers = pc.fill_null(values, LAST_MICROS + 1).cast(pa.int64()).to_numpy()
+        bad = (numbers < FIRST_MICROS) | (numbers > LAST_MICROS)
         return np.where(bad, 0, numbers), bad
     numbers = values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
     with np.errstate(over="ignore"):
         micros = np.rint(numbers / 1e3 if unit < 1 else numbers * unit)
-    bad = ~((micros >= _FIRST) & (micros < _LAST + 1))
+    bad = ~((micros >= FIRST_MICROS) & (micros < LAST_MICROS + 1))
     return np.where(bad, 0, micros).astype(np.int64), bad
 
 

@@ -12,6 +12,7 @@ from schemas.spec import leaders
 
 EMPTY_SEQUENCE = "empty_sequence"
 TOO_LONG = "too_long"
+TOO_SHORT = "too_short"  # of a record that has no whole window, where each record is to be told of
 NOT_ALIGNED = "not_aligned"
 
 

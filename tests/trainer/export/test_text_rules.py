@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas.dataset_pb2 import SequenceFeature, Tokenizer
 from schemas.records import text as rules
-from trainer.text_rules import lower, tokenize
+from trainer.export.text_rules import lower, tokenize
 
 EVERY = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 TOKENIZERS = ["whitespace", "words", "characters", "bytes"]
@@ -36,7 +36,7 @@ def arrow_tokens(texts: list[str], tokenizer: str, lowercase: bool) -> pa.ListAr
 
 def assert_alike(texts: list[str], tokenizer: str, lowercase: bool) -> None:
     wanted = arrow_tokens(texts, tokenizer, lowercase)
-    found = tokenize(tensor(texts), tokenizer, lowercase)
+    found = tokenize(tensor(texts), tokenizer, lowercase).strings()
     np.testing.assert_array_equal(found.row_splits.numpy(), wanted.offsets.to_numpy())
     tokens = wanted.values.dictionary_decode().cast(pa.binary()).to_numpy(zero_copy_only=False)
     np.testing.assert_array_equal(found.flat_values.numpy(), tokens)
@@ -72,7 +72,7 @@ def test_any_texts(texts: list[str], lowercase: bool) -> None:
 def test_in_a_saved_graph(tmp_path: Path) -> None:
     module = tf.Module()
     signature = [tf.TensorSpec([None], tf.string)]
-    module.tokens = tf.function(lambda texts: tokenize(texts, "words", True).to_tensor(), signature)
+    module.tokens = tf.function(lambda texts: tokenize(texts, "words", True).strings().to_tensor(), signature)
     tf.saved_model.save(module, str(tmp_path))
     loaded = tf.saved_model.load(str(tmp_path))
     wanted = [[b"it's", "ÿ".encode()], [b"k", b""]]
