@@ -74,6 +74,7 @@ class ReadEvents(ThreadedDoFn):
 
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
+        """Writes the events of a block in partitions of their keys."""
         analysis = Analysis(events=EventCounts())
         for part in read_parts(block, self._job.spec.input, raw_fields_of(self._job.spec), self._job.block_bytes):
             yield self._read(block, part, analysis)

@@ -71,8 +71,8 @@ def check_counts(analysis: Analysis, parts: list[WrittenPart]) -> None:
     predicted = sum(part.records for part in parts)
     if analysis.examples != predicted:
         raise DataError(
-            f"{analysis.read:,} records were read, {predicted:,} have a prediction and {analysis.rejected.total():,} are "
-            "rejected; this is an error of the runner"
+            f"{analysis.read:,} records were read, {predicted:,} have a prediction and "
+            f"{analysis.rejected.total():,} are rejected; this is an error of the runner"
         )
 
 
