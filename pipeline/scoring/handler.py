@@ -14,6 +14,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ from pipeline.failure import leave_message
 from pipeline.scoring.job import ScoringJob
 from pipeline.scoring.model import CONTRACT, ScoringModel, copy_export, export_digest
 from pipeline.scoring.read import ExamplePart
+from pipeline.terminal import silence
 from schemas.contract import read_classes, read_vocabularies
 from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.manifest_pb2 import Manifest
@@ -97,6 +99,7 @@ class EncodedModelHandler(ModelHandler[ExamplePart, PredictionResult, LoadedMode
         self._model = scoring.model
         self._threads = scoring.job.threads
         self._failed = scoring.job.failed
+        self._quiet = scoring.quiet
 
     def load_model(self) -> LoadedModel:
         """Returns the model, once for a process.
@@ -106,7 +109,8 @@ class EncodedModelHandler(ModelHandler[ExamplePart, PredictionResult, LoadedMode
           DataError: The model is not what it was when the run began, or cannot be loaded.
         """
         try:
-            return _load(self._model, self._threads)
+            with silence() if self._quiet else nullcontext():
+                return _load(self._model, self._threads)
         except LengthwiseError as error:
             leave_message(self._failed, error)
             raise

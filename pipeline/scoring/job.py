@@ -31,11 +31,13 @@ class ScoringJob:
       job: The records, read as `run` reads them, with the spec of records to predict for.
       model: The model.
       format: Of the predictions.
+      quiet: Whether what TensorFlow says of itself is kept from standard error, where a run shows its progress.
     """
 
     job: Job
     model: ScoringModel
     format: Format
+    quiet: bool = False
 
     def without_inputs(self) -> "ScoringJob":
         """Returns what most steps are told: a thing of the same size for any number of files."""
