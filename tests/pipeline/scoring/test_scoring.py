@@ -10,6 +10,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from apache_beam.metrics.metric import MetricsFilter
 
 from pipeline import ScoreRecords
 from pipeline.options import beam_options
@@ -21,7 +22,7 @@ from schemas.formats.fields import fields_of
 from schemas.formats.jsonl import parse_jsonl
 from schemas.model_inputs import ModelInputs
 from schemas.records.unlabelled import unlabelled_spec, validate_unlabelled
-from tests.pipeline.helpers import failures, quiet, tree, write_jsonl
+from tests.pipeline.helpers import failures, jsonl, prepare, quiet, tree, write_jsonl
 from tests.pipeline.scoring.conftest import Models
 from tests.pipeline.scoring.exports import (
     as_written,
@@ -138,8 +139,8 @@ def test_bad_records_are_told_and_are_not_fatal(classes: Models, tmp_path: Path)
     with pytest.raises(DataError) as raised:
         score(classes.export, source, tmp_path / "strict", max_rejected=1)
     assert str(raised.value).startswith(
-        "2 of 152 records rejected (wrong_type 1, invalid_json 1), --max_rejected allows 1; mend the records or the spec, "
-        f"or allow more; first: {source}, line "
+        "2 of 152 records rejected (invalid_json 1, wrong_type 1), --max_rejected allows 1; mend the records or the "
+        f"spec, or allow more; first: {source}, line 102 "
     )
     assert [path.name for path in failures(tmp_path / "strict")] == ["error.json", "rejected.jsonl"]
     assert [path.split("/")[0] for path in tree(tmp_path / "strict")] == ["failed", "failed"]
@@ -204,21 +205,22 @@ def test_events_are_grouped_into_the_records_that_are_predicted_for(tmp_path: Pa
         "events": {"read": len(events), "kept": len(events) - 1, "rejected": {"missing_field": 1}, "dropped": {}},
     }
     assert len(result["files"]) == len({entry["path"] for entry in result["files"]}) > 1
-    own = {
-        f"u{user}": sorted((e["at"], e["action"], e["amount"]) for e in events[:-1] if e["user"] == f"u{user}")
-        for user in range(30)
-    }
-    records = [
-        {"user": user, "action": [e[1] for e in steps], "amount": [e[2] for e in steps]} for user, steps in own.items()
-    ]
+    records = []
+    for user in range(30):
+        own = [
+            e for e in events if e["user"] == f"u{user}" and "action" in e
+        ]  # which stand in the order of their times
+        steps = {field: [e[field] for e in own] for field in ("action", "amount")}
+        records.append({"user": f"u{user}", **steps})
     assert said_of(model, records) == {entry["id"]: entry["prediction"] for entry in found}
 
 
 def said_of(model: Path, records: list[dict[str, Any]]) -> dict[str, str]:
     """Returns the predictions for whole records by id, without any of what scoring does."""
     saved = load_saved(model)
-    raw = parse_jsonl(jsonl(records), [field for field in fields_of(saved.manifest.spec, for_training=False)])
-    examples = validate_unlabelled(raw, unlabelled_spec(saved.manifest.spec))
+    spec = unlabelled_spec(saved.manifest.spec)
+    raw = parse_jsonl(jsonl(records), fields_of(spec, for_training=False))
+    examples = validate_unlabelled(raw, spec)
     features = ModelInputs(examples, saved.manifest, saved.vocabularies).batch(np.arange(len(examples)))
     best = np.argmax(saved.model.answer(features, training=False), axis=-1)
     names = [record["user"] for record in records]
