@@ -4,12 +4,10 @@ Nothing else in the package opens a path of the data set.
 """
 
 import contextlib
-import glob
 import os
 import re
 import secrets
 import shutil
-import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
@@ -18,9 +16,9 @@ from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadat
 from apache_beam.io.filesystems import FileSystems
 
 from schemas.errors import DataError
+from schemas.formats.local_files import files_below, match_files
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
-_RECURSIVE = "**"  # matches folders, too
 _RAW = CompressionTypes.UNCOMPRESSED
 _PART_BYTES = 1 << 20  # read at a time into a buffer that is there already
 
@@ -45,9 +43,8 @@ def match(pattern: str) -> list[FileMetadata]:
       DataError: They cannot be listed, or what a pattern matches on the local disk is no file.
     """
     if is_local(pattern):
-        # As a shell would: Beam finds nothing without a folder in the pattern, and hidden files with one.
-        paths = [pattern] if is_file(pattern) else glob.glob(pattern, recursive=True)  # noqa: PTH207
-        return _regular_files(sorted(paths), passed_over=_RECURSIVE in pattern)
+        # Beam finds nothing without a folder in the pattern, and hidden files with one.
+        return [FileMetadata(*file) for file in match_files(pattern)]
     with _in_words(pattern, "cannot be listed"):
         try:
             found = FileSystems.match([pattern])[0].metadata_list
@@ -65,11 +62,7 @@ def below(folder: str) -> list[FileMetadata]:
     Raises:
       DataError: What lies there is neither a file nor a folder.
     """
-    paths = []
-    for inner, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths += [os.path.join(inner, name) for name in names if not name.startswith(".")]  # noqa: PTH118 (twice as fast)
-    return _regular_files(sorted(paths))
+    return [FileMetadata(*file) for file in files_below(folder)]
 
 
 def match_within(folder: str, pattern: str) -> list[str]:
@@ -269,29 +262,6 @@ def _in_words(path: str, problem: str) -> Iterator[None]:
             cause = next(iter(error.exception_details.values()))
         said = getattr(cause, "strerror", None) or " ".join(str(cause).split())
         raise DataError(f"{path}: {problem}: {said}") from error
-
-
-def _regular_files(paths: Iterable[str], passed_over: bool = True) -> list[FileMetadata]:
-    """Returns size and last change of files of the local disk.
-
-    Args:
-      paths: Of files.
-      passed_over: Whether folders may be among them.
-
-    Raises:
-      DataError: Something is no file: it must not be missing from the data without a word.
-    """
-    found = []
-    for path in paths:
-        with _in_words(path, "is a link to nothing" if Path(path).is_symlink() else "cannot be looked up"):
-            state = Path(path).stat()
-        if stat.S_ISREG(state.st_mode):
-            found.append(FileMetadata(path, state.st_size, state.st_mtime))
-        elif not (passed_over and stat.S_ISDIR(state.st_mode)):
-            what = "a folder" if stat.S_ISDIR(state.st_mode) else "neither a file nor a folder"
-            remedy = "name a pattern that matches files only, or a folder of files by itself"
-            raise DataError(f"{path}: is {what}; {remedy}")
-    return found
 
 
 def is_local(path: str) -> bool:

@@ -16,8 +16,9 @@ from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
 from schemas.errors import DataError, UsageError
 from schemas.formats.blocks import BLOCK_BYTES
 from schemas.formats.fields import raw_fields_of
+from schemas.formats.matching import check_folder, check_matched
 from schemas.formats.readers import starts_of
-from schemas.formats.reading import CSV, TEXT_FILES, TSV, is_known, reading_of
+from schemas.formats.reading import CSV, TEXT_FILES, TSV, reading_of
 from schemas.formats.signatures import check_beginning
 from schemas.manifest import MANIFEST_NAME
 from schemas.records.splits import decided_splits
@@ -202,13 +203,7 @@ def _match(text: str, given: Input | None) -> list[InputFile]:
     if not pattern:
         raise UsageError(f"--input {text!r}: names no file; say --input [SPLIT=]PATTERN")
     found = _below(pattern, given) if files.is_folder(pattern) else files.match(pattern)
-    if not found:
-        braces = "write {a,b} without quotes, for only the shell knows it"
-        remedy = braces if "{" in pattern else "quote a pattern for the shell"
-        raise UsageError(f"--input {pattern}: matches no file; check the path, and {remedy}")
-    for file in found:
-        if not file.path.isprintable():
-            raise UsageError(f"--input {file.path!r}: the name holds unprintable characters; rename the file")
+    check_matched(pattern, [file.path for file in found])
     return [_input_file(file, split, given) for file in found]
 
 
@@ -220,21 +215,8 @@ def _input_file(file: Any, split: str, given: Input | None) -> InputFile:
 def _below(folder: str, given: Input | None) -> list[Any]:
     """Returns the files in a folder and in those within it: where the spec says the format, all of them."""
     found = files.below(folder)
-    if given is not None and given.HasField("format"):
-        return found
-    known = [file for file in found if is_known(file.path)]
-    if found and not known:
-        raise UsageError(
-            f"--input {folder}: holds {len(found):,} file(s), none with a suffix that names a format, such as "
-            f"{found[0].path}; say `input: {{format: …}}` in the spec"
-        )
-    if len(known) < len(found):
-        other = min({file.path for file in found} - {file.path for file in known})
-        raise UsageError(
-            f"--input {folder}: holds {len(found) - len(known):,} file(s) whose suffix names no format, such as "
-            f"{other}; name the files with a pattern, or say `input: {{format: …}}` in the spec"
-        )
-    return known
+    check_folder(folder, [file.path for file in found], given)
+    return found
 
 
 def _run_name() -> str:
