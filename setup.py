@@ -47,6 +47,7 @@ setup(
         "pipeline",
         "pipeline.infer",
         "pipeline.report",
+        "pipeline.scoring",
         "pipeline.statistics",
         "pipeline.vocabulary",
         "trainer",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pipeline.planning import PlanDataset
     from pipeline.prepare import PrepareDataset
     from pipeline.publish import PublishDataset
+    from pipeline.scoring.transform import ScoreRecords
     from pipeline.shards import WriteShards
     from pipeline.split_facts import MergeWrittenFacts
     from pipeline.stage import StageBlocks
@@ -27,6 +28,7 @@ _HOMES = {
     "PlanDataset": "pipeline.planning",
     "PrepareDataset": "pipeline.prepare",
     "PublishDataset": "pipeline.publish",
+    "ScoreRecords": "pipeline.scoring.transform",
     "StageBlocks": "pipeline.stage",
     "WriteShards": "pipeline.shards",
     "plan_job": "pipeline.inputs",
@@ -40,6 +42,7 @@ __all__ = [
     "PlanDataset",
     "PrepareDataset",
     "PublishDataset",
+    "ScoreRecords",
     "StageBlocks",
     "WriteShards",
     "plan_job",

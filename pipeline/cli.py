@@ -1,4 +1,4 @@
-"""The command line of the pipeline: `run`, `infer`, `verify` and `report`.
+"""The command line of the pipeline: `run`, `infer`, `verify`, `report` and `score`.
 
 Standard output carries one JSON document (or the proposed spec), everything else goes to standard
 error. Exit codes: 0 done; 1 the data or a check failed; 2 wrong usage; 130 interrupted.
@@ -16,6 +16,7 @@ from rich.console import Console
 
 from schemas.errors import LengthwiseError, UsageError
 
+_RUNS = ("run", "score")  # commands that take Beam's options
 INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 
 
@@ -35,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
         options, rest = _parser().parse_known_args(arguments)
-        if rest and options.command != "run":
+        if rest and options.command not in _RUNS:
             raise UsageError(f"{rest[0]}: is no option of `{options.command}`; see --help")
         return _COMMANDS[options.command](options, rest, console)
     except LengthwiseError as error:
@@ -61,7 +62,29 @@ def _parser() -> argparse.ArgumentParser:
     verify.add_argument("folder", metavar="DIR", help="folder of the data set")
     report = commands.add_parser("report", help="draw the report of a data set again", allow_abbrev=False)
     report.add_argument("folder", metavar="DIR", help="folder of the data set")
+    _add_score(commands)
     return parser
+
+
+def _add_score(commands: "argparse._SubParsersAction[_Parser]") -> None:
+    score = commands.add_parser(
+        "score",
+        help="predict for raw records with a trained model",
+        description="Predicts for raw records. Any other option is one of Beam's, such as --runner.",
+        allow_abbrev=False,
+    )
+    score.add_argument("--model", required=True, metavar="DIR", help="an exported model, or a trained one")
+    score.add_argument(
+        "--input", required=True, nargs="+", action="extend", metavar="PATTERN", help="files or folders of raw records"
+    )
+    score.add_argument("--output", required=True, metavar="DIR", help="folder of the predictions")
+    score.add_argument("--format", default="jsonl", help="of the predictions: jsonl (the default) or parquet")
+    score.add_argument("--replace", action="store_true", help="replace the predictions that are there")
+    score.add_argument(
+        "--max_rejected",
+        metavar="N|N%",
+        help="rejected records allowed before the run fails: a count, or a share such as 0.5%% (default: any number)",
+    )
 
 
 def _add_run(commands: "argparse._SubParsersAction[_Parser]") -> None:
@@ -121,6 +144,27 @@ def _run(options: argparse.Namespace, rest: list[str], console: Console) -> int:
     return 0
 
 
+def _score(options: argparse.Namespace, rest: list[str], console: Console) -> int:
+    from pipeline.options import beam_options, local_threads
+    from pipeline.scoring.job import plan_scoring
+    from pipeline.scoring.model import open_model
+    from pipeline.scoring.run import run_scoring
+
+    beam = beam_options(rest)
+    limit = None if options.max_rejected is None else parse_limit(options.max_rejected)
+    scoring = plan_scoring(
+        open_model(options.model),
+        options.input,
+        options.output,
+        format=options.format,
+        replace=options.replace,
+        max_rejected=limit,
+        threads=local_threads(beam),
+    )
+    print(json.dumps(run_scoring(scoring, beam, console), indent=2))
+    return 0
+
+
 def _infer(options: argparse.Namespace, _: list[str], console: Console) -> int:
     from pipeline.infer.proposal import propose
 
@@ -167,4 +211,4 @@ def parse_limit(text: str) -> int | float:
     return limit
 
 
-_COMMANDS = {"run": _run, "infer": _infer, "verify": _verify, "report": _report}
+_COMMANDS = {"run": _run, "infer": _infer, "verify": _verify, "report": _report, "score": _score}

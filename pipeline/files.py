@@ -220,6 +220,17 @@ def write_pieces(path: str, pieces: Iterable[bytes | memoryview], final: Callabl
     return target
 
 
+def rename(path: str, target: str) -> None:
+    """Gives a file another path on the same filesystem, in place of what stands there; its folder is made.
+
+    Raises:
+      DataError: It cannot be moved.
+    """
+    with _in_words(target, "cannot be written"):
+        _make_folder(target)
+        FileSystems.rename([path], [target])
+
+
 def _make_folder(path: str) -> None:
     """Makes the folder of a file where there are folders; writing a file does so as well, renaming one does not."""
     if is_local(path):

@@ -5,7 +5,7 @@ that of a block, is read from all of these files, sorted, and goes on as a block
 holds more events than those of a partition, and nothing of the size of the data goes through a GroupByKey.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -27,8 +27,10 @@ from pipeline.threads import ThreadedDoFn
 from pipeline.vocabulary.given import known_classes
 from schemas.buckets import Int64s
 from schemas.formats.fields import raw_fields_of
+from schemas.formats.raw import RawBlock
 from schemas.formats.rejected import Rejected
 from schemas.records.events import read_events
+from schemas.records.examples import ExampleBlock
 from schemas.records.grouping import EventTable, Grouped, group_events
 from schemas.records.validate import validate
 
@@ -44,8 +46,12 @@ class GroupEvents(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         """Reads every block, then stages every partition."""
         step = self._job.without_inputs()
         other = tag_of_analyses(self._job.spec)
-        read = blocks | "Read" >> beam.ParDo(_ReadEvents(step)).with_outputs(ANALYSES, main="events")
-        numbers = blocks.pipeline | "Start grouping" >> beam.Impulse() | "Partitions" >> beam.FlatMap(_numbered, step)
+        read = blocks | "Read" >> beam.ParDo(ReadEvents(step)).with_outputs(ANALYSES, main="events")
+        numbers = (
+            blocks.pipeline
+            | "Start grouping" >> beam.Impulse()
+            | "Partitions" >> beam.FlatMap(numbered_partitions, step)
+        )
         spread = numbers | "Spread partitions" >> Spread()
         group = beam.ParDo(_StagePartition(self._job), AsList(read.events))
         staged = spread | "Stage" >> group.with_outputs(other or IDS, main=STAGED)
@@ -54,17 +60,21 @@ class GroupEvents(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         return {STAGED: staged[STAGED], ANALYSES: analyses} if other else {STAGED: analyses, IDS: staged[IDS]}
 
 
-def _numbered(_: bytes, job: Job) -> list[tuple[int, int]]:
+def numbered_partitions(_: bytes, job: Job) -> list[tuple[int, int]]:
+    """Returns every partition twice: as its number, and as what is to be spread."""
     return [(i, i) for i in range(job.partitions)]
 
 
-class _ReadEvents(ThreadedDoFn):
+class ReadEvents(ThreadedDoFn):
+    """`Block` → an `EventFile` of each of its parts, and an `Analysis` (ANALYSES)."""
+
     def __init__(self, job: Job) -> None:
         super().__init__(job.threads)
         self._job = job
 
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
+        """Writes the events of a block in partitions of their keys."""
         analysis = Analysis(events=EventCounts())
         for part in read_parts(block, self._job.spec.input, raw_fields_of(self._job.spec), self._job.block_bytes):
             yield self._read(block, part, analysis)
@@ -169,19 +179,47 @@ def stage_partition(
     Yields:
       As `stage` does.
     """
+    classes = known_classes(job)
+    located = locate_partition(
+        job, partition, events, sources, analysis, lambda raw: validate(raw, job.spec, classes=classes)
+    )
+    yield from stage(job, (partition, 0), consumed_by(job, partition), located, analysis)
+
+
+def locate_partition(
+    job: Job,
+    partition: int,
+    events: Iterable[EventFile],
+    sources: Sources,
+    analysis: Analysis,
+    judge: Callable[[RawBlock], ExampleBlock],
+) -> Located:
+    """Returns the examples of the keys of a partition, each where the first event of its record stands.
+
+    Args:
+      job: The run.
+      partition: Its number.
+      events: Those of all blocks, in any order.
+      sources: Of all blocks.
+      analysis: What becomes of the events is added to it.
+      judge: Returns the examples of raw records.
+    """
     table, places = _read_partition(job, partition, sorted(events), sources)
     apart = np.unique(sources.splits, return_inverse=True)[1][places.source]
     grouped = group_events(EventTable(table, places.offset, apart), job.spec)
-    located = _locate(job, partition, grouped, places, sources)
     rejected = places.place(grouped.rejected, None, sources.paths)
     write_rejected(job, rejected, f"events-{partition:05d}", 0)
-    size = sum(file.bytes for file in job.inputs)
-    consumed = size * (partition + 1) // job.partitions - size * partition // job.partitions
     found = Analysis(events=EventCounts(len(grouped.first), grouped.kept, grouped.tied, dropped=grouped.dropped))
     for block, item in rejected:
         found.reject_events(block, [item])
     analysis.merge(found)
-    yield from stage(job, (partition, 0), consumed, located, analysis)
+    return _locate(partition, grouped, judge(grouped.raw), places, sources)
+
+
+def consumed_by(job: Job, partition: int) -> int:
+    """Returns the bytes of the input that a partition stands for, for whoever watches the run."""
+    size = sum(file.bytes for file in job.inputs)
+    return size * (partition + 1) // job.partitions - size * partition // job.partitions
 
 
 def _read_partition(
@@ -196,9 +234,7 @@ def _read_partition(
     return columns, _Places(block, sources.first[block] + piece, offset, line)
 
 
-def _locate(job: Job, partition: int, grouped: Grouped, places: _Places, sources: Sources) -> Located:
-    """Returns the examples of grouped events, each where the first event of its record stands."""
-    examples = validate(grouped.raw, job.spec, classes=known_classes(job))
+def _locate(partition: int, grouped: Grouped, examples: ExampleBlock, places: _Places, sources: Sources) -> Located:
     rows = grouped.first[examples.lines]
     used, source = np.unique(places.source[rows], return_inverse=True)
     return Located(

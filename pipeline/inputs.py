@@ -81,7 +81,7 @@ def plan_job(
         inputs=tuple(found),
         fractions=split_fractions(spec, named),
         output=output.rstrip("/") or output,
-        run=_run_name(),
+        run=run_name(),
         block_bytes=block_bytes,
         shard_bytes=shard_bytes,
         max_rejected=max_rejected,
@@ -219,7 +219,7 @@ def _below(folder: str, given: Input | None) -> list[Any]:
     return found
 
 
-def _run_name() -> str:
-    """Sorts by time, and no two runs share one."""
+def run_name() -> str:
+    """Returns a name that sorts by time, and that no two runs share."""
     now = datetime.datetime.now(datetime.UTC)
     return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

@@ -158,5 +158,10 @@ class Job:
         return files.join(self.staging, "rejected", f"{_part_name(block, part)}-{step}.jsonl")
 
 
+def numbered_blocks(_: bytes, job: Job) -> list[tuple[int, Block]]:
+    """Returns all blocks of a run, each with its number, to be spread over the workers."""
+    return [(block.index, block) for block in job.blocks()]
+
+
 def _part_name(block: int, part: int) -> str:
     return f"block-{block:07d}-{part:05d}"

@@ -37,7 +37,9 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     options = PipelineOptions(list(flags))
     standard = options.view_as(StandardOptions)
     if standard.streaming:
-        raise UsageError("--streaming: `run` reads files that are complete; leave it out, and run again for new files")
+        raise UsageError(
+            "--streaming: the pipeline reads files that are complete; leave it out, and run again for new files"
+        )
     # The graph is the same for all data, so that tests check its types and a run need not.
     options.view_as(TypeOptions).pipeline_type_check = False
     runner = standard.runner or LOCAL_RUNNER
@@ -77,7 +79,7 @@ def _refuse_unknown(flags: Sequence[str]) -> None:
     _, unknown = parser.parse_known_args(list(flags))
     if unknown:
         names = [name for action in parser._actions for name in action.option_strings]
-        own = ("--spec", "--input", "--output", "--replace", "--max_rejected", "--no_report")
+        own = ("--spec", "--input", "--output", "--replace", "--max_rejected", "--no_report", "--model", "--format")
         flag = unknown[0].split("=")[0]
         raise UsageError(f"{unknown[0]}: is no option of this command or of Beam; {_hint(flag, [*names, *own])}")
 

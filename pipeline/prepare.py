@@ -6,12 +6,11 @@ import apache_beam as beam
 from apache_beam.pvalue import AsList, AsSingleton
 
 from pipeline.analysis import MergeAnalyses
-from pipeline.blocks import Block
 from pipeline.duplicates import LeaveOutDuplicates
 from pipeline.encode import FACTS, EncodeBlocks
 from pipeline.group import GroupEvents
 from pipeline.inputs import plan_job
-from pipeline.job import Job
+from pipeline.job import Job, numbered_blocks
 from pipeline.planning import PlanDataset
 from pipeline.publish import PublishDataset
 from pipeline.shards import WriteShards
@@ -69,7 +68,7 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
     def expand(self, pbegin: beam.Pipeline) -> beam.PCollection:
         """Wires the steps."""
         job, step = self.job, self.job.without_inputs()
-        blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(_numbered_blocks, job)
+        blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(numbered_blocks, job)
         stage = "Group events" >> GroupEvents(job) if job.partitions else "Stage blocks" >> StageBlocks(step)
         staged = blocks | "Spread blocks" >> Spread() | stage
         if job.spec.duplicate_ids != DuplicateIds.keep:
@@ -82,7 +81,3 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
         facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts()).without_defaults()
         shards = facts | "Write shards" >> WriteShards(step, AsList(encoded.segments))
         return facts | "Publish data set" >> PublishDataset(job, AsList(shards), analysis, plan)
-
-
-def _numbered_blocks(_: bytes, job: Job) -> list[tuple[int, Block]]:
-    return [(block.index, block) for block in job.blocks()]

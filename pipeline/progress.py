@@ -49,22 +49,26 @@ class ShowProgress:
 
     def share_done(self) -> tuple[float, str]:
         """Returns the share of the work that is done, in [0, 1], and the step at hand."""
-        staged, encoded = self._parts_in("blocks", ".arrow"), self._parts_in("segments", ".index")
+        staged, encoded = self._parts_in("blocks"), self._parts_in("segments", ".index")
         read = _read_of_each(staged)
         done = sum(size for part, size in read.items() if part in encoded)
         seen = sum(read.values())
         if self._job.partitions:
-            events = sum(_read_of_each(self._parts_in("events", ".arrow")).values())
-            seen = int(_EVENTS_SHARE * events + (1 - _EVENTS_SHARE) * seen)
+            seen = int(_EVENTS_SHARE * self.bytes_in("events") + (1 - _EVENTS_SHARE) * seen)
         step = "reading" if seen < self._total else "encoding and writing"
         share = _STAGE_SHARE * seen + (1 - _STAGE_SHARE) * done
         # A line that goes on in the next block counts for both.
         return min(1.0, share / self._total), step
 
-    def _parts_in(self, folder: str, suffix: str) -> dict[_Part, int]:
+    def bytes_in(self, folder: str) -> int:
+        """Returns the bytes of the input that are through the step that stages its parts in a folder."""
+        return sum(_read_of_each(self._parts_in(folder)).values())
+
+    def _parts_in(self, folder: str, suffix: str = "") -> dict[_Part, int]:
         """Returns the last number in the name of each file, by block and part."""
-        found = files.match_within(files.join(self._job.staging, folder), f"block-*{suffix}")
-        numbers = [[int(n) for n in path.rsplit("block-", 1)[1].removesuffix(suffix).split("-")] for path in found]
+        found = files.match_within(files.join(self._job.staging, folder), f"block-*{suffix or '[a-z]'}")
+        names = [path.rsplit("block-", 1)[1].split(".")[0] for path in found if not path.endswith(".tmp")]
+        numbers = [[int(n) for n in name.split("-")] for name in names]
         return {(block, part): rest[-1] if rest else 0 for block, part, *rest in numbers}
 
     def _watch(self) -> None:

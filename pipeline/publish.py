@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -117,7 +117,7 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
     written = sum(split.records for split in facts.splits.values())
     manifest = Manifest(
         spec=spec,
-        inputs=_input_files(job, analysis),
+        inputs=input_files(job, analysis),
         counts=Counts(
             read=analysis.read,
             kept=facts.kept,
@@ -181,11 +181,7 @@ def check_surroundings(job: Job, manifest: Manifest) -> None:
     Raises:
       DataError: Somebody has; names the file.
     """
-    for file in job.inputs:
-        if files.size(file.path) != file.bytes:
-            raise DataError(f"{file.path}: changed its size while it was read; run again when nobody writes to it")
-        if file.changed and files.last_change(file.path) != file.changed:
-            raise DataError(f"{file.path}: was written to while it was read; run again when nobody writes to it")
+    check_inputs(job)
     path = files.join(job.output, MANIFEST_NAME)
     # The very same one is what a step that is tried again has written.
     if not job.replace and files.exists(path) and files.read(path) != dump_manifest(manifest):
@@ -195,10 +191,27 @@ def check_surroundings(job: Job, manifest: Manifest) -> None:
             raise DataError(f"{path}: was written and is gone; something else writes to {job.output}; run again")
 
 
+def check_inputs(job: Job) -> None:
+    """Checks that nobody else has written to the input since the run began.
+
+    Raises:
+      DataError: Somebody has; names the file.
+    """
+    for file in job.inputs:
+        if files.size(file.path) != file.bytes:
+            raise DataError(f"{file.path}: changed its size while it was read; run again when nobody writes to it")
+        if file.changed and files.last_change(file.path) != file.changed:
+            raise DataError(f"{file.path}: was written to while it was read; run again when nobody writes to it")
+
+
 def sweep(output: str, manifest: Manifest | None) -> None:
     """Deletes the files of earlier runs that the manifest does not name (None: names nothing)."""
-    kept = {*named_files(manifest), *_copies(manifest)} if manifest else set()
-    found = [path for pattern in _SWEPT for path in files.match_within(output, pattern)]
+    sweep_files(output, _SWEPT, {*named_files(manifest), *_copies(manifest)} if manifest else set())
+
+
+def sweep_files(output: str, patterns: Iterable[str], kept: Iterable[str]) -> None:
+    """Deletes the files of a folder that patterns match, have a digest in their name, and are none of the kept ones."""
+    found = [path for pattern in patterns for path in files.match_within(output, pattern)]
     found = [path for path in found if _HAS_DIGEST.search(path)]
     found += [_plain(path) for path in found if _HAS_COPY.search(path)]
     gone = sorted(set(found) - {files.join(output, path) for path in kept})
@@ -206,7 +219,8 @@ def sweep(output: str, manifest: Manifest | None) -> None:
     files.delete_empty_parents(gone)
 
 
-def _input_files(job: Job, analysis: Analysis) -> list[InputFile]:
+def input_files(job: Job, analysis: Analysis) -> list[InputFile]:
+    """Returns the files that were read, with their digests and the records that they hold."""
     digests: dict[str, list[bytes]] = {file.path: [] for file in job.inputs}
     records = dict.fromkeys(digests, 0)
     for block in job.blocks():

@@ -48,12 +48,12 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
     unread = unread_fields(job)
     need = estimate(job)
     disk = check_space(job, need)
-    _check_writable(job)
-    console.print(_opening(job, options, disk), highlight=False)
+    check_writable(job)
+    console.print(describe_start(job, options, disk), highlight=False)
     started = time.monotonic()
     try:
         with interruptible() as interrupted:
-            _execute(job, options, console, interrupted)
+            execute(job, PrepareDataset(job=job), options, ShowProgress, console, interrupted)
         manifest = _published(job)
     except DataError as error:
         _clean_up_failed(job)
@@ -63,7 +63,7 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
         raise
     finally:
         with contextlib.suppress(OSError, LengthwiseError):
-            _delete_staging(job)
+            delete_staging(job, MANIFEST_NAME)
     seconds = time.monotonic() - started
     files.write(files.join(job.output, RUN_NAME), _run_record(job, options, seconds, unread))
     advice = advice_lines(job.output, manifest)
@@ -71,12 +71,25 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
     return manifest
 
 
-def _execute(job: Job, options: PipelineOptions, console: Console, interrupted: threading.Event) -> None:
+def execute(
+    job: Job,
+    transform: beam.PTransform,
+    options: PipelineOptions,
+    progress: type[ShowProgress],
+    console: Console,
+    interrupted: threading.Event,
+) -> None:
+    """Runs a transform over the inputs of a job, and shows how far it is.
+
+    Raises:
+      LengthwiseError: What a worker said of the input, or the first line of any other error.
+      KeyboardInterrupt: The run was interrupted.
+    """
     try:
         with quiet_workers(options) as terminal:
             shown = _console_on(terminal, console) if terminal else console
-            with ShowProgress(job, shown), beam.Pipeline(options=options) as pipeline:
-                _ = pipeline | "Prepare" >> PrepareDataset(job=job)
+            with progress(job, shown), beam.Pipeline(options=options) as pipeline:
+                _ = pipeline | transform
     except Exception as error:
         if interrupted.is_set():
             raise KeyboardInterrupt from None
@@ -103,7 +116,7 @@ def _keep_traceback(job: Job) -> str:
     return f"details: {path}"
 
 
-def _check_writable(job: Job) -> None:
+def check_writable(job: Job) -> None:
     """Finds out before the work whether its results can be written."""
     try:
         files.write(files.join(job.staging, "probe"), b"")
@@ -111,11 +124,12 @@ def _check_writable(job: Job) -> None:
         raise UsageError(f"--output: {error}; name another folder") from None
 
 
-def _delete_staging(job: Job) -> None:
+def delete_staging(job: Job, result: str) -> None:
+    """Deletes what only this run needed, and the output's folder where it holds no result nor anything else."""
     stop_threads()
     files.delete([job.staging])
     files.delete_empty_parents([job.staging])
-    files.delete_empty_parents([files.join(job.output, MANIFEST_NAME)])
+    files.delete_empty_parents([files.join(job.output, result)])
 
 
 def _published(job: Job) -> Manifest:
@@ -131,7 +145,8 @@ def _clean_up_failed(job: Job) -> None:
         sweep(job.output, parse_manifest(files.read(path), path) if files.exists(path) else None)
 
 
-def _opening(job: Job, options: PipelineOptions, disk: str) -> str:
+def describe_start(job: Job, options: PipelineOptions, disk: str = "") -> str:
+    """Returns the line with which a run begins."""
     size = sum(file.bytes for file in job.inputs)
     empty = sum(not file.bytes for file in job.inputs)
     note = f" ({empty} of them empty)" if empty else ""

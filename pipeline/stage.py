@@ -7,7 +7,7 @@ the steps are only references to such files, which keeps memory flat whatever th
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,9 +34,7 @@ from schemas.formats.fields import LABEL, fields_of
 from schemas.formats.rejected import Rejected, dump_rejected
 from schemas.ragged import Ragged
 from schemas.records.examples import ExampleBlock
-from schemas.records.labels import KnownClasses
 from schemas.records.splits import place_examples
-from schemas.records.subwords import Subwords
 from schemas.records.validate import validate
 from schemas.records.verdicts import Mask
 from schemas.spec import TRAIN
@@ -172,10 +170,23 @@ def stage(job: Job, number: tuple[int, int], consumed: int, located: Located, an
 
 def locate_part(job: Job, block: Block, part: Part) -> Located:
     """Returns the examples of a part of a block, with their places."""
-    examples, source = validate_part(part, job.spec, load_tokenizers(job), known_classes(job))
+    return locate_examples(block, part, validate(part.raw, job.spec, load_tokenizers(job), known_classes(job)))
+
+
+def locate_examples(block: Block, part: Part, examples: ExampleBlock) -> Located:
+    """Returns examples with their places.
+
+    Args:
+      block: The block.
+      part: Of the block.
+      examples: Of the part, with the lines and positions of its raw block.
+    """
+    source = part.places.piece_of(examples.lines)
+    offsets, lines = part.places.positions(examples.offsets, examples.lines)
     paths = [piece.path for piece in block.pieces]
     rejected = [(block.index, item) for item in part.places.place(examples.rejected, paths)]
-    return Located(examples, source, paths, [piece.split for piece in block.pieces], rejected)
+    placed = replace(examples, offsets=offsets, lines=lines)
+    return Located(placed, source, paths, [piece.split for piece in block.pieces], rejected)
 
 
 def analyse_part(job: Job, staged: StagedBlock, batch: pa.RecordBatch) -> Analysis:
@@ -201,19 +212,6 @@ def first_of_record(batch: pa.RecordBatch) -> Mask:
         return np.ones(batch.num_rows, bool)
     first: Mask = batch[START].to_numpy() == 0
     return first
-
-
-def validate_part(
-    part: Part, spec: DatasetSpec, subwords: Mapping[str, Subwords], classes: KnownClasses | None = None
-) -> tuple[ExampleBlock, Int64s]:
-    """Returns the examples of a part with their positions and lines in the files, and the piece of each.
-
-    What was rejected keeps the lines of the raw block.
-    """
-    examples = validate(part.raw, spec, subwords, classes)
-    source = part.places.piece_of(examples.lines)
-    offsets, lines = part.places.positions(examples.offsets, examples.lines)
-    return replace(examples, offsets=offsets, lines=lines), source
 
 
 def write_rejected(job: Job, rejected: Iterable[tuple[int, Rejected]], step: str, part: int) -> None:

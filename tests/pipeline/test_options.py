@@ -83,5 +83,5 @@ def test_a_flag_with_a_value_that_it_does_not_take(capsys: pytest.CaptureFixture
 
 def test_streaming_is_refused() -> None:
     assert refusal("--streaming") == (
-        "--streaming: `run` reads files that are complete; leave it out, and run again for new files"
+        "--streaming: the pipeline reads files that are complete; leave it out, and run again for new files"
     )

@@ -14,9 +14,9 @@ import keras
 import tensorflow as tf
 
 from schemas.contract import read_classes, read_contract, read_vocabularies
+from schemas.formats.explain import NOT_FINITE
 from schemas.manifest import dump_manifest, parse_manifest
 from schemas.manifest_pb2 import Manifest
-from schemas.formats.explain import NOT_FINITE
 from schemas.spec import CLASS, cuts_records
 from schemas.vocabulary import Vocabulary
 from trainer.export.columns import ReadRecords

@@ -59,9 +59,7 @@ def encoded_specs(manifest: Manifest) -> dict[str, tf.TensorSpec]:
 
 def described(specs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Returns dtype and shape of tensors by name, in plain values; None: any size."""
-    return {
-        name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()} for name, spec in sorted(specs.items())
-    }
+    return {name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()} for name, spec in sorted(specs.items())}
 
 
 def operations(signatures: Mapping[str, Any]) -> set[str]:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import tensorflow as tf
+from trainer.model_inputs import ModelInputs
 
 from schemas.dataset_pb2 import DatasetSpec, Empty, Tokenizer, TooLong
 from schemas.formats.fields import fields_of
@@ -33,7 +34,6 @@ from schemas.spec import (
 from schemas.vocabulary import Vocabulary, first_token_id
 from trainer.export.columns import ColumnKind, column_kinds, column_specs
 from trainer.export.reader import ReadRecords, RecordReader
-from trainer.model_inputs import ModelInputs
 
 Array = npt.NDArray[Any]
 Record = Mapping[str, Any]
