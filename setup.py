@@ -53,6 +53,7 @@ setup(
         "trainer.batches",
         "trainer.foreign",
         "trainer.models",
+        "trainer.prediction",
         "trainer.profiling",
         "trainer.recurrent",
         "trainer.sequence_layers",
