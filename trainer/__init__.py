@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trainer.config import TrainerConfig, load_config
     from trainer.foreign.files import TFRecordFiles, bucket_records, open_tfrecords
     from trainer.models.build import build_model
-    from trainer.predict import load
+    from trainer.prediction.predictor import load
 
 _HOMES = {
     "BatchLimits": "trainer.batches.sizes",
@@ -27,7 +27,7 @@ _HOMES = {
     "TrainerConfig": "trainer.config",
     "bucket_records": "trainer.foreign.files",
     "build_model": "trainer.models.build",
-    "load": "trainer.predict",
+    "load": "trainer.prediction.predictor",
     "load_config": "trainer.config",
     "open_dataset": "trainer.batches.opening",
     "open_epochs": "trainer.batches.opening",

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.errors import LengthwiseError, UsageError
+from schemas.formats.sources import input_as
 from schemas.manifest import load_manifest
 from schemas.spec import TRAIN
 from trainer.config import TrainerConfig, load_config
 from trainer.foreign.spec import load_record_spec
 from trainer.model_folder import check_model_folder, check_output
+from trainer.prediction.output import plan_prediction
 from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
-from trainer.raw_records import check_predictions_file, check_raw_file
 from trainer.tensorflow_setup import import_tensorflow
 
 # What needs TensorFlow is imported by the command that needs it: help and wrong usage answer at once.
@@ -78,8 +79,18 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--split", default="test", help="which records (default: %(default)s)")
     predict = _command(commands, "predict", _predict, "predict for raw records")
     predict.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
-    predict.add_argument("--input", required=True, metavar="RAW", help="raw records, JSONL")
-    predict.add_argument("--output", required=True, metavar="PREDICTIONS", help="predictions, JSONL, in the same order")
+    predict.add_argument(
+        "--input",
+        required=True,
+        nargs="+",
+        metavar="RAW",
+        help="raw records: files, folders and patterns of any format",
+    )
+    predict.add_argument(
+        "--output", required=True, metavar="PREDICTIONS", help="predictions in the same order; .jsonl or .parquet"
+    )
+    predict.add_argument("--format", default="", help="of the input, where neither spec nor suffix says it")
+    predict.add_argument("--encoding", default="", help="of the input's text, likewise")
     return parser
 
 
@@ -182,9 +193,9 @@ def _evaluate(asked: argparse.Namespace) -> dict[str, Any]:
 
 def _predict(asked: argparse.Namespace) -> dict[str, Any]:
     check_model_folder(asked.model)
-    check_raw_file(asked.input)
-    check_predictions_file(asked.output, asked.input)
+    given = input_as(load_manifest(asked.model).spec.input, asked.format, asked.encoding)
+    plan_prediction(given, asked.input, asked.output)
     import_tensorflow()
-    from trainer.predict import predict_file
+    from trainer.prediction.files import predict_files
 
-    return predict_file(asked.model, asked.input, asked.output)
+    return predict_files(asked.model, asked.input, asked.output, asked.format, asked.encoding)
