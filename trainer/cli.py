@@ -12,7 +12,7 @@ from schemas.manifest import load_manifest
 from schemas.spec import TRAIN
 from trainer.config import TrainerConfig, load_config
 from trainer.foreign.spec import load_record_spec
-from trainer.model_folder import check_model_folder, check_output
+from trainer.model_folder import EXPORT_MARKER, check_model_folder, check_output
 from trainer.prediction.output import plan_prediction
 from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
 from trainer.tensorflow_setup import import_tensorflow
@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
     evaluate.add_argument("--data", required=True, metavar="DIR", help="the data set")
     evaluate.add_argument("--split", default="test", help="which records (default: %(default)s)")
+    _add_export(commands)
     predict = _command(commands, "predict", _predict, "predict for raw records")
     predict.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
     predict.add_argument(
@@ -92,6 +93,21 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--format", default="", help="of the input, where neither spec nor suffix says it")
     predict.add_argument("--encoding", default="", help="of the input's text, likewise")
     return parser
+
+
+def _add_export(commands: Any) -> None:
+    export = _command(commands, "export", _export, "write a model that takes raw records, for TensorFlow alone")
+    export.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
+    export.add_argument("--output", required=True, metavar="EXPORT_DIR", help="where the export goes")
+    export.add_argument(
+        "--records",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="RAW",
+        help="raw records to check it by (default: those of the data set's input that were not trained on)",
+    )
+    export.add_argument("--replace", action="store_true", help="replace an export that stands there already")
 
 
 def _command(
@@ -199,3 +215,12 @@ def _predict(asked: argparse.Namespace) -> dict[str, Any]:
     from trainer.prediction.files import predict_files
 
     return predict_files(asked.model, asked.input, asked.output, asked.format, asked.encoding)
+
+
+def _export(asked: argparse.Namespace) -> dict[str, Any]:
+    check_model_folder(asked.model)
+    check_output(asked.output, asked.replace, EXPORT_MARKER, "is no export")
+    import_tensorflow()
+    from trainer.export.export import export_model
+
+    return export_model(asked.model, asked.output, asked.records, asked.replace)

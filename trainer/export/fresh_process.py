@@ -53,9 +53,7 @@ def main(export: str, questions: str) -> None:
 
 def _arguments(tf: Any, ask: Any, folder: Path) -> dict[str, Any]:
     specs = ask.structured_input_signature[1]
-    return {
-        name: tf.io.parse_tensor((folder / name).read_bytes(), spec.dtype) for name, spec in specs.items()
-    }
+    return {name: tf.io.parse_tensor((folder / name).read_bytes(), spec.dtype) for name, spec in specs.items()}
 
 
 def _latency(tf: Any, loaded: Any, folder: Path) -> float:

@@ -1,6 +1,5 @@
 """The records by which an export is checked: some that the model was not trained on, and extremes made of them."""
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.errors import DataError, UsageError
+from schemas.errors import UsageError
 from schemas.formats.fields import LABEL, SPLIT, event_fields_of, fields_of
 from schemas.formats.joined import join_blocks
 from schemas.formats.raw import RawBlock

@@ -1,4 +1,4 @@
-"""An export is good when a process without this package gets from it what the model says: the check, and its figures."""
+"""An export is good when a process without this package gets what the model says: the check, and its figures."""
 
 import json
 import os

@@ -36,7 +36,7 @@ class RawRows:
 
     Attributes:
       rows: Of each record.
-      askable: bool, (records,); which of them can be said as dense tensors: nothing is missing but numbers.
+      askable: bool, (records,); which of them can be said as dense tensors: no field is missing.
     """
 
     def __init__(self, raw: RawBlock, manifest: Manifest, subwords: Mapping[str, Subwords]) -> None:
@@ -53,18 +53,22 @@ class RawRows:
         count = len(raw.offsets)
         self.rows: list[Row] = [{} for _ in range(count)]
         self.askable: Mask = np.ones(count, bool)
+        self._sayable: Mask = np.ones(count, bool)
         for name, kind in self._kinds.items():
             values, missing, bad = self._read(name, kind, raw)
             self.askable &= ~missing & ~bad
+            self._sayable &= ~bad
             for row, value, gone in zip(self.rows, values, missing, strict=True):
                 if not gone:
                     row[name] = value
+        self.askable &= np.array([self._as_many_times(row) for row in self.rows], bool)
         self._exact = np.array([self._whole_times(row) for row in self.rows], bool)
 
     @property
     def writable(self) -> Mask:
         """Which records an Example can hold, bool, (records,): their times are whole numbers of their unit."""
-        return self.askable & self._exact
+        writable: Mask = self._sayable & self._exact
+        return writable
 
     def dense(self, rows: Sequence[int]) -> dict[str, npt.NDArray[Any]]:
         """Returns some askable records as arguments of `serving_default`."""
@@ -155,6 +159,11 @@ class RawRows:
         # A bad time is read as 0, and its record cannot be said.
         return np.split(seconds, times.offsets[1:-1]), nulls(column), ~verdicts.open
 
+    def _as_many_times(self, row: Row) -> bool:
+        """Returns whether each series has as many times as frames, for which there is one length."""
+        times = [name for name in row if self._kinds[name] == ColumnKind.TIMES]
+        return all(len(row[name]) == len(row.get(name.split("/")[0], row[name])) for name in times)
+
     def _whole_times(self, row: Row) -> bool:
         times = [value for name, value in row.items() if self._kinds[name] == ColumnKind.TIMES]
         return all((np.abs(one) < 2.0**62).all() and (one == np.rint(one)).all() for one in times)
@@ -180,7 +189,7 @@ def _padded(values: Sequence[Any]) -> npt.NDArray[Any]:
     lists = [np.array(value, object) if isinstance(value, list) else np.asarray(value) for value in values]
     width = max((len(value) for value in lists), default=0)
     kind, inner = (lists[0].dtype, lists[0].shape[1:]) if lists else (np.dtype(object), ())
-    padded = np.full((len(lists), width, *inner), b"" if kind == object else 0, kind)
+    padded = np.full((len(lists), width, *inner), b"" if kind.kind == "O" else 0, kind)
     for row, value in zip(padded, lists, strict=True):
         row[: len(value)] = value
     return padded
