@@ -31,7 +31,7 @@ def extremes(raw: RawBlock, row: int, steps: int, longest: int, spec: DatasetSpe
       spec: A resolved spec.
     """
     fields = raw.fields
-    seen = {field.name: raw.columns[field.name][row].as_py() for field in fields}
+    seen = {name: column[row].as_py() for name, column in raw.columns.items()}
     made = {"empty": _each(seen, fields, spec, _none), "of one step": _each(seen, fields, spec, _first)}
     for factor in LONGER:
         times = max(1, min(factor * longest, MOST_STEPS) // max(steps, 1))

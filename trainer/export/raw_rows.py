@@ -162,7 +162,8 @@ class RawRows:
     def _as_many_times(self, row: Row) -> bool:
         """Returns whether each series has as many times as frames, for which there is one length."""
         times = [name for name in row if self._kinds[name] == ColumnKind.TIMES]
-        return all(len(row[name]) == len(row.get(name.split("/")[0], row[name])) for name in times)
+        pairs = [(row[name], row[name.split("/")[0]]) for name in times if name.split("/")[0] in row]
+        return all(len(moments) == len(frames) for moments, frames in pairs)
 
     def _whole_times(self, row: Row) -> bool:
         times = [value for name, value in row.items() if self._kinds[name] == ColumnKind.TIMES]
