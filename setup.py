@@ -55,6 +55,7 @@ setup(
         "trainer.export",
         "trainer.foreign",
         "trainer.models",
+        "trainer.prediction",
         "trainer.profiling",
         "trainer.recurrent",
         "trainer.sequence_layers",

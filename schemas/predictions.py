@@ -23,6 +23,7 @@ Outputs = Mapping[str, npt.NDArray[Any]]
 NOT_FINITE = "not_finite"
 PREDICTION, PROBABILITIES, LENGTH = "prediction", "probabilities", "length"
 _NOT_FINITE_RULE = "the model's answer is no finite number"
+_MOST_NUMBERS, _MOST_NAME_BYTES = 2**22, 2**28  # of a table: 16 MiB, and 256 MiB of names of classes
 _NAMED = pa.map_(pa.string(), pa.float32())
 _TRUNCATING = {TooLong.truncate_tail, TooLong.truncate_head, TooLong.truncate_both}
 
@@ -58,6 +59,21 @@ def cuts_steps(spec: DatasetSpec) -> bool:
         return bool(spec.window.rest == Rest.drop)
     features = [spec.sequences[name] for name in leaders(spec)]
     return any(feature.HasField("max_length") and feature.too_long in _TRUNCATING for feature in features)
+
+
+def examples_with_room(manifest: Manifest, classes: Sequence[str]) -> int:
+    """Returns how many examples to make a table of at a time: as many as a model says some million numbers of.
+
+    Args:
+      manifest: Of the data set that the model was trained on.
+      classes: Names of the classes, in the order of their ids.
+    """
+    label, numbers, size = manifest.spec.label, 1, 0
+    if label.type == CLASS:
+        numbers, size = len(classes), sum(len(name.encode()) for name in classes)
+    elif label.type == NEXT_STEP and label.of in series_sequences(manifest.spec):
+        numbers = label.horizon * manifest.spec.sequences[label.of].dims
+    return max(1, min(_MOST_NUMBERS // numbers, _MOST_NAME_BYTES // max(1, size)))
 
 
 def in_order(batches: Iterable[tuple[Int64s, Outputs]]) -> dict[str, npt.NDArray[Any]]:
@@ -145,6 +161,38 @@ def refusals_of(refused: Sequence[Rejected], manifest: Manifest) -> pa.Table:
         "reason": pa.array([item.reason for item in refused], pa.string()),
     }
     return _completed(columns, len(refused), manifest)
+
+
+def failures_of(heads: pa.Table, errors: Sequence[str], reason: str, manifest: Manifest) -> pa.Table:
+    """Returns a row for each example that a model could not be asked about, with the columns of `prediction_schema`.
+
+    Args:
+      heads: Of `heads_of`.
+      errors: What is wrong, in words, of each.
+      reason: What is wrong, as a code.
+      manifest: Of the data set that the model was trained on.
+    """
+    columns = {"error": pa.array(errors, pa.string()), "reason": pa.array([reason] * len(heads), pa.string())}
+    return _completed({name: heads[name] for name in heads.column_names} | columns, len(heads), manifest)
+
+
+def placed(table: pa.Table, paths: Sequence[str], files: Int64s, lines: Int64s) -> pa.Table:
+    """Returns predictions with the places of those examples that have no answer.
+
+    Args:
+      table: With the columns of `prediction_schema`.
+      paths: Of files; of an empty path, none is said.
+      files: int64, (examples,); the file of each example, as an index of `paths`.
+      lines: int64, (examples,); from 1 within its file.
+    """
+    if table["reason"].null_count == len(table):
+        return table
+    bad = table["reason"].is_valid()
+    names = pa.array([path or None for path in paths], pa.string()).take(pa.array(files))
+    for name, column in (("file", names), ("line", pa.array(lines))):
+        told = pc.if_else(bad, column, pa.scalar(None, column.type))
+        table = table.set_column(table.schema.get_field_index(name), name, told)
+    return table
 
 
 def together(heads: pa.Table, answers: pa.Table, manifest: Manifest) -> pa.Table:

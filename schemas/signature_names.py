@@ -24,8 +24,9 @@ def signature_names(names: Iterable[str]) -> dict[str, str]:
         argument = signature_name(name)
         if argument in taken:
             raise DataError(
-                f"'{taken[argument]}' and '{name}' would both be '{argument}' in a signature, whose names hold letters, "
-                "digits and '_' only; rename one of them in the spec, write the data set again, and train on it"
+                f"'{taken[argument]}' and '{name}' would both be '{argument}' in a signature, whose names hold "
+                "letters, digits and '_' only; rename one of them in the spec, write the data set again, and train "
+                "on it"
             )
         taken[argument] = name
     return {name: argument for argument, name in taken.items()}

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from trainer.batches.position import Position
     from trainer.batches.sizes import BatchLimits
     from trainer.config import TrainerConfig, load_config
+    from trainer.export.export import export_model
     from trainer.foreign.files import TFRecordFiles, bucket_records, open_tfrecords
     from trainer.models.build import build_model
-    from trainer.predict import load
+    from trainer.prediction.predictor import load
 
 _HOMES = {
     "BatchLimits": "trainer.batches.sizes",
@@ -27,7 +28,8 @@ _HOMES = {
     "TrainerConfig": "trainer.config",
     "bucket_records": "trainer.foreign.files",
     "build_model": "trainer.models.build",
-    "load": "trainer.predict",
+    "export_model": "trainer.export.export",
+    "load": "trainer.prediction.predictor",
     "load_config": "trainer.config",
     "open_dataset": "trainer.batches.opening",
     "open_epochs": "trainer.batches.opening",
@@ -43,6 +45,7 @@ __all__ = [
     "TrainerConfig",
     "bucket_records",
     "build_model",
+    "export_model",
     "load",
     "load_config",
     "open_dataset",

@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.errors import LengthwiseError, UsageError
+from schemas.formats.sources import input_as
 from schemas.manifest import load_manifest
 from schemas.spec import TRAIN
 from trainer.config import TrainerConfig, load_config
 from trainer.foreign.spec import load_record_spec
-from trainer.model_folder import check_model_folder, check_output
+from trainer.model_folder import EXPORT_MARKER, check_model_folder, check_output
+from trainer.prediction.output import plan_prediction
 from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
-from trainer.raw_records import check_predictions_file, check_raw_file
 from trainer.tensorflow_setup import import_tensorflow
 
 # What needs TensorFlow is imported by the command that needs it: help and wrong usage answer at once.
@@ -76,11 +77,37 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
     evaluate.add_argument("--data", required=True, metavar="DIR", help="the data set")
     evaluate.add_argument("--split", default="test", help="which records (default: %(default)s)")
+    _add_export(commands)
     predict = _command(commands, "predict", _predict, "predict for raw records")
     predict.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
-    predict.add_argument("--input", required=True, metavar="RAW", help="raw records, JSONL")
-    predict.add_argument("--output", required=True, metavar="PREDICTIONS", help="predictions, JSONL, in the same order")
+    predict.add_argument(
+        "--input",
+        required=True,
+        nargs="+",
+        metavar="RAW",
+        help="raw records: files, folders and patterns of any format",
+    )
+    predict.add_argument(
+        "--output", required=True, metavar="PREDICTIONS", help="predictions in the same order; .jsonl or .parquet"
+    )
+    predict.add_argument("--format", default="", help="of the input, where neither spec nor suffix says it")
+    predict.add_argument("--encoding", default="", help="of the input's text, likewise")
     return parser
+
+
+def _add_export(commands: Any) -> None:
+    export = _command(commands, "export", _export, "write a model that takes raw records, for TensorFlow alone")
+    export.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
+    export.add_argument("--output", required=True, metavar="EXPORT_DIR", help="where the export goes")
+    export.add_argument(
+        "--records",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="RAW",
+        help="raw records to check it by (default: those of the data set's input that were not trained on)",
+    )
+    export.add_argument("--replace", action="store_true", help="replace an export that stands there already")
 
 
 def _command(
@@ -182,9 +209,18 @@ def _evaluate(asked: argparse.Namespace) -> dict[str, Any]:
 
 def _predict(asked: argparse.Namespace) -> dict[str, Any]:
     check_model_folder(asked.model)
-    check_raw_file(asked.input)
-    check_predictions_file(asked.output, asked.input)
+    given = input_as(load_manifest(asked.model).spec.input, asked.format, asked.encoding)
+    plan_prediction(given, asked.input, asked.output)
     import_tensorflow()
-    from trainer.predict import predict_file
+    from trainer.prediction.files import predict_files
 
-    return predict_file(asked.model, asked.input, asked.output)
+    return predict_files(asked.model, asked.input, asked.output, asked.format, asked.encoding)
+
+
+def _export(asked: argparse.Namespace) -> dict[str, Any]:
+    check_model_folder(asked.model)
+    check_output(asked.output, asked.replace, EXPORT_MARKER, "is no export")
+    import_tensorflow()
+    from trainer.export.export import export_model
+
+    return export_model(asked.model, asked.output, asked.records, asked.replace)

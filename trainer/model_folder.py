@@ -5,7 +5,7 @@ MODEL_DIR/
   manifest.json     of the data set that it was trained on
   vocabulary/...    of that data set
   trainer.yaml      every setting
-  training.json     history, metrics, versions
+  training.json     history, metrics, versions, and the version of this format
   learning.svg      the learning curves
   tensorboard/...   points for TensorBoard
 """
@@ -14,16 +14,29 @@ import tempfile
 from pathlib import Path
 
 from schemas.errors import DataError, UsageError
+from schemas.format_version import read_versioned
 from schemas.manifest import MANIFEST_NAME
 
 MODEL_NAME = "model.keras"
 CONFIG_NAME = "trainer.yaml"
 TRAINING_NAME = "training.json"
 LEARNING_NAME = "learning.svg"
+EXPORT_EXTRA = "assets.extra"  # folder within an export, as TensorFlow calls what is nothing of its own
+EXPORT_NAME = "export.json"
+EXPORT_MARKER = f"{EXPORT_EXTRA}/{EXPORT_NAME}"
+MODEL_FORMAT = 1  # of the whole folder, as training.json states it
 
 
-def check_output(folder: str | Path, replace: bool) -> None:
+def check_output(
+    folder: str | Path, replace: bool, marker: str = TRAINING_NAME, what: str = "is no model folder"
+) -> None:
     """Refuses a folder that a model must not be written to.
+
+    Args:
+      folder: Where to.
+      replace: Whether what stands there may be replaced.
+      marker: A file that is in any folder of the kind that may be.
+      what: Is wrong with one that has no such file.
 
     Raises:
       UsageError: It exists and is not to be replaced, is something else than a model folder, or
@@ -35,8 +48,8 @@ def check_output(folder: str | Path, replace: bool) -> None:
         return
     if not replace:
         raise UsageError(f"{folder}: exists already; choose another --output, or say --replace to write it again")
-    if not (folder / TRAINING_NAME).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
-        raise UsageError(f"{folder}: is no model folder, so --replace does not remove it; choose another --output")
+    if not (folder / marker).is_file() and not (folder.is_dir() and not any(folder.iterdir())):
+        raise UsageError(f"{folder}: {what}, so --replace does not remove it; choose another --output")
 
 
 def _check_writable(folder: Path) -> None:
@@ -54,7 +67,7 @@ def check_model_folder(folder: str | Path) -> None:
     """Refuses a folder that holds no whole model.
 
     Raises:
-      DataError: It does not exist or lacks a file.
+      DataError: It does not exist, lacks a file, or is of another version of this format.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -62,3 +75,6 @@ def check_model_folder(folder: str | Path) -> None:
     for name in (MODEL_NAME, MANIFEST_NAME, TRAINING_NAME):
         if not (folder / name).is_file():
             raise DataError(f"{folder}: is no whole model folder ({name} is missing); train again")
+    training = folder / TRAINING_NAME
+    remedy = "train again, or use the version of lengthwise that wrote it"
+    read_versioned(training.read_bytes(), str(training), MODEL_FORMAT, remedy)

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 T = TypeVar("T")
 
-_SECONDS_BETWEEN_LINES = 30.0
+SECONDS_BETWEEN_LINES = 30.0
 
 
 def say(line: str) -> None:
@@ -56,7 +56,7 @@ def _with_lines(items: Iterable[T], total: int, name: str, done: int, note: Call
     start = last = time.monotonic()
     for count, item in enumerate(items):
         now = time.monotonic()
-        if count and now - last >= _SECONDS_BETWEEN_LINES:
+        if count and now - last >= SECONDS_BETWEEN_LINES:
             last = now
             remaining = (now - start) / count * (total - done - count)
             said = ", ".join(filter(None, [f"{remaining:.0f} s remaining", note()]))

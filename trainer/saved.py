@@ -2,7 +2,8 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import keras
 
 from schemas.contract import read_classes, read_subwords, read_vocabularies
 from schemas.errors import DataError
+from schemas.format_version import FORMAT_VERSION
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.records.subwords import Subwords
 from schemas.vocabulary import Vocabulary
 from trainer.config import TrainerConfig, dump_config
-from trainer.model_folder import CONFIG_NAME, MODEL_NAME, TRAINING_NAME, check_model_folder
+from trainer.model_folder import CONFIG_NAME, MODEL_FORMAT, MODEL_NAME, TRAINING_NAME, check_model_folder
 from trainer.models.model import SequenceModel, without_optimizer
 
 
@@ -60,28 +62,51 @@ def write_model(
     Raises:
       DataError: The folder cannot be written.
     """
+    with whole_folder(folder) as unfinished:
+        without_optimizer(model).save(unfinished / MODEL_NAME)
+        write_files(unfinished, contract)
+        (unfinished / CONFIG_NAME).write_text(dump_config(config), encoding="utf-8")
+        (unfinished / TRAINING_NAME).write_bytes(json_text({FORMAT_VERSION: MODEL_FORMAT, **training}))
+
+
+@contextmanager
+def whole_folder(folder: Path) -> Iterator[Path]:
+    """Gives an empty folder beside the place of another, and puts it there when all is written; else it is removed.
+
+    Args:
+      folder: The place; what stands there already is replaced.
+
+    Raises:
+      DataError: The folder cannot be written.
+    """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as parent:
             unfinished = Path(parent) / "new"
             unfinished.mkdir()
-            without_optimizer(model).save(unfinished / MODEL_NAME)
-            for path, content in contract.items():
-                (unfinished / path).parent.mkdir(parents=True, exist_ok=True)
-                (unfinished / path).write_bytes(content)
-            (unfinished / CONFIG_NAME).write_text(dump_config(config), encoding="utf-8")
-            text = json.dumps(training, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-            (unfinished / TRAINING_NAME).write_text(text, encoding="utf-8")
+            yield unfinished
             _swap(unfinished, folder, Path(parent) / "old")
     except OSError as error:
         raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from None
+
+
+def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Writes files by their paths within a folder."""
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+
+
+def json_text(values: Mapping[str, Any]) -> bytes:
+    """Returns plain values as JSON for people."""
+    return (json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 
 def load_saved(folder: str | Path) -> SavedModel:
     """Reads a model folder.
 
     Raises:
-      DataError: It is missing, incomplete or damaged.
+      DataError: It is missing, incomplete, damaged, or of another version of its format.
     """
     folder = Path(folder)
     check_model_folder(folder)

@@ -67,6 +67,14 @@ class FileReader:
         else:
             yield from self._container()
 
+    def in_order(self) -> Iterator[RawBlock]:
+        """Yields the records of a whole file that is no container, block by block from its first byte on.
+
+        Raises:
+          DataError: See `blocks`.
+        """
+        return self._from_the_start()
+
     def _from_the_start(self) -> Iterator[RawBlock]:
         watched = _Watched(self.stream)
         raw = io.BufferedReader(watched, _CHUNK_BYTES)

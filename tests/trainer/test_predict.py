@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
+from trainer.predict import Predictor, predict_file
 
 from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Manifest
@@ -15,7 +16,6 @@ from schemas.spec import parse_spec
 from tests.trainer.dataset_builder import build_dataset
 from trainer import load
 from trainer.config import TrainerConfig
-from trainer.predict import Predictor, predict_file
 from trainer.saved import load_saved
 from trainer.training.train import train
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trainer.predict import load
 
 from schemas.errors import DataError
 from schemas.manifest import load_manifest
@@ -16,7 +17,6 @@ from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
 from trainer.evaluate import Evaluator, evaluate
-from trainer.predict import load
 from trainer.training.train import train
 
 CONFIG = TrainerConfig(**SMALL, epochs=6, learning_rate=0.02, min_epoch_steps=30, min_batch_size=2)

@@ -103,6 +103,6 @@ class _ColumnReader:
 
 def _emptied(values: tf.RaggedTensor, rows: tf.Tensor) -> tf.RaggedTensor:
     """Returns lists, an empty one in the place of some."""
-    sizes = tf.where(rows, 0, values.row_lengths())
+    sizes = tf.where(rows, tf.zeros_like(values.row_lengths()), values.row_lengths())
     kept = tf.gather(~rows, values.value_rowids())
     return tf.RaggedTensor.from_row_lengths(tf.boolean_mask(values.flat_values, kept), sizes, validate=False)

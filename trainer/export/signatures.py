@@ -47,7 +47,7 @@ def signatures_of(model: RecordModel) -> dict[str, Any]:
         return model.of_encoded({names[argument]: values for argument, values in arguments.items()})
 
     asked = {SERVING_DEFAULT: of_dense, EXAMPLES: of_examples, ENCODED: of_encoded}
-    return {name: tf.function(ask).get_concrete_function(**specs[name]) for name, ask in asked.items()}
+    return {name: tf.function(ask, autograph=False).get_concrete_function(**specs[name]) for name, ask in asked.items()}
 
 
 def encoded_specs(manifest: Manifest) -> dict[str, tf.TensorSpec]:

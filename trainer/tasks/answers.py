@@ -1,6 +1,6 @@
-"""What a model says of each example, by task: named tensors in the graph, and the words of `predict`."""
+"""What a model says of each example, by task: named tensors in the graph; `schemas.predictions` puts them in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -8,7 +8,6 @@ import tensorflow as tf
 from schemas.manifest import length_feature
 from schemas.vocabulary import OOV_ID, PAD_ID, Vocabulary
 
-Entry = dict[str, Any]
 _NAMED = 5  # tokens that might come next
 
 
@@ -27,14 +26,6 @@ class Answers(Protocol):
           is not finite means that the model has no answer.
         """
 
-    def tell(self, outputs: Mapping[str, Any]) -> Entry:
-        """Returns what is said of one example: "prediction", and what stands beside it.
-
-        Args:
-          outputs: Of one example, what `ask` returned, (...) each; strings are bytes, numbers float64 with the digits
-            of a float32.
-        """
-
 
 class NumberAnswers:
     """A number in the label's own units."""
@@ -42,10 +33,6 @@ class NumberAnswers:
     def ask(self, model: Any, features: Any) -> dict[str, Any]:
         """Returns {"prediction": float32 (batch,)}."""
         return {"prediction": model.answer(features, training=False)}
-
-    def tell(self, outputs: Mapping[str, Any]) -> Entry:
-        """Returns {"prediction": number}."""
-        return {"prediction": outputs["prediction"].item()}
 
 
 class ClassAnswers:
@@ -60,11 +47,6 @@ class ClassAnswers:
         probabilities = model.answer(features, training=False)
         best = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
         return {"prediction": tf.gather(_names(self._classes), best), "probabilities": probabilities}
-
-    def tell(self, outputs: Mapping[str, Any]) -> Entry:
-        """Returns {"prediction": class, "probabilities": {class: probability}}."""
-        probabilities = dict(zip(self._classes, outputs["probabilities"].tolist(), strict=True))
-        return {"prediction": outputs["prediction"].decode(), "probabilities": probabilities}
 
 
 class StepClassAnswers:
@@ -85,12 +67,6 @@ class StepClassAnswers:
         real = tf.sequence_mask(length, tf.shape(best)[1])
         names = tf.where(real, tf.gather(_names(self._classes), best), "")
         return {"prediction": names, "probabilities": tf.reduce_max(outputs, axis=-1), "length": length}
-
-    def tell(self, outputs: Mapping[str, Any]) -> Entry:
-        """Returns {"prediction": [class of each step], "probabilities": [of that class]}."""
-        steps = int(outputs["length"])
-        names = [name.decode() for name in outputs["prediction"][:steps].tolist()]
-        return {"prediction": names, "probabilities": outputs["probabilities"][:steps].tolist()}
 
 
 class NextTokenAnswers:
@@ -127,20 +103,6 @@ class NextTokenAnswers:
         said = {"prediction": prediction, "ends": ends, "tokens": tokens, "probabilities": best.values}
         return said | {"out_of_vocabulary": unknown} | ({"end": end} if self._end else {})
 
-    def tell(self, outputs: Mapping[str, Any]) -> Entry:
-        """Returns {"prediction": token, "probabilities": {token: probability}, "out_of_vocabulary", "end"}.
-
-        The prediction is None where the end is more probable than any token. There is no "end" where a sequence
-        has none.
-        """
-        names = [name.decode() for name in outputs["tokens"].tolist()]
-        entry: Entry = {
-            "prediction": None if outputs["ends"] else outputs["prediction"].decode(),
-            "probabilities": dict(zip(names, outputs["probabilities"].tolist(), strict=True)),
-            "out_of_vocabulary": outputs["out_of_vocabulary"].item(),
-        }
-        return entry | ({"end": outputs["end"].item()} if self._end else {})
-
 
 class ForecastAnswers:
     """The frames behind the last real step."""
@@ -153,10 +115,6 @@ class ForecastAnswers:
         """Returns {"prediction": float32 (batch, horizon, dims)}."""
         frames = model.last(features)
         return {"prediction": tf.reshape(frames, [tf.shape(frames)[0], frames.shape[1] // self._dims, self._dims])}
-
-    def tell(self, outputs: Mapping[str, Any]) -> Entry:
-        """Returns {"prediction": [[numbers of a frame], ...]}, `horizon` frames."""
-        return {"prediction": outputs["prediction"].tolist()}
 
 
 def _names(names: Sequence[str]) -> Any:

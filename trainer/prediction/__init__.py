@@ -1,0 +1,1 @@
+"""Predictions for raw records: of any input format, in order, in bounded memory."""
