@@ -15,7 +15,7 @@ from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
 from trainer.evaluate import Evaluator, evaluate
-from trainer.predict import load
+from trainer.prediction.predictor import load
 from trainer.training.train import train
 
 

@@ -16,7 +16,7 @@ from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
 from trainer.evaluate import Evaluator, evaluate
-from trainer.predict import load
+from trainer.prediction.predictor import load
 from trainer.training.train import train
 
 CONFIG = TrainerConfig(**SMALL, epochs=6, learning_rate=0.02, min_epoch_steps=30, min_batch_size=2)
