@@ -32,7 +32,8 @@ def write_export(model: Path, folder: Path) -> Path:
     module.model = whole
     asked = tf.function(of_encoded).get_concrete_function(**encoded_specs(whole.manifest))
     tf.saved_model.save(module, folder, signatures={"encoded": asked})
-    for name, content in read_contract(model, load_manifest(model)).items():
+    contents = read_contract(model, load_manifest(model)) | {"export.json": b'{"format_version": 1}'}
+    for name, content in contents.items():
         path = folder / "assets.extra" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)

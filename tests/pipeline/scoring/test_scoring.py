@@ -207,9 +207,7 @@ def test_events_are_grouped_into_the_records_that_are_predicted_for(tmp_path: Pa
     assert len(result["files"]) == len({entry["path"] for entry in result["files"]}) > 1
     records = []
     for user in range(30):
-        own = [
-            e for e in events if e["user"] == f"u{user}" and "action" in e
-        ]  # which stand in the order of their times
+        own = [e for e in events if e["user"] == f"u{user}" and "action" in e]  # in the order of their times
         steps = {field: [e[field] for e in own] for field in ("action", "amount")}
         records.append({"user": f"u{user}", **steps})
     assert said_of(model, records) == {entry["id"]: entry["prediction"] for entry in found}
