@@ -6,10 +6,12 @@ import pytest
 
 from schemas.dataset_pb2 import Input
 from schemas.errors import DataError, UsageError
+from schemas.formats.sources import FORMATS
 from schemas.predictions import prediction_schema
 from tests.schemas.test_predictions import manifest_of
 from trainer.prediction.output import opened_output, plan_prediction
 from trainer.prediction.progress import progress_line
+from trainer.prediction.remedies import with_options
 
 
 def raw_file(folder: Path, name: str = "raw.jsonl") -> str:
@@ -44,6 +46,37 @@ def test_patterns_that_match_nothing(tmp_path: Path) -> None:
         plan_prediction(Input(), [f"{tmp_path}/*.jsonl"], tmp_path / "out.jsonl")
     assert str(error.value) == (
         f"--input {tmp_path}/*.jsonl: matches no file; check the path, and quote a pattern for the shell"
+    )
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "a: begins as avro does, and is read as jsonl; say `input: {format: avro}` in the spec, or rename the file",
+            "a: begins as avro does, and is read as jsonl; say --format avro, or rename the file",
+        ),
+        (
+            "say `input: {encoding: utf-16}` in the spec, or write it in UTF-8",
+            "say --encoding utf-16, or write it in UTF-8",
+        ),
+        (
+            "b; say `input: {compression: gzip}` in the spec, or rename the file",
+            "b; rename the file, whose suffix says the compression (gzip)",
+        ),
+        ("c: holds no record", "c: holds no record"),
+    ],
+)
+def test_remedies_are_options(message: str, expected: str) -> None:
+    assert with_options(message) == expected
+
+
+def test_a_file_that_nobody_says_how_to_read(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as error:
+        plan_prediction(Input(), [raw_file(tmp_path, "a.log")], tmp_path / "out.jsonl")
+    names = ", ".join(FORMATS)
+    assert str(error.value) == (
+        f"{tmp_path}/a.log: has the suffix '.log', which names no format; say --format …, one of {names}"
     )
 
 
