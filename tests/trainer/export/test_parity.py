@@ -81,7 +81,7 @@ SPECS = {
     "bytes, and none too long": """
         sequences:
           text: {type: tokens, tokenizer: bytes, max_length: 40, too_long: drop, empty: drop}
-          frames: {type: series, dims: 2, max_length: 9, too_long: reject, empty: keep}
+          frames: {type: series, dims: 2, max_length: 12, too_long: reject, empty: keep}
           forms: {type: tokens, tokenizer: words, from: text, normalization: nfkc, lowercase: true, empty: keep}
         label: {type: next_step, of: text, end: true}""",
 }
