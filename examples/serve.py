@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 VERSION = "1"
-SERVING_DEFAULT = "serving_default"
 _PATH = re.compile(r"/v1/models/(?P<name>[^/:]+)(/versions/(?P<version>[^/:]+))?(?P<rest>/metadata|:predict)?")
 
 
@@ -51,18 +50,17 @@ class ServedModel:
 
     def metadata(self) -> dict[str, Any]:
         """Returns the answer to GET /v1/models/NAME/metadata."""
-        signatures = {
-            name: {side: {one["name"]: _tensor_info(one) for one in said[side]} for side in ("inputs", "outputs")}
-            | {"method_name": "tensorflow/serving/predict"}
-            for name, said in self._signatures.items()
-        }
+        signatures: dict[str, dict[str, Any]] = {}
+        for name, said in self._signatures.items():
+            sides = {side: {one["name"]: _tensor_info(one) for one in said[side]} for side in ("inputs", "outputs")}
+            signatures[name] = {**sides, "method_name": "tensorflow/serving/predict"}
         spec = {"name": self.name, "signature_name": "", "version": VERSION}
         return {"model_spec": spec, "metadata": {"signature_def": {"signature_def": signatures}}}
 
     def predict(self, body: bytes) -> dict[str, Any]:
         """Returns the answer to POST /v1/models/NAME:predict; RequestError where it is not what a signature takes."""
         request = _request(body)
-        name = request.get("signature_name", SERVING_DEFAULT)
+        name = request.get("signature_name", "serving_default")
         if name not in self._signatures:
             raise RequestError(400, f"signature_name {name!r}: must be one of {', '.join(sorted(self._signatures))}")
         inputs = self._signatures[name]["inputs"]
@@ -71,9 +69,11 @@ class ServedModel:
         try:
             outputs = self._loaded.signatures[name](**arguments)
         except self._tf.errors.OpError as error:
-            raise RequestError(400, f"the model cannot read the request: {str(error).splitlines()[0]}") from None
+            said = [line for line in str(error).splitlines() if line.strip() and "[[" not in line]
+            raise RequestError(400, f"the model cannot read the request: {said[-1].strip()}") from None
         values = {output: _plain(tensor.numpy().tolist()) for output, tensor in outputs.items()}
-        return {"outputs": values} if "inputs" in request else {"predictions": _rows(values)}
+        rows = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
+        return {"outputs": values} if "inputs" in request else {"predictions": rows}
 
     def _tensor(self, values: Any, wanted: Mapping[str, Any]) -> Any:
         """Returns nested lists as the tensor of an argument."""
@@ -167,10 +167,6 @@ def _plain(values: Any) -> Any:
     if isinstance(values, bytes):
         return values.decode()
     return None if isinstance(values, float) and not math.isfinite(values) else values
-
-
-def _rows(values: dict[str, list[Any]]) -> list[dict[str, Any]]:
-    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
 
 
 def _tensor_info(one: Mapping[str, Any]) -> dict[str, Any]:

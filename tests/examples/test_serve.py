@@ -115,6 +115,9 @@ def test_examples_in_base64(url: str) -> None:
         assert status == 200
         assert said["predictions"][0]["prediction"] == wanted["predictions"][0]["prediction"]
         assert said["predictions"][0]["probabilities"] == pytest.approx(wanted["predictions"][0]["probabilities"])
+    status, said = asked(f"{url}:predict", {"signature_name": "examples", "inputs": ["no message"]})
+    assert status == 400
+    assert said["error"].startswith("the model cannot read the request: Failed ")
     status, said = asked(f"{url}:predict", {"signature_name": "examples", "inputs": [{"b64": "!"}]})
     assert status == 400
     assert said["error"].startswith("examples: must be string values of shape [None], all lists of one length; ")
