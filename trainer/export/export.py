@@ -29,6 +29,7 @@ from trainer.export.contents import export_contents, outside_the_graph
 from trainer.export.extremes import extremes
 from trainer.export.held_out import given_records, held_out_records, take_records
 from trainer.export.parity import Figures, Question, check_export, compare, questions_about
+from trainer.export.plain_path import PlainPath
 from trainer.export.raw_rows import RawRows
 from trainer.export.record_model import RecordModel, record_model_of
 from trainer.export.signatures import SERVING_DEFAULT, operations, write_saved_model
@@ -109,7 +110,7 @@ def _questions(saved: SavedModel, records: Sequence[str]) -> list[Question]:
         raw = replace(raw, lines=np.arange(len(raw.offsets)))
         names += [f"the record {name}" for name in what]
     say(f"{saved.folder}: predicting for {len(names):,} records")
-    return list(questions_about(raw, names, saved))
+    return list(questions_about(raw, names, PlainPath(saved)))
 
 
 def _given(records: Sequence[str], saved: SavedModel) -> RawBlock:

@@ -24,7 +24,6 @@ from trainer.export.raw_rows import RawRows, row_size
 from trainer.export.record_model import CLASSES, RECORD, STATUS
 from trainer.export.signatures import ENCODED, EXAMPLES, SERVING_DEFAULT
 from trainer.export.verdicts import OK
-from trainer.saved import SavedModel
 
 TOLERANCE = 1e-5
 _MOST_RECORDS = 64  # of a batch
@@ -76,15 +75,15 @@ class Figures:
         }
 
 
-def questions_about(raw: RawBlock, names: Sequence[str], saved: SavedModel) -> Iterator[Question]:
+def questions_about(raw: RawBlock, names: Sequence[str], plain: PlainPath) -> Iterator[Question]:
     """Yields what to ask about records: each signature about those that it can be asked about.
 
     Args:
       raw: The records.
       names: Of the records, for people.
-      saved: The model.
+      plain: The model.
     """
-    plain, said = PlainPath(saved), RawRows(raw, saved.manifest, saved.subwords)
+    said = RawRows(raw, plain.saved.manifest, plain.saved.subwords)
     for rows in _batches([row_size(row) for row in said.rows]):
         for signature, can in ((SERVING_DEFAULT, said.askable), (EXAMPLES, said.writable)):
             asked = rows[can[rows]]

@@ -36,24 +36,30 @@ class PlainAnswers(NamedTuple):
 
 
 class PlainPath:
-    """A model of a model folder that takes raw records, all of them as one batch."""
+    """A model of a model folder that takes raw records, all of them as one batch.
+
+    Attributes:
+      saved: What the folder holds.
+    """
 
     def __init__(self, saved: SavedModel) -> None:
         """Prepares the function that predicts."""
-        self._saved = saved
+        self.saved = saved
         self._spec = unlabelled_spec(saved.manifest.spec)
         answers = saved.model.task.answers(saved.classes, saved.vocabularies.get(saved.manifest.spec.label.of))
         signature = [input_specs(saved.manifest)]
-        self._run = tf.function(lambda batch: answers.ask(saved.model, batch), input_signature=signature)
+        self._run = tf.function(
+            lambda batch: answers.ask(saved.model, batch), input_signature=signature, autograph=False
+        )
 
     def __call__(self, raw: RawBlock) -> PlainAnswers:
         """Answers for records."""
-        block = validate_unlabelled(raw, self._spec, self._saved.subwords)
+        block = validate_unlabelled(raw, self._spec, self.saved.subwords)
         reasons = {item.line: item.reason for item in block.rejected}
         refused = {line: [{STATUS: reason, CUT_STEPS: 0}] for line, reason in reasons.items()}
         if not len(block):
             return PlainAnswers([refused[line] for line in raw.lines.tolist()], {}, {})
-        inputs = ModelInputs(block, self._saved.manifest, self._saved.vocabularies)
+        inputs = ModelInputs(block, self.saved.manifest, self.saved.vocabularies)
         features = inputs.batch(np.arange(len(block)))
         outputs = {name: values.numpy() for name, values in self._run(features).items()}
         cut = np.sum([block.cut_steps[name] for name in leaders(self._spec)], axis=0)
