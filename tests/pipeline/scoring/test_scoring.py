@@ -14,12 +14,14 @@ from apache_beam.metrics.metric import MetricsFilter
 
 from pipeline import ScoreRecords
 from pipeline.options import beam_options
+from pipeline.scoring import handler
 from pipeline.scoring.job import plan_scoring
 from pipeline.scoring.model import open_model
 from pipeline.scoring.run import run_scoring
 from schemas.errors import DataError
 from schemas.formats.fields import fields_of
 from schemas.formats.jsonl import parse_jsonl
+from schemas.manifest import load_manifest
 from schemas.model_inputs import ModelInputs
 from schemas.records.unlabelled import unlabelled_spec, validate_unlabelled
 from tests.pipeline.helpers import failures, jsonl, prepare, quiet, tree, write_jsonl
@@ -119,6 +121,17 @@ def test_files_are_in_order_and_parquet_says_the_same(classes: Models, tmp_path:
     ]
 
 
+def test_a_trained_model_is_exported_first(classes: Models, tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", records_of("new", LENGTHS))
+    result = score(classes.trained, source, tmp_path / "out")
+    assert tree(tmp_path / "out") == {"predictions.json", *(file["path"] for file in result["files"])}
+    assert close(
+        as_written(content(tmp_path / "out", result)),
+        predicted_by_trainer(Path(classes.trained), source, tmp_path / "predicted.jsonl"),
+    )
+    assert result["model"]["manifest_fingerprint"] == load_manifest(classes.trained).fingerprint
+
+
 def test_bad_records_are_told_and_are_not_fatal(classes: Models, tmp_path: Path) -> None:
     good = records_of("new", [2] * 150)
     records: list[Any] = [*good[:100], {"id": "bad", "text": 7}, b"{", *good[100:]]
@@ -144,6 +157,41 @@ def test_bad_records_are_told_and_are_not_fatal(classes: Models, tmp_path: Path)
     )
     assert [path.name for path in failures(tmp_path / "strict")] == ["error.json", "rejected.jsonl"]
     assert [path.split("/")[0] for path in tree(tmp_path / "strict")] == ["failed", "failed"]
+
+
+def test_records_that_the_model_cannot_answer_for(
+    classes: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = handler._load_signature
+
+    def limited(folder: str) -> Any:
+        ask = load(folder)
+
+        def answer(inputs: Any) -> Any:
+            if inputs["text_length"].max() > 12:
+                raise MemoryError("12 steps fit")
+            said = ask(inputs)
+            said["probabilities"] = np.where(inputs["text_length"][:, None] == 5, np.nan, said["probabilities"])
+            return said
+
+        return answer
+
+    monkeypatch.setattr(handler, "_load_signature", limited)
+    source = write_jsonl(tmp_path / "in.jsonl", records_of("new", [3, 30, 5, 2, 12]))
+    result = score(classes.export, source, tmp_path / "out")
+    rejected = (tmp_path / "out" / result["rejected_files"][0]["path"]).read_bytes()
+    assert [(item["line"], item["reason"], item["rule"], item["excerpt"]) for item in as_written(rejected)] == [
+        (
+            2,
+            "out_of_memory",
+            "the machine has no memory for a sequence of 30 steps; predict on a larger one, or train with a length "
+            "policy or a window",
+            '{"id":"new-1"}',
+        ),
+        (3, "not_finite", "the model's answer is no finite number", '{"id":"new-2"}'),
+    ]
+    assert [entry["id"] for entry in as_written(content(tmp_path / "out", result))] == ["new-0", "new-3", "new-4"]
+    assert result["counts"]["rejected"] == {"not_finite": 1, "out_of_memory": 1}
 
 
 def test_a_record_in_pieces_has_several_predictions(tmp_path: Path) -> None:
