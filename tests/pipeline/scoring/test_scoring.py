@@ -34,6 +34,7 @@ from tests.pipeline.scoring.exports import (
     write_models,
     write_pieces_model,
 )
+from tests.pipeline.scoring.shelf import PREFIX
 from tests.trainer.properties.cases import write_untrained
 from tests.trainer.properties.data_sets import records_of
 from trainer.saved import load_saved
@@ -271,3 +272,17 @@ def said_of(model: Path, records: list[dict[str, Any]]) -> dict[str, str]:
     best = np.argmax(saved.model.answer(features, training=False), axis=-1)
     names = [record["user"] for record in records]
     return dict(zip(names, [saved.classes[i] for i in best], strict=True))
+
+
+def test_everything_may_lie_elsewhere_than_on_a_local_disk(classes: Models, tmp_path: Path) -> None:
+    source = write_jsonl(tmp_path / "in.jsonl", [*records_of("new", LENGTHS), {"id": "bad"}])
+    here = score(classes.export, source, tmp_path / "here")
+    places = [f"{PREFIX}{path}" for path in (classes.export, source, tmp_path / "there")]
+    planned = plan_scoring(open_model(places[0]), places[1:2], places[2], block_bytes=5_000)
+    run_scoring(planned, beam_options([]), quiet())
+    there = json.loads((tmp_path / "there" / "predictions.json").read_text())
+    assert there["files"] == here["files"]
+    assert there["model"] == here["model"]
+    assert [file["path"] for file in there["inputs"]] == [places[1]]
+    assert content(tmp_path / "there", there) == content(tmp_path / "here", here)
+    assert not list((tmp_path / "there").glob(".staging/**/*.jsonl"))
