@@ -56,7 +56,10 @@ class PlainPath:
         """Answers for records."""
         block = validate_unlabelled(raw, self._spec, self.saved.subwords)
         reasons = {item.line: item.reason for item in block.rejected}
-        refused = {line: [{STATUS: reason, CUT_STEPS: 0}] for line, reason in reasons.items()}
+        numbers = {line: i for i, line in enumerate(raw.lines.tolist())}
+        refused = {
+            line: [{STATUS: reason, CUT_STEPS: 0} | self._place(numbers[line], 0)] for line, reason in reasons.items()
+        }
         if not len(block):
             return PlainAnswers([refused[line] for line in raw.lines.tolist()], {}, {})
         inputs = ModelInputs(block, self.saved.manifest, self.saved.vocabularies)
@@ -67,13 +70,13 @@ class PlainPath:
         for i, (line, answer) in enumerate(zip(block.lines.tolist(), rows_of(outputs), strict=True)):
             status = OK if finite(answer) else NOT_FINITE
             # A record in pieces has lost as many steps in each of them.
-            record = int(np.searchsorted(raw.lines, line))
-            own = {STATUS: status, CUT_STEPS: int(cut[record_of(block.lines, i)])}
-            if cuts_records(self._spec):
-                assert block.parents is not None
-                own |= {RECORD: record, START: int(block.parents.starts[i])}
+            start = 0 if block.parents is None else int(block.parents.starts[i])
+            own = {STATUS: status, CUT_STEPS: int(cut[record_of(block.lines, i)])} | self._place(numbers[line], start)
             by_line.setdefault(line, []).append(answer | own if status == OK else own)
         return PlainAnswers([(by_line | refused)[line] for line in raw.lines.tolist()], features, outputs)
+
+    def _place(self, record: int, start: int) -> Answer:
+        return {RECORD: record, START: start} if cuts_records(self._spec) else {}
 
 
 def record_of(lines: npt.NDArray[np.int64], example: int) -> int:
