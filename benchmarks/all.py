@@ -19,6 +19,7 @@ from pathlib import Path
 import extremes
 import memory
 import peers
+import prediction
 import same_data
 import workers
 from environments import commit, machine, package_versions
@@ -157,6 +158,15 @@ def run_same_data(session: Session) -> dict[str, Measured]:
     return {}
 
 
+def run_prediction(session: Session) -> dict[str, Measured]:
+    """Times predictions beside `model.predict`."""
+    load = os.getloadavg()[0]
+    measured = prediction.measure_predictions(session.records(2_000), session.cache, session.rounds)
+    session.write("prediction", prediction.result_text(measured, load))
+    keys = {"predict": "bulk", "predict_one": "alone"}
+    return {key: prediction.ratios(measured[name])[prediction.LONGEST] for key, name in keys.items()}
+
+
 def run_script(session: Session, name: str, records: int) -> dict[str, Measured]:
     """Runs a script that measures something without a goal, in a process of its own.
 
@@ -191,6 +201,7 @@ STEPS = (
     Step("processor time step by step", (), 6, 30, lambda s: run_script(s, "stages", 100_000)),
     Step("the same data in every format", (), 55, 25, run_same_data),
     Step("reading of each format", (), 20, 100, lambda s: run_script(s, "formats", 60_000)),
+    Step("prediction", ("predict", "predict_one"), 60, 200, run_prediction),
     Step("reading", (), 60, 60, lambda s: run_script(s, "reading", 100_000)),
 )
 

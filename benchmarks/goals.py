@@ -90,6 +90,8 @@ GOALS = {
     "growth": Goal("peak memory: 800,000 records / 100,000 records (lower is better)", 1.25, 1.1),
     "peak": Goal("peak memory, 800,000 records, default settings", 1.2, 0.8, " GB"),
     "distinct": Goal("peak memory, vocabulary counted over 5,000,000 different tokens", 1.5, 1.0, " GB"),
+    "predict": Goal("2,000 predictions: model.predict, padded / ours (higher is better)", 5, 20, lower=False),
+    "predict_one": Goal("one prediction: model.predict, padded / ours (higher is better)", 1, 5, lower=False),
     "long": Goal("one record of 50 MB among small ones", "works", "–"),
     "files": Goal("20,000 small input files", "works", "–"),
     "workers": Goal("fingerprints of every setting of the workers", "the same", "–"),

@@ -64,6 +64,11 @@ class Reading(NamedTuple):
         return _PLACES.get(self.format, ", line {line} (byte {offset})")
 
     @property
+    def unit(self) -> str:
+        """What holds one record, as people count it: line, row, record; empty where a file does."""
+        return {PARQUET: "row", TEXT_FILES: ""}.get(self.format, "line" if self.format in TEXT_FORMATS else "record")
+
+    @property
     def never_empty(self) -> bool:
         """Whether a whole file has bytes although it holds no record, so that one of 0 bytes is damaged."""
         return self.compression != PLAIN or self.format in {PARQUET, AVRO}

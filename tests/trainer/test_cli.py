@@ -215,8 +215,8 @@ def test_failures(token_data: Path, token_model: Path, tmp_path: Path, capsys: A
         f"error: {new}: no such model folder; `python -m trainer train` writes one",
     )
     assert failure(capsys, "predict", "--model", token_model, "--input", new, "--output", tmp_path / "out") == (
-        1,
-        f"error: {new}: cannot be read: No such file or directory; give the path of a JSONL file",
+        2,
+        f"error: --input {new}: matches no file; check the path, and quote a pattern for the shell",
     )
     assert failure(capsys, "train", "--data", token_data, "--output", token_model)[0] == 2
     assert not new.exists()

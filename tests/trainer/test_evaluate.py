@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trainer.predict import load
 
 from schemas.errors import DataError
 from schemas.manifest import load_manifest
@@ -16,6 +15,7 @@ from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
 from trainer.evaluate import Evaluator, evaluate
+from trainer.prediction.predictor import load
 from trainer.training.train import train
 
 

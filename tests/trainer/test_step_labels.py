@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trainer.predict import load
 
 from schemas.errors import DataError
 from schemas.manifest import load_manifest
@@ -17,6 +16,7 @@ from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig
 from trainer.evaluate import Evaluator, evaluate
+from trainer.prediction.predictor import load
 from trainer.training.train import train
 
 CONFIG = TrainerConfig(**SMALL, epochs=6, learning_rate=0.02, min_epoch_steps=30, min_batch_size=2)

@@ -15,6 +15,7 @@ from schemas.predictions import prediction_schema
 from trainer.prediction.output import opened_output, plan_prediction
 from trainer.prediction.predictor import Predictor, load
 from trainer.prediction.progress import showing_progress
+from trainer.prediction.remedies import remedies_of_predict
 from trainer.progress import say
 
 _BAD_RECORDS_SHOWN = 20
@@ -45,7 +46,8 @@ def predict_files(
     predictor = load(model_folder)
     given = input_as(predictor.manifest.spec.input, format, encoding)
     sources = plan_prediction(given, inputs, output)
-    counts = _write(predictor, given, sources, Path(output))
+    with remedies_of_predict():
+        counts = _write(predictor, given, sources, Path(output))
     rejected = counts.reasons.total()
     if rejected > _BAD_RECORDS_SHOWN:
         say(f"... and {rejected - _BAD_RECORDS_SHOWN:,} more; each says why in its row of {output}")
@@ -59,7 +61,7 @@ def predict_files(
 
 
 def _write(predictor: Predictor, given: Input, sources: Sequence[Source], output: Path) -> "_Counts":
-    counts, size = _Counts(), sum(source.bytes for source in sources)
+    counts, size = _Counts(sources), sum(source.bytes for source in sources)
     parts = read_sources(sources, given, predictor.raw_fields)
     with opened_output(output, prediction_schema(predictor.manifest)) as write, showing_progress(size) as tell:
         for table, consumed in predictor.predict_parts(parts):
@@ -74,7 +76,8 @@ def _write(predictor: Predictor, given: Input, sources: Sequence[Source], output
 class _Counts:
     """What became of records; the first bad ones are shown."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: Sequence[Source]) -> None:
+        self._units = {source.path: source.reading.unit for source in sources}
         self.rows = 0
         self.records = 0
         self.reasons: Counter[str] = Counter()
@@ -88,5 +91,7 @@ class _Counts:
             return
         bad = table.filter(table["reason"].is_valid()).select(["file", "line", "reason", "error"])
         for item in bad.slice(0, max(0, _BAD_RECORDS_SHOWN - self.reasons.total())).to_pylist():
-            say(f"{item['file']}, line {item['line']}: {item['reason']}: {item['error']}")
+            unit = self._units[item["file"]]
+            place = f"{item['file']}, {unit} {item['line']:,}" if unit else item["file"]
+            say(f"{place}: {item['reason']}: {item['error']}")
         self.reasons.update(bad["reason"].to_pylist())

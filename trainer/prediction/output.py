@@ -12,6 +12,7 @@ from schemas.dataset_pb2 import Input
 from schemas.errors import DataError, UsageError
 from schemas.formats.sources import Source, find_sources
 from schemas.prediction_lines import prediction_lines
+from trainer.prediction.remedies import remedies_of_predict
 from trainer.raw_records import check_predictions_file
 
 JSONL, PARQUET = "jsonl", "parquet"
@@ -47,10 +48,11 @@ def plan_prediction(given: Input, inputs: Sequence[str], output: str | Path) -> 
       UsageError: The input means no file, nobody says how one is read, or the output is no place for predictions.
       DataError: All files are empty.
     """
-    form_of(output)
-    sources = find_sources(inputs, given)
+    with remedies_of_predict():
+        sources = find_sources(inputs, given)
     for source in sources:
         check_predictions_file(output, source.path)
+    form_of(output)
     return sources
 
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from trainer.predict import Predictor
 
 from schemas.vocabulary import OOV_ID, PAD_ID
 from tests.trainer.dataset_builder import build_dataset
 from tests.trainer.properties.cases import PLAIN, model_of, predicted, whole_batch, write_untrained
 from tests.trainer.properties.data_sets import TASKS, records_by_split, records_of, spec_of
 from trainer import load
+from trainer.prediction.predictor import Predictor
 from trainer.saved import load_saved
 
 LIMITS = [(30, 3), (10_000, 64)]

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from trainer.predict import Predictor, predict_file
 
-from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Manifest
+from schemas.prediction_lines import prediction_lines
 from schemas.spec import parse_spec
 from tests.trainer.dataset_builder import build_dataset
 from trainer import load
 from trainer.config import TrainerConfig
+from trainer.prediction.predictor import Predictor
 from trainer.saved import load_saved
 from trainer.training.train import train
 
@@ -46,49 +46,6 @@ def test_a_prediction_does_not_depend_on_its_batch(token_model: Path) -> None:
         for entry, expected in zip(entries, together, strict=True):
             assert entry["id"] == expected["id"]
             assert entry["probabilities"] == pytest.approx(expected["probabilities"], abs=1e-6)
-
-
-def test_bad_records_keep_their_place(token_model: Path, tmp_path: Path, capsys: Any) -> None:
-    source, output = tmp_path / "raw.jsonl", tmp_path / "predictions.jsonl"
-    lines = [b'{"id": "a", "text": "good"}', b"nonsense", b"", b'{"id": "b", "text": 5}', b'{"id": "c", "text": "bad"}']
-    source.write_bytes(b"\n".join(lines))
-    result = predict_file(token_model, source, output)
-    assert result == {
-        "output": str(output),
-        "records": 4,
-        "predicted": 2,
-        "rejected": 2,
-        "reasons": {"invalid_json": 1, "wrong_type": 1},
-    }
-    entries = [json.loads(line) for line in output.read_text().splitlines()]
-    assert [entry["id"] for entry in entries] == ["a", None, None, "c"]
-    assert [entry.get("reason") for entry in entries] == [None, "invalid_json", "wrong_type", None]
-    assert [entry.get("line") for entry in entries] == [None, 2, 4, None]
-    assert entries[2]["error"] == "field 'text' must be a string; it is 5"
-    assert f"{source}, line 4: wrong_type: field 'text' must be a string; it is 5\n" in capsys.readouterr().err
-    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
-
-
-def test_only_the_first_bad_records_are_shown(token_model: Path, tmp_path: Path, capsys: Any) -> None:
-    source, output = tmp_path / "raw.jsonl", tmp_path / "predictions.jsonl"
-    source.write_text("nonsense\n" * 50)
-    assert predict_file(token_model, source, output)["rejected"] == 50
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 21
-    assert lines[-1] == f"... and 30 more; each says why in its line of {output}"
-
-
-def test_blocks_of_a_file_are_one_file(token_model: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    source = tmp_path / "raw.jsonl"
-    lines = [json.dumps(record) for record in records_of(TEXTS)]
-    lines[4] = "nonsense"
-    source.write_text("\n".join(lines))
-    expected = load(token_model).predict(source)
-    ranges = [(start, min(start + 50, source.stat().st_size)) for start in range(0, source.stat().st_size, 50)]
-    monkeypatch.setattr("trainer.raw_records.byte_ranges", lambda size: ranges)
-    entries = load(token_model).predict(str(source))
-    assert [(entry["id"], entry.get("line")) for entry in entries] == [(e["id"], e.get("line")) for e in expected]
-    assert entries[4] == expected[4]
 
 
 def test_a_record_is_too_large_as_in_the_data_set(token_model: Path, tmp_path: Path) -> None:
@@ -126,30 +83,18 @@ def test_policies_that_drop_give_a_reason_instead(tmp_path: Path) -> None:
     assert 50 < entries[0]["prediction"] < 180
 
 
-@pytest.mark.parametrize(
-    ("content", "expected"),
-    [
-        (None, "cannot be read: No such file or directory; give the path of a JSONL file"),
-        (b"", "is empty; give a JSONL file with one or more records"),
-        (b"\n \n", "holds blank lines only; give a JSONL file with one or more records"),
-    ],
-)
-def test_inputs_without_records(token_model: Path, tmp_path: Path, content: bytes | None, expected: str) -> None:
-    source, output = tmp_path / "raw.jsonl", tmp_path / "predictions.jsonl"
-    if content is not None:
-        source.write_bytes(content)
-    with pytest.raises(DataError) as error:
-        predict_file(token_model, source, output)
-    assert str(error.value) == f"{source}: {expected}"
-    assert not output.exists()
-
-
-def test_an_output_that_cannot_be_written(token_model: Path, tmp_path: Path) -> None:
-    source, output = tmp_path / "raw.jsonl", tmp_path / "nowhere" / "predictions.jsonl"
-    source.write_text('{"id": "a", "text": "good"}\n')
-    with pytest.raises(DataError) as error:
-        predict_file(token_model, source, output)
-    assert str(error.value) == f"{output}: cannot be written: No such file or directory"
+def test_parts_of_a_block_are_in_order(piece_model: Path, monkeypatch: Any) -> None:
+    predictor = load(piece_model)
+    records = [5, *RECORDS, {"id": "s", "text": ["a"], "place": "north"}, *RECORDS, "none"]
+    expected = predictor.predict(records)
+    assert [entry.get("line") for entry in expected if "error" in entry] == [1, 3, 4, 6, 8, 9, 11]
+    monkeypatch.setattr(predictor._answering, "_examples", 1)
+    tables = list(predictor.predict_blocks(records))
+    assert [len(table) for table in tables] == [2, 1, 3, 2, 1, 4]
+    said = [json.loads(line) for table in tables for line in prediction_lines(table).splitlines()]
+    assert [(e["id"], e.get("line"), e.get("start")) for e in said] == [
+        (e["id"], e.get("line"), e.get("start")) for e in expected
+    ]
 
 
 def test_no_records_no_predictions(token_model: Path) -> None:
@@ -160,7 +105,7 @@ def test_an_answer_that_is_no_number_is_an_error_in_its_place(token_model: Path,
     predictor = load(token_model)
     answers = np.array([[0.25, 0.75], [np.nan, np.nan]], np.float32)
     said = {"prediction": tf.constant(["dark", "bright"]), "probabilities": tf.constant(answers)}
-    monkeypatch.setattr(predictor, "_run", lambda _: said)
+    monkeypatch.setattr(predictor._answering, "_run", lambda _: said)
     assert predictor.predict(records_of(["a", "b"])) == [
         {"id": "r0", "prediction": "dark", "probabilities": {"bright": 0.25, "dark": 0.75}},
         {"id": "r1", "error": "the model's answer is no finite number", "reason": "not_finite", "line": 2},
@@ -244,6 +189,7 @@ def test_a_record_without_a_whole_window_says_so(piece_model: Path) -> None:
         (None, None, None, 3, "wrong_type"),
         ("u#0", "u", 0, None, None),
     ]
+    assert [entry.get("cut_steps") for entry in entries] == [0, 1, None, None, 0]
     assert entries[2]["error"] == "'text' must have 2 steps or more, a whole window; the spec drops the rest"
 
 
@@ -260,33 +206,9 @@ def test_long_records_are_split_or_cut_as_in_training(piece_model: Path) -> None
     middle = cut_as(piece_model, PIECES.replace("POLICY", ", max_length: 2, too_long: truncate_both")).predict(
         [RECORDS[0], {**RECORDS[3], "text": ["b", "c"]}]
     )
-    assert [list(entry) for entry in middle] == [["id", "prediction", "probabilities"]] * 2
+    assert [list(entry) for entry in middle] == [["id", "prediction", "probabilities", "cut_steps"]] * 2
+    assert [entry["cut_steps"] for entry in middle] == [3, 0]
     assert middle[0]["probabilities"] == pytest.approx(middle[1]["probabilities"], abs=1e-6)
-
-
-def test_pieces_in_a_file(piece_model: Path, tmp_path: Path) -> None:
-    source, output = tmp_path / "raw.jsonl", tmp_path / "predictions.jsonl"
-    source.write_text("".join(json.dumps(item) + "\n" for item in [*RECORDS, {"id": "v", "text": ["a", "b"]}]))
-    assert predict_file(piece_model, source, output) == {
-        "output": str(output),
-        "records": 5,
-        "predicted": 3,
-        "rejected": 3,
-        "reasons": {"missing_field": 1, "too_short": 1, "wrong_type": 1},
-    }
-    lines = [json.loads(line) for line in output.read_text().splitlines()]
-    assert [line.get("parent", line.get("line")) for line in lines] == ["r", "r", 2, 3, "u", 5]
-
-
-def test_lines_of_later_blocks_are_counted_on(piece_model: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    source = tmp_path / "raw.jsonl"
-    source.write_text("".join(json.dumps(item) + "\n" for item in RECORDS))
-    expected = load(piece_model).predict(source)
-    size = source.stat().st_size
-    monkeypatch.setattr(
-        "trainer.raw_records.byte_ranges", lambda _: [(at, min(at + 40, size)) for at in range(0, size, 40)]
-    )
-    assert pieces_of(load(piece_model).predict(source)) == pieces_of(expected)
 
 
 def test_gaps_are_filled_as_in_training(tmp_path: Path) -> None:
@@ -301,8 +223,8 @@ def test_gaps_are_filled_as_in_training(tmp_path: Path) -> None:
     train(tmp_path / "data", tmp_path / "model", TrainerConfig(units=3, bidirectional=False, epochs=1))
     predictor = load(tmp_path / "model")
     seen = []
-    run = predictor._run
-    predictor._run = lambda batch: seen.append(batch) or run(batch)
+    run = predictor._answering._run
+    predictor._answering._run = lambda batch: seen.append(batch) or run(batch)
     raw = {"id": "a", "x": [[None], [7.0]], "at": [10, 12.5]}
     (entry,) = predictor.predict([raw])
     assert list(entry) == ["id", "prediction"]
@@ -312,14 +234,3 @@ def test_gaps_are_filled_as_in_training(tmp_path: Path) -> None:
         "x/missing": [[[1.0], [0.0]]],
         "x/since": [[0.0, 2.5]],
     }
-
-
-def test_a_model_of_events_takes_no_records(token_model: Path) -> None:
-    predictor = load(token_model)
-    predictor._spec.group.by = "session"
-    with pytest.raises(UsageError) as error:
-        predictor.predict([{"id": "a", "text": "good"}])
-    assert str(error.value) == (
-        "group: the model's records are made of events that share 'session', and predict takes whole records; "
-        "write a data set of the events, and evaluate on it"
-    )
