@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+import tensorflow as tf
 
 from tests.trainer.export.reading import Case
 
@@ -215,3 +216,10 @@ def test_the_features_of_one_record() -> None:
         "source": ids("source", "a"),
     }
     assert {name: values.numpy().tolist() for name, values in found.features.items()} == wanted
+
+
+def test_no_rule_is_applied_to_ready_tokens() -> None:
+    case = Case("sequences: {x: {type: tokens, normalization: nfkc, lowercase: true}}", {})
+    found = case.run({"x": tf.ragged.constant([["K", "k", "ﬁ"]])}, tf.constant([""]))
+    assert found.features["x"].numpy()[0].tolist() == case.vocabularies["x"].encode(pa.array(["K", "k", "ﬁ"])).tolist()
+    assert len(set(found.features["x"].numpy()[0])) == 3
