@@ -72,10 +72,13 @@ class Case:
 
     @cached_property
     def vocabularies(self) -> dict[str, Vocabulary]:
-        found = {}
-        for name in vocabulary_features(self.spec):
-            options = vocabulary_options(self.spec, vocabulary_owner(self.spec, name))
-            found[name] = Vocabulary(pa.array(KNOWN), first_token_id(options.oov_buckets))
+        """Of the same tokens in another order each, but for those that are shared."""
+        found, names = {}, vocabulary_features(self.spec)
+        for name in names:
+            owner = vocabulary_owner(self.spec, name)
+            first = names.index(owner)
+            options = vocabulary_options(self.spec, owner)
+            found[name] = Vocabulary(pa.array([*KNOWN[first:], *KNOWN[:first]]), first_token_id(options.oov_buckets))
         return found
 
     @cached_property
