@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import tensorflow as tf
-from trainer.model_inputs import ModelInputs
 
 from schemas.dataset_pb2 import DatasetSpec, Empty, Tokenizer, TooLong
 from schemas.formats.fields import fields_of
@@ -17,6 +16,7 @@ from schemas.formats.raw import RawBlock
 from schemas.manifest import stored_features
 from schemas.manifest_pb2 import Manifest
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
+from schemas.model_inputs import ModelInputs
 from schemas.records.examples import ExampleBlock
 from schemas.records.lengths import TOO_SHORT
 from schemas.records.subwords import Subwords
