@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trainer.batches.sizes import BatchLimits
     from trainer.config import TrainerConfig, load_config
     from trainer.export.export import export_model
+    from trainer.export.record_model import RecordModel
     from trainer.foreign.files import TFRecordFiles, bucket_records, open_tfrecords
     from trainer.models.build import build_model
     from trainer.prediction.predictor import load
@@ -24,6 +25,7 @@ _HOMES = {
     "Batching": "trainer.batches.batching",
     "Order": "trainer.batches.order",
     "Position": "trainer.batches.position",
+    "RecordModel": "trainer.export.record_model",
     "TFRecordFiles": "trainer.foreign.files",
     "TrainerConfig": "trainer.config",
     "bucket_records": "trainer.foreign.files",
@@ -41,6 +43,7 @@ __all__ = [
     "Batching",
     "Order",
     "Position",
+    "RecordModel",
     "TFRecordFiles",
     "TrainerConfig",
     "bucket_records",

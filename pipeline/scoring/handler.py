@@ -1,13 +1,13 @@
 """The model on a worker: what RunInference loads, and what it asks of it. Only this module imports TensorFlow.
 
-Why Beam's own batching is not used. It collects elements, and an element would be a record: Beam would pay for
-each of them some 20 microseconds and a dictionary, where Arrow and NumPy read a block of 8 MiB at once; and
-batches by length would need a keyed GroupIntoBatches, a shuffle of all records, after which their order would
-have to be put together again. So an element is a part of a block, which holds some thousand examples, and the
-batches are made within it: sorted by length, so that hardly anything is padding, and of as many examples as
-have a fixed number of padded steps, so that each takes about as long and as much memory as any other. The order
-of the records stays that of the input. RunInference passes an element on as the batch that it is
-(`should_skip_batching`), so its metrics count examples, parts, bytes, and the time of both loading and asking.
+Why Beam's own batching is not used. It collects elements, and an element would be a record: Beam would handle each
+as a Python object, where Arrow and NumPy read a block of 8 MiB at once; and its batches by length
+(`batch_length_fn`) put elements of one length together by a key, which is a shuffle of all records, after which their
+order would have to be found again. So an element is a part of a block, which holds some thousand examples, and the
+batches are made within it: sorted by length, so that hardly anything is padding, and of as many examples as have a
+fixed number of padded steps, so that each takes about as long and as much memory as any other. The order of the
+records stays that of the input. RunInference passes an element on as the batch that it is (`should_skip_batching`),
+so its metrics count examples, parts, bytes, and the time of both loading and asking.
 """
 
 import os

@@ -15,8 +15,11 @@ from schemas.prediction_lines import prediction_lines
 from schemas.predictions import (
     answers_of,
     cuts_steps,
+    examples_with_room,
+    failures_of,
     heads_of,
     in_order,
+    placed,
     prediction_schema,
     predictions_of,
     refusals_of,
@@ -261,3 +264,40 @@ def test_which_policies_leave_out_steps(policy: str, expected: bool) -> None:
 @pytest.mark.parametrize(("rest", "expected"), [("keep", False), ("drop", True)])
 def test_which_windows_leave_out_steps(rest: str, expected: bool) -> None:
     assert cuts_steps(manifest_of("class", f"window: {{length: 2, rest: {rest}}}\n").spec) is expected
+
+
+def test_examples_without_an_answer_say_where_they_stand() -> None:
+    manifest = manifest_of("number")
+    said = {"prediction": np.array([1, np.nan, np.inf], np.float32)}
+    table = predictions_of(block_of(["a", "b", "c"]), said, manifest, [])
+    told = placed(table, ["x.csv", ""], np.array([0, 0, 1]), np.array([1, 2, 7]))
+    assert told.schema == table.schema
+    assert told.select(["file", "line"]).to_pylist() == [
+        {"file": None, "line": None},
+        {"file": "x.csv", "line": 2},
+        {"file": None, "line": 7},
+    ]
+    good = table.slice(0, 1)
+    assert placed(good, ["x.csv"], np.array([0]), np.array([1])) is good
+
+
+def test_examples_that_no_model_was_asked_about() -> None:
+    manifest = manifest_of("number", "window: {length: 2, rest: drop}\n")
+    heads = heads_of(block_of(["r#0"], Parents(pa.array(["r"]), np.array([0])), [3]), manifest)
+    assert prediction_lines(failures_of(heads, ["too much"], "out_of_memory", manifest)) == (
+        b'{"id": "r#0", "parent": "r", "start": 0, "cut_steps": 3, "error": "too much", "reason": "out_of_memory"}\n'
+    )
+
+
+@given(st.lists(TEXT, min_size=1, max_size=50, unique=True), st.integers(1, 20_000))
+def test_a_table_is_never_too_large(classes: list[str], repeated: int) -> None:
+    names = classes * repeated
+    count = examples_with_room(manifest_of("class"), names)
+    assert count * len(names) <= 2**22 or count == 1
+    assert count * sum(len(name.encode()) for name in names) <= 2**28 or count == 1
+    assert (count + 1) * max(len(names), 1) > 2**22 or (count + 1) * sum(len(n.encode()) for n in names) > 2**28
+
+
+@pytest.mark.parametrize(("task", "expected"), [("number", 2**22), ("forecast", 2**22 // 6)])
+def test_how_many_examples_make_a_table(task: str, expected: int) -> None:
+    assert examples_with_room(manifest_of(task), []) == expected

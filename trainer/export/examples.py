@@ -1,7 +1,7 @@
 """Raw records as serialized `tf.train.Example` messages, with the fields of the `tfrecord` input format, as columns.
 
 What the format cannot hold is taken as it can be had: frames one number after another, as `layout: flat` has them;
-final tokens of a sequence whose rules no graph can apply; times as numbers.
+final tokens of a sequence whose rules no graph can apply, under a name of their own; times as numbers.
 """
 
 from typing import Any
@@ -27,6 +27,21 @@ _STRINGS = {
 _SINGLE = {ColumnKind.TEXT, ColumnKind.CATEGORY, ColumnKind.NUMBER}
 
 
+def feature_names(spec: DatasetSpec) -> dict[str, str]:
+    """Returns the name of the feature of an Example that each field of a record is, by name of the field.
+
+    It is the path of the field; but for final tokens, which are not what stands in the field, "NAME/tokens".
+
+    Args:
+      spec: A resolved spec.
+    """
+    kinds = column_kinds(spec)
+    return {
+        field.name: f"{field.name}/tokens" if kinds.get(field.name) == ColumnKind.READY_TOKENS else path_of(field)
+        for field in fields_of(spec, for_training=False)
+    }
+
+
 def read_examples(serialized: tf.Tensor, spec: DatasetSpec) -> tuple[dict[str, Any], tf.Tensor]:
     """Returns the columns that `trainer.export.reader` takes, and the reason codes of records that are refused.
 
@@ -45,7 +60,7 @@ class _ColumnReader:
     def __init__(self, examples: Examples, spec: DatasetSpec, count: tf.Tensor) -> None:
         self._examples = examples
         self._spec = spec
-        self._paths = {field.name: path_of(field) for field in fields_of(spec, for_training=False)}
+        self._names = feature_names(spec)
         self._count = count
         self._faults: dict[str, list[tf.Tensor]] = {}
 
@@ -69,7 +84,7 @@ class _ColumnReader:
         return reasons
 
     def _values(self, name: str, kinds: tuple[str, ...], dtype: tf.DType) -> tf.RaggedTensor:
-        field = self._examples.field(self._paths[name], kinds, dtype)
+        field = self._examples.field(self._names[name], kinds, dtype)
         self._fault(MISSING_FIELD, ~field.there)
         self._fault(WRONG_TYPE, field.wrong)
         return field.values

@@ -48,7 +48,7 @@ from trainer.saved import SavedModel, json_text, load_saved, whole_folder, write
 
 
 def export_model(
-    model: str | Path, output: str | Path, records: Sequence[str] = (), replace: bool = False
+    model: str | Path, output: str | Path, records: Sequence[str] | str = (), replace: bool = False
 ) -> dict[str, Any]:
     """Writes a model that takes raw records: a SavedModel and a `.keras` file; whole and checked, or not at all.
 
@@ -73,7 +73,7 @@ def export_model(
     start, output = time.perf_counter(), Path(output)
     check_output(output, replace, EXPORT_MARKER, "is no export")
     saved = load_saved(model)
-    questions = _questions(saved, records)
+    questions = _questions(saved, [records] if isinstance(records, str) else records)
     with whole_folder(output) as unfinished:
         exported = record_model_of(saved)
         say(f"{output}: writing the signatures of the model")

@@ -34,11 +34,16 @@ def extremes(raw: RawBlock, row: int, steps: int, longest: int, spec: DatasetSpe
     seen = {name: column[row].as_py() for name, column in raw.columns.items()}
     made = {"empty": _each(seen, fields, spec, _none), "of one step": _each(seen, fields, spec, _first)}
     for factor in LONGER:
-        times = max(1, min(factor * longest, MOST_STEPS) // max(steps, 1))
+        times = max(1, min(factor * longest, MOST_STEPS // overlap(spec)) // max(steps, 1))
         made[f"{factor} times longer than any seen"] = _each(seen, fields, spec, _repeated(times))
     made["of unknown tokens"] = _each(seen, fields, spec, _instead(_UNKNOWN))
     made["of characters beyond ASCII"] = _each(seen, fields, spec, _instead(_BEYOND_ASCII))
     return _block(list(made.values()), raw), list(made)
+
+
+def overlap(spec: DatasetSpec) -> int:
+    """Returns in how many windows a step is, about; 1 where there are none."""
+    return -(-spec.window.length // spec.window.stride) if spec.HasField("window") else 1
 
 
 def _each(seen: Record, fields: list[Field], spec: DatasetSpec, change: Callable[..., Any]) -> Record:

@@ -18,6 +18,7 @@ from schemas.errors import DataError
 from schemas.formats.raw import RawBlock
 from schemas.signature_names import signature_names
 from trainer.export import fresh_process
+from trainer.export.extremes import overlap
 from trainer.export.held_out import take_records
 from trainer.export.plain_path import Answer, PlainPath, rows_of
 from trainer.export.raw_rows import RawRows, row_size
@@ -84,7 +85,8 @@ def questions_about(raw: RawBlock, names: Sequence[str], plain: PlainPath) -> It
       plain: The model.
     """
     said = RawRows(raw, plain.saved.manifest, plain.saved.subwords)
-    for rows in _batches([row_size(row) for row in said.rows]):
+    times = overlap(plain.saved.manifest.spec)
+    for rows in _batches([times * row_size(row) for row in said.rows]):
         for signature, can in ((SERVING_DEFAULT, said.askable), (EXAMPLES, said.writable)):
             asked = rows[can[rows]]
             if not len(asked):

@@ -41,7 +41,7 @@ def judge_lengths(lengths: Mapping[str, tf.Tensor], spec: DatasetSpec, verdicts:
             verdicts.reject(lengths[name] != lengths[leader], NOT_ALIGNED)
     for name in leaders(spec):
         feature = spec.sequences[name]
-        if feature.empty != Empty.keep:
+        if feature.empty in {Empty.drop, Empty.reject}:
             verdicts.reject(lengths[name] == 0, EMPTY_SEQUENCE)
         if feature.too_long in {TooLong.drop, TooLong.reject}:
             verdicts.reject(lengths[name] > feature.max_length, TOO_LONG)
@@ -119,7 +119,8 @@ def _windows(lengths: tf.Tensor, window: Window) -> Pieces:
     beyond = tf.maximum(lengths - window.length, 0)
     counts = beyond // window.stride + tf.cast(lengths >= window.length, tf.int64)
     if window.rest == Rest.keep:
-        counts += tf.cast((lengths < window.length) | (beyond % window.stride > 0), tf.int64)
+        counts += tf.cast(beyond % window.stride > 0, tf.int64)
+    # A record shorter than a window is one piece: it is all rest, or refused.
     numbers = tf.ragged.range(tf.maximum(counts, 1))
     record = numbers.value_rowids()
     start = numbers.flat_values * window.stride

@@ -56,29 +56,28 @@ class PlainPath:
         """Answers for records."""
         block = validate_unlabelled(raw, self._spec, self.saved.subwords)
         reasons = {item.line: item.reason for item in block.rejected}
-        refused = {line: [{STATUS: reason, CUT_STEPS: 0}] for line, reason in reasons.items()}
+        numbers = {line: i for i, line in enumerate(raw.lines.tolist())}
+        refused = {
+            line: [{STATUS: reason, CUT_STEPS: 0} | self._place(numbers[line], 0)] for line, reason in reasons.items()
+        }
         if not len(block):
             return PlainAnswers([refused[line] for line in raw.lines.tolist()], {}, {})
         inputs = ModelInputs(block, self.saved.manifest, self.saved.vocabularies)
         features = inputs.batch(np.arange(len(block)))
         outputs = {name: values.numpy() for name, values in self._run(features).items()}
-        cut = np.sum([block.cut_steps[name] for name in leaders(self._spec)], axis=0)
+        # A record in pieces has lost as many steps in each of them; the block tells of them with one.
+        left_out = np.sum([block.cut_steps[name] for name in leaders(self._spec)], axis=0)
+        cut = np.bincount(block.lines, left_out)
         by_line: dict[int, list[Answer]] = {}
         for i, (line, answer) in enumerate(zip(block.lines.tolist(), rows_of(outputs), strict=True)):
             status = OK if finite(answer) else NOT_FINITE
-            # A record in pieces has lost as many steps in each of them.
-            record = int(np.searchsorted(raw.lines, line))
-            own = {STATUS: status, CUT_STEPS: int(cut[record_of(block.lines, i)])}
-            if cuts_records(self._spec):
-                assert block.parents is not None
-                own |= {RECORD: record, START: int(block.parents.starts[i])}
+            start = 0 if block.parents is None else int(block.parents.starts[i])
+            own = {STATUS: status, CUT_STEPS: int(cut[line])} | self._place(numbers[line], start)
             by_line.setdefault(line, []).append(answer | own if status == OK else own)
         return PlainAnswers([(by_line | refused)[line] for line in raw.lines.tolist()], features, outputs)
 
-
-def record_of(lines: npt.NDArray[np.int64], example: int) -> int:
-    """Returns the number of the record, among those with examples, that an example is of."""
-    return int(np.searchsorted(np.unique(lines), lines[example]))
+    def _place(self, record: int, start: int) -> Answer:
+        return {RECORD: record, START: start} if cuts_records(self._spec) else {}
 
 
 def rows_of(outputs: Mapping[str, Array]) -> list[Answer]:

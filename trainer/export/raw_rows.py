@@ -6,12 +6,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schemas.dataset_pb2 import Layout, SequenceFeature
+from schemas.dataset_pb2 import Layout
 from schemas.example_pb2 import Example
 from schemas.formats.explain import NOT_FINITE
-from schemas.formats.fields import column_field, fields_of, time_field
+from schemas.formats.fields import column_field, time_field
 from schemas.formats.raw import RawBlock
-from schemas.formats.typed_columns import path_of
 from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Manifest
 from schemas.ragged import Ragged
@@ -24,6 +23,7 @@ from schemas.records.verdicts import Mask, Verdicts
 from schemas.times import UNIX_UNITS
 from trainer.export.columns import ColumnKind, column_kinds
 from trainer.export.dense import dense_names
+from trainer.export.examples import feature_names
 
 # One record: by name of the column bytes, a float, or an array of its steps; without those that it has no value of.
 Row = dict[str, Any]
@@ -91,22 +91,28 @@ class RawRows:
 
     def _example(self, row: Row) -> Example:
         example = Example()
-        paths = {field.name: path_of(field) for field in fields_of(self._spec, for_training=False)}
-        features = example.features.feature
+        names, features = feature_names(self._spec), example.features.feature
         for name, value in row.items():
-            kind = self._kinds[name]
-            if kind == ColumnKind.SERIES:
-                for field, numbers in _fields(name, value, self._spec.sequences[name]).items():
-                    features[paths[field]].float_list.value.extend(numbers.tolist())
-            elif kind == ColumnKind.TIMES:
-                features[paths[name]].int64_list.value.extend(int(time) for time in value)
-            elif kind == ColumnKind.NUMBER:
-                features[paths[name]].float_list.value.append(float(value))
-            else:
-                # An empty list is a list, too.
-                features[paths[name]].bytes_list.value.extend(list(value) if kind in _LISTS else [value])
-                features[paths[name]].bytes_list.SetInParent()
+            for field, values in self._fields(name, value).items():
+                if names[field] in features:  # which two sequences read
+                    continue
+                feature = features[names[field]]
+                kind = "int64_list" if self._kinds.get(name) == ColumnKind.TIMES else "float_list"
+                values_of_kind = getattr(feature, "bytes_list" if values and isinstance(values[0], bytes) else kind)
+                values_of_kind.value.extend(values)
+                values_of_kind.SetInParent()  # an empty list is a list, too
         return example
+
+    def _fields(self, name: str, value: Any) -> dict[str, list[Any]]:
+        """Returns the values of the fields that a column is of."""
+        kind, feature = self._kinds[name], self._spec.sequences.get(name)
+        if kind == ColumnKind.SERIES and feature is not None:
+            if feature.layout == Layout.columns:
+                return {column_field(name, i): value[:, i].tolist() for i in range(feature.dims)}
+            return {name: value.reshape(-1).tolist()}
+        if kind == ColumnKind.TIMES:
+            return {name: [int(time) for time in value]}
+        return {name: list(value) if kind in _LISTS else [value]}
 
     def _read(self, name: str, kind: ColumnKind, raw: RawBlock) -> tuple[Sequence[Any], Mask, Mask]:
         """Returns the value of each record, which of them are missing, and which cannot be said."""
@@ -173,12 +179,6 @@ class RawRows:
 def row_size(row: Row) -> int:
     """Returns about how many steps a record has, at most: bytes, tokens or frames of its longest sequence."""
     return max((len(value) for value in row.values() if not isinstance(value, float)), default=0)
-
-
-def _fields(name: str, frames: npt.NDArray[Any], feature: SequenceFeature) -> dict[str, npt.NDArray[Any]]:
-    if feature.layout == Layout.columns:
-        return {column_field(name, i): frames[:, i] for i in range(feature.dims)}
-    return {name: frames.reshape(-1)}
 
 
 def _names(values: Sequence[str | None]) -> list[bytes]:

@@ -72,23 +72,15 @@ class RecordReader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         if refused is None:
             refused = tf.fill([_records(next(iter(columns.values())))], "")
         verdicts = Verdicts(refused)
-        columns = self._without_bad_strings(columns, verdicts)
+        columns |= self._strings(columns, verdicts)
         read = self._read(columns, verdicts)
-        for name in number_features(self._spec):
-            verdicts.reject(~tf.math.is_finite(columns[name]), NOT_FINITE)
         splits = self._splits(read)
-        lengths = {name: of_records[1:] - of_records[:-1] for name, of_records in splits.items()}
-        judge_lengths(lengths, self._spec, verdicts)
-        # A refused record has no step, whatever stands in it.
-        lengths = {name: tf.where(verdicts.open, lengths[name], 0) for name in leaders(self._spec)}
+        lengths = self._lengths(splits, columns, verdicts)
         pieces = {name: pieces_of(name, steps, self._spec) for name, steps in lengths.items()}
-        features: dict[str, tf.Tensor] = {}
-        for name in self._spec.sequences:
-            own = pieces[self._spec.sequences[name].aligned_with or name]
-            features[length_feature(name)] = own.stop - own.start
-            features |= self._sequence(name, own, splits[name], read)
         shown = pieces[start_sequence(self._spec)]
-        features |= self._context(columns, verdicts.open, shown.record)
+        features = self._context(columns, verdicts.open, shown.record)
+        for name, feature in self._spec.sequences.items():
+            features |= self._sequence(name, pieces[feature.aligned_with or name], splits[name], read)
         return ReadRecords(
             features={name: _as_input(features[name], wanted) for name, wanted in self._inputs.items()},
             status=verdicts.status(),
@@ -97,19 +89,18 @@ class RecordReader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
             start=shown.start,
         )
 
-    def _without_bad_strings(self, columns: dict[str, Any], verdicts: Verdicts) -> dict[str, Any]:
-        """Refuses the records with a string that is no UTF-8, and has an empty one in its place."""
-        for name, kind in self._kinds.items():
-            if kind not in _STRINGS:
-                continue
+    def _strings(self, columns: Mapping[str, Any], verdicts: Verdicts) -> dict[str, Any]:
+        """Returns the columns of strings with an empty one for each that is no UTF-8, whose record is refused."""
+        checked = {}
+        for name in (name for name, kind in self._kinds.items() if kind in _STRINGS):
             column = columns[name]
             lists = isinstance(column, tf.RaggedTensor)
             strings = column.flat_values if lists else column
             good = is_utf8(strings)
             verdicts.reject(any_in_row(~good, column.row_splits) if lists else ~good, INVALID_UTF8)
             strings = tf.where(good, strings, "")
-            columns[name] = column.with_flat_values(strings) if lists else strings
-        return columns
+            checked[name] = column.with_flat_values(strings) if lists else strings
+        return checked
 
     def _read(self, columns: Mapping[str, Any], verdicts: Verdicts) -> _Read:
         read = _Read({}, {}, {})
@@ -141,8 +132,21 @@ class RecordReader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
         sources = {name: feature.derive.of for name, feature in self._spec.sequences.items() if feature.derive.of}
         return splits | {name: splits[source] for name, source in sources.items()}
 
+    def _lengths(
+        self, splits: Mapping[str, tf.Tensor], columns: Mapping[str, Any], verdicts: Verdicts
+    ) -> dict[str, tf.Tensor]:
+        """Judges what is left to judge; returns the steps of each record, int64, (records,), 0 of refused ones.
+
+        By name of the sequences with a length of their own.
+        """
+        for name in number_features(self._spec):
+            verdicts.reject(~tf.math.is_finite(columns[name]), NOT_FINITE)
+        lengths = {name: of_records[1:] - of_records[:-1] for name, of_records in splits.items()}
+        judge_lengths(lengths, self._spec, verdicts)
+        return {name: tf.where(verdicts.open, lengths[name], 0) for name in leaders(self._spec)}
+
     def _sequence(self, name: str, own: Pieces, splits: tf.Tensor, read: _Read) -> dict[str, tf.Tensor]:
-        """Returns the features of a sequence but its length.
+        """Returns the features of a sequence.
 
         Args:
           name: Of the sequence.
@@ -151,18 +155,20 @@ class RecordReader(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
           read: The sequences of the records.
         """
         feature, places = self._spec.sequences[name], steps_of_pieces(own, splits)
+        features = {length_feature(name): own.stop - own.start}
         if name in read.frames:
-            features = self._frames(name, places, read.frames[name])
-            if name in read.times:
-                # A refused record may have more times than frames, or fewer.
-                places = steps_of_pieces(own, read.times[name].row_splits)
-                features[since_feature(name)] = padded(places, seconds_since(read.times[name]))
-            return features
-        tokens = read.tokens[feature.derive.of or name]
-        if feature.derive.take == Take.characters:
-            return self._characters(name, places, tokens)
-        names = derived(tokens.names, feature.derive) if feature.HasField("derive") else tokens.names
-        return {name: padded(places, tf.gather(self._ids[name](names), tokens.codes))}
+            features |= self._frames(name, places, read.frames[name])
+        elif feature.derive.take == Take.characters:
+            features |= self._characters(name, places, read.tokens[feature.derive.of])
+        else:
+            tokens = read.tokens[feature.derive.of or name]
+            names = derived(tokens.names, feature.derive) if feature.HasField("derive") else tokens.names
+            features[name] = padded(places, tf.gather(self._ids[name](names), tokens.codes))
+        if name in read.times:
+            # By their own splits: a refused record may have more times than frames, or fewer.
+            of_times = steps_of_pieces(own, read.times[name].row_splits)
+            features[since_feature(name)] = padded(of_times, seconds_since(read.times[name]))
+        return features
 
     def _frames(self, name: str, places: tf.RaggedTensor, frames: tf.RaggedTensor) -> dict[str, tf.Tensor]:
         """Returns numbers, and which of them were missing, (examples, steps, dims)."""

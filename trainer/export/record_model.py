@@ -103,7 +103,9 @@ class RecordModel(keras.Model):
 
     def of_encoded(self, features: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """Answers for what stored records are parsed into, of `schemas.model_inputs.input_shapes`."""
-        return self._known().answers.ask(self.model, features)
+        count = tf.shape(next(iter(features.values())))[0]
+        said = self._known().answers.ask(self.model, _never_empty(features, count))
+        return {name: values[:count] for name, values in said.items()}
 
     def _of_records(self, read: ReadRecords) -> dict[str, tf.Tensor]:
         said = self.of_encoded(read.features)
@@ -166,6 +168,17 @@ def _portable(config: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the config of a model that has no operation of a GPU in it, wherever it is built."""
     plain: dict[str, Any] = json.loads(json.dumps(dict(config)))
     return plain | {"settings": plain["settings"] | {"recurrent_kernel": FAST}}
+
+
+def _never_empty(features: Mapping[str, tf.Tensor], count: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Returns features with a row, and a step, of zeros where there is none: layers of Keras fail without any row."""
+    more = tf.cast(count == 0, tf.int32)
+    return {
+        name: tf.ensure_shape(
+            tf.pad(values, [[0, more if size is None else 0] for size in values.shape.as_list()]), values.shape
+        )
+        for name, values in features.items()
+    }
 
 
 def _all_finite(outputs: Mapping[str, tf.Tensor]) -> tf.Tensor:

@@ -27,21 +27,29 @@ class TokenIds(tf.Module):  # type: ignore[misc]  # TensorFlow has no types
           vocabulary: Of tokens, not of classes.
         """
         super().__init__()
-        tokens = vocabulary.tokens.cast(pa.binary()).to_numpy(zero_copy_only=False)
-        ids = np.arange(len(tokens), dtype=np.int64) + vocabulary.first_id
-        initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(tokens, tf.string), tf.constant(ids))
-        # Where unknown ones share one id, that is the one before the first token's.
-        self._table = tf.lookup.StaticHashTable(initializer, vocabulary.first_id - 1)
         self._first_id = vocabulary.first_id
         self._oov_buckets = vocabulary.oov_buckets
+        # TensorFlow has no table of nothing.
+        self._table = self._table_of(vocabulary) if len(vocabulary.tokens) else None
 
     def __call__(self, tokens: tf.Tensor) -> tf.Tensor:
         """Returns the id of each token, int64, (n,), of string, (n,)."""
-        ids = self._table.lookup(tokens)
+        ids = tf.fill(tf.shape(tokens), self._unknown) if self._table is None else self._table.lookup(tokens)
         if self._oov_buckets <= 1:
             return ids
         hashed = OOV_ID + tf.strings.to_hash_bucket_fast(tokens, self._oov_buckets)
         return tf.where(ids < self._first_id, hashed, ids)
+
+    @property
+    def _unknown(self) -> np.int64:
+        """The id before that of the first token, which unknown ones have where they share one."""
+        return np.int64(self._first_id - 1)
+
+    def _table_of(self, vocabulary: Vocabulary) -> tf.lookup.StaticHashTable:
+        tokens = vocabulary.tokens.cast(pa.binary()).to_numpy(zero_copy_only=False)
+        ids = np.arange(len(tokens), dtype=np.int64) + self._first_id
+        initializer = tf.lookup.KeyValueTensorInitializer(tf.constant(tokens, tf.string), tf.constant(ids))
+        return tf.lookup.StaticHashTable(initializer, self._unknown)
 
 
 def token_tables(spec: DatasetSpec, vocabularies: Mapping[str, Vocabulary]) -> dict[str, TokenIds]:

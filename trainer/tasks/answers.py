@@ -77,9 +77,10 @@ class NextTokenAnswers:
 
     def __init__(self, vocabulary: Vocabulary, end: bool) -> None:
         """Sets the tokens, and whether a sequence may end."""
-        self._vocabulary = vocabulary
+        self._first_id = vocabulary.first_id
+        self._tokens = vocabulary.tokens.to_pylist()
         self._end = end
-        self._named = min(_NAMED, len(vocabulary.tokens))
+        self._named = min(_NAMED, len(self._tokens))
 
     def ask(self, model: Any, features: Any) -> dict[str, Any]:
         """Returns what may come next.
@@ -90,7 +91,7 @@ class NextTokenAnswers:
           (batch,), whether the end is more probable than any token. "out_of_vocabulary" and "end": probabilities,
           (batch,); the latter where a sequence may end.
         """
-        outputs, first = model.last(features), self._vocabulary.first_id
+        outputs, first = model.last(features), self._first_id
         best = tf.math.top_k(outputs[:, first:], self._named)
         unknown, end = tf.reduce_sum(outputs[:, OOV_ID:first], axis=-1), outputs[:, PAD_ID]
         if not self._named:
@@ -98,7 +99,7 @@ class NextTokenAnswers:
             prediction, tokens = tf.fill(tf.shape(end), ""), tf.fill(tf.shape(best.indices), "")
         else:
             ends = end > best.values[:, 0] if self._end else tf.zeros_like(end, tf.bool)
-            tokens = tf.gather(_names(self._vocabulary.tokens.to_pylist()), best.indices)
+            tokens = tf.gather(_names(self._tokens), best.indices)
             prediction = tf.where(ends, "", tokens[:, 0])
         said = {"prediction": prediction, "ends": ends, "tokens": tokens, "probabilities": best.values}
         return said | {"out_of_vocabulary": unknown} | ({"end": end} if self._end else {})

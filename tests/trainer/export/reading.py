@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import tensorflow as tf
-from trainer.model_inputs import ModelInputs
 
 from schemas.dataset_pb2 import DatasetSpec, Empty, Tokenizer, TooLong
 from schemas.formats.fields import fields_of
@@ -17,6 +16,7 @@ from schemas.formats.raw import RawBlock
 from schemas.manifest import stored_features
 from schemas.manifest_pb2 import Manifest
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
+from schemas.model_inputs import ModelInputs
 from schemas.records.examples import ExampleBlock
 from schemas.records.lengths import TOO_SHORT
 from schemas.records.subwords import Subwords
@@ -72,10 +72,13 @@ class Case:
 
     @cached_property
     def vocabularies(self) -> dict[str, Vocabulary]:
-        found = {}
-        for name in vocabulary_features(self.spec):
-            options = vocabulary_options(self.spec, vocabulary_owner(self.spec, name))
-            found[name] = Vocabulary(pa.array(KNOWN), first_token_id(options.oov_buckets))
+        """Of the same tokens in another order each, but for those that are shared."""
+        found, names = {}, vocabulary_features(self.spec)
+        for name in names:
+            owner = vocabulary_owner(self.spec, name)
+            first = names.index(owner)
+            options = vocabulary_options(self.spec, owner)
+            found[name] = Vocabulary(pa.array([*KNOWN[first:], *KNOWN[:first]]), first_token_id(options.oov_buckets))
         return found
 
     @cached_property

