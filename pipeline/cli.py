@@ -79,6 +79,8 @@ def _add_score(commands: "argparse._SubParsersAction[_Parser]") -> None:
     )
     score.add_argument("--output", required=True, metavar="DIR", help="folder of the predictions")
     score.add_argument("--format", default="jsonl", help="of the predictions: jsonl (the default) or parquet")
+    score.add_argument("--input_format", default="", help="of all input, where suffixes and spec do not say it")
+    score.add_argument("--encoding", default="", help="of all input, where it is another than the spec says")
     score.add_argument("--replace", action="store_true", help="replace the predictions that are there")
     score.add_argument(
         "--max_rejected",
@@ -157,6 +159,8 @@ def _score(options: argparse.Namespace, rest: list[str], console: Console) -> in
         options.input,
         options.output,
         format=options.format,
+        input_format=options.input_format,
+        encoding=options.encoding,
         replace=options.replace,
         max_rejected=limit,
         threads=local_threads(beam),

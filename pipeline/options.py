@@ -79,7 +79,18 @@ def _refuse_unknown(flags: Sequence[str]) -> None:
     _, unknown = parser.parse_known_args(list(flags))
     if unknown:
         names = [name for action in parser._actions for name in action.option_strings]
-        own = ("--spec", "--input", "--output", "--replace", "--max_rejected", "--no_report", "--model", "--format")
+        own = (
+            "--spec",
+            "--input",
+            "--output",
+            "--replace",
+            "--max_rejected",
+            "--no_report",
+            "--model",
+            "--format",
+            "--input_format",
+            "--encoding",
+        )
         flag = unknown[0].split("=")[0]
         raise UsageError(f"{unknown[0]}: is no option of this command or of Beam; {_hint(flag, [*names, *own])}")
 

@@ -11,6 +11,23 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
 
 @contextlib.contextmanager
+def silence() -> Iterator[IO[bytes]]:
+    """Context in which what this process prints on standard error is thrown away, C++ code past `sys.stderr` too.
+
+    Yields:
+      Standard error as it was.
+    """
+    sys.stderr.flush()
+    with os.fdopen(os.dup(2), "wb") as terminal, Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal.fileno(), 2)
+
+
+@contextlib.contextmanager
 def quiet_workers(options: PipelineOptions) -> Iterator[IO[bytes] | None]:
     """Context in which what several local workers print is thrown away.
 
@@ -23,11 +40,5 @@ def quiet_workers(options: PipelineOptions) -> Iterator[IO[bytes] | None]:
     if options.view_as(DirectOptions).direct_running_mode == "in_memory":
         yield None
         return
-    sys.stderr.flush()
-    with os.fdopen(os.dup(2), "wb") as terminal, Path(os.devnull).open("wb") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-        try:
-            yield terminal
-        finally:
-            sys.stderr.flush()
-            os.dup2(terminal.fileno(), 2)
+    with silence() as terminal:
+        yield terminal

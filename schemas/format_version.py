@@ -6,6 +6,7 @@ from typing import Any
 from schemas.errors import DataError
 
 FORMAT_VERSION = "format_version"
+EXPORT_FORMAT = 1  # of the folder of an export, as its export.json states it
 
 
 def read_versioned(content: bytes, path: str, version: int, remedy: str) -> dict[str, Any]:

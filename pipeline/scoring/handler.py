@@ -1,25 +1,22 @@
 """The model on a worker: what RunInference loads, and what it asks of it. Only this module imports TensorFlow.
 
-Why Beam's own batching is not used. It collects elements, and an element would be a record: Beam would pay for
-each of them some 20 microseconds and a dictionary, where Arrow and NumPy read a block of 8 MiB at once; and
-batches by length would need a keyed GroupIntoBatches, a shuffle of all records, after which their order would
-have to be put together again. So an element is a part of a block, which holds some thousand examples, and the
-batches are made within it: sorted by length, so that hardly anything is padding, and of as many examples as
-have a fixed number of padded steps, so that each takes about as long and as much memory as any other. The order
-of the records stays that of the input. RunInference passes an element on as the batch that it is
-(`should_skip_batching`), so its metrics count examples, parts, bytes, and the time of both loading and asking.
+Why Beam's own batching is not used. It collects elements, and an element would be a record: Beam would handle each
+as a Python object, where Arrow and NumPy read a block of 8 MiB at once; and its batches by length
+(`batch_length_fn`) put elements of one length together by a key, which is a shuffle of all records, after which their
+order would have to be found again. So an element is a part of a block, which holds some thousand examples, and the
+batches are made within it: sorted by length, so that hardly anything is padding, and of as many examples as have a
+fixed number of padded steps, so that each takes about as long and as much memory as any other. The order of the
+records stays that of the input. RunInference passes an element on as the batch that it is (`should_skip_batching`),
+so its metrics count examples, parts, bytes, and the time of both loading and asking.
 """
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.ml.inference.base import ModelHandler, PredictionResult
@@ -29,13 +26,13 @@ from pipeline.failure import leave_message
 from pipeline.scoring.job import ScoringJob
 from pipeline.scoring.model import CONTRACT, ScoringModel, copy_export, export_digest
 from pipeline.scoring.read import ExamplePart
+from pipeline.terminal import silence
+from schemas.answering import Ask, BlockAnswering
 from schemas.contract import read_classes, read_vocabularies
 from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.manifest_pb2 import Manifest
-from schemas.model_inputs import ModelInputs, input_shapes
-from schemas.prediction_batches import PADDED_STEPS, sorted_batches, step_outputs, steps_with_room
-from schemas.predictions import in_order, prediction_schema, predictions_of
-from schemas.ragged import Int64s
+from schemas.model_inputs import input_shapes
+from schemas.predictions import Outputs, prediction_schema
 from schemas.records.examples import ExampleBlock
 from schemas.signature_names import signature_names
 from schemas.vocabulary import Vocabulary
@@ -43,45 +40,39 @@ from schemas.vocabulary import Vocabulary
 SIGNATURE = "encoded"
 _LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL", "3"  # an error is raised, and needs no log
 
-Arrays = Mapping[str, npt.NDArray[Any]]
 
-
-@dataclass(frozen=True, eq=False)
 class LoadedModel:
-    """A model that is ready to be asked; one of it serves all threads of a process.
+    """A model that is ready to be asked; one of it serves all threads of a process."""
 
-    Attributes:
-      ask: Returns the named outputs of a batch, (batch, ...) each, of its inputs by the names of the signature.
-      manifest: Of the data set that the model was trained on.
-      vocabularies: By name of the token sequence or category.
-      classes: Names of the classes, in the order of their ids.
-      threads: Batches that are asked at a time.
-    """
+    def __init__(
+        self,
+        ask: Ask,
+        manifest: Manifest,
+        vocabularies: Mapping[str, Vocabulary],
+        classes: Sequence[str],
+        threads: int = 1,
+    ) -> None:
+        """Sets what is asked.
 
-    ask: Callable[[Arrays], Arrays]
-    manifest: Manifest
-    vocabularies: Mapping[str, Vocabulary]
-    classes: list[str]
-    threads: int
+        Args:
+          ask: Of `BlockAnswering`, with the names of the signature.
+          manifest: Of the data set that the model was trained on.
+          vocabularies: By name of the token sequence or category.
+          classes: Names of the classes, in the order of their ids.
+          threads: Batches that are asked about at a time.
+        """
+        self._call = ask
+        self._names = signature_names(input_shapes(manifest))
+        self._schema = prediction_schema(manifest)
+        self._answering = BlockAnswering(self._ask, manifest, vocabularies, classes, threads=threads)
 
     def predict(self, examples: ExampleBlock) -> pa.Table:
         """Returns the predictions for examples in their order, with the columns of `prediction_schema`."""
-        if not len(examples):
-            return prediction_schema(self.manifest).empty_table()
-        inputs = ModelInputs(examples, self.manifest, self.vocabularies)
-        steps = steps_with_room(PADDED_STEPS, step_outputs(self.manifest))
-        batches = list(sorted_batches(inputs.lengths, steps))
-        answer = partial(self._answer, inputs, signature_names(input_shapes(self.manifest)))
-        if self.threads > 1 and len(batches) > 1:
-            with ThreadPoolExecutor(self.threads) as pool:
-                outputs = list(pool.map(answer, batches))
-        else:
-            outputs = [answer(rows) for rows in batches]
-        said = in_order(zip(batches, outputs, strict=True))
-        return predictions_of(examples, said, self.manifest, self.classes)
+        tables = [answered.table for answered in self._answering.answer(examples)]
+        return pa.concat_tables(tables) if tables else self._schema.empty_table()
 
-    def _answer(self, inputs: ModelInputs, names: Mapping[str, str], rows: Int64s) -> Arrays:
-        return self.ask({names[name]: values for name, values in inputs.batch(rows).items()})
+    def _ask(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Outputs:
+        return self._call({self._names[name]: values for name, values in inputs.items()})
 
 
 class EncodedModelHandler(ModelHandler[ExamplePart, PredictionResult, LoadedModel]):  # type: ignore[misc]
@@ -97,6 +88,7 @@ class EncodedModelHandler(ModelHandler[ExamplePart, PredictionResult, LoadedMode
         self._model = scoring.model
         self._threads = scoring.job.threads
         self._failed = scoring.job.failed
+        self._quiet = scoring.quiet
 
     def load_model(self) -> LoadedModel:
         """Returns the model, once for a process.
@@ -106,7 +98,8 @@ class EncodedModelHandler(ModelHandler[ExamplePart, PredictionResult, LoadedMode
           DataError: The model is not what it was when the run began, or cannot be loaded.
         """
         try:
-            return _load(self._model, self._threads)
+            with silence() if self._quiet else nullcontext():
+                return _load(self._model, self._threads)
         except LengthwiseError as error:
             leave_message(self._failed, error)
             raise
@@ -139,7 +132,7 @@ def _load(model: ScoringModel, threads: int) -> LoadedModel:
         return LoadedModel(_load_signature(folder), manifest, vocabularies, classes, threads)
 
 
-def _load_signature(folder: str) -> Callable[[Arrays], Arrays]:
+def _load_signature(folder: str) -> Ask:
     """Loads a SavedModel; returns what asks its signature."""
     os.environ.setdefault(*_LOG_LEVEL)
     try:
@@ -155,9 +148,12 @@ def _load_signature(folder: str) -> Callable[[Arrays], Arrays]:
         said = " ".join(str(error).split())
         raise DataError(f"{folder}: is no export that can be loaded: {said}; export the model again") from error
 
-    def ask(inputs: Arrays) -> Arrays:
-        said = signature(**{name: tf.constant(values) for name, values in inputs.items()})
-        return {name: np.asarray(tensor.numpy()) for name, tensor in said.items()}
+    def ask(inputs: Mapping[str, npt.NDArray[Any]]) -> Outputs:
+        try:
+            said = signature(**{name: tf.constant(values) for name, values in inputs.items()})
+            return {name: tensor.numpy() for name, tensor in said.items()}
+        except tf.errors.ResourceExhaustedError as error:
+            raise MemoryError(error.message) from error
 
     ask.loaded = loaded  # type: ignore[attr-defined]  # its variables live as long as somebody holds it
-    return cast("Callable[[Arrays], Arrays]", ask)
+    return ask

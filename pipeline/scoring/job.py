@@ -12,6 +12,8 @@ from pipeline.scoring.model import ScoringModel, export_model
 from schemas.errors import UsageError
 from schemas.formats.blocks import BLOCK_BYTES
 from schemas.formats.fields import fields_of, raw_fields_of
+from schemas.formats.sources import FORMATS as INPUT_FORMATS
+from schemas.formats.sources import input_as
 from schemas.manifest import MANIFEST_NAME
 from schemas.records.unlabelled import unlabelled_spec
 
@@ -31,11 +33,13 @@ class ScoringJob:
       job: The records, read as `run` reads them, with the spec of records to predict for.
       model: The model.
       format: Of the predictions.
+      quiet: Whether what TensorFlow says of itself is kept from standard error, where a run shows its progress.
     """
 
     job: Job
     model: ScoringModel
     format: Format
+    quiet: bool = False
 
     def without_inputs(self) -> "ScoringJob":
         """Returns what most steps are told: a thing of the same size for any number of files."""
@@ -64,6 +68,8 @@ def plan_scoring(
     output: str,
     *,
     format: str = "jsonl",
+    input_format: str = "",
+    encoding: str = "",
     replace: bool = False,
     max_rejected: int | float | None = None,
     threads: int = 1,
@@ -76,6 +82,8 @@ def plan_scoring(
       inputs: Patterns of files of raw records.
       output: Folder of the predictions.
       format: Of the predictions: jsonl or parquet.
+      input_format: Of the records, where it is another than the spec and the suffixes say.
+      encoding: Likewise.
       replace: Whether predictions that are there may be replaced.
       max_rejected: Records allowed to have no prediction: a count, or as a float a share; None: any number.
       threads: Threads of a worker; more than 1 where the runner has only one.
@@ -88,6 +96,9 @@ def plan_scoring(
     if format not in FORMATS:
         raise UsageError(f"--format {format}: is no format of predictions; say {' or '.join(FORMATS)}")
     spec = unlabelled_spec(model.manifest.spec)
+    if input_format and input_format not in INPUT_FORMATS:
+        raise UsageError(f"--input_format {input_format}: is none; choose one of {', '.join(INPUT_FORMATS)}")
+    spec.input.CopyFrom(input_as(spec.input, input_format, encoding))
     check_scores_folder(output, replace)
     found = cut_files(_without_splits(match_inputs(inputs, spec.input)), spec.input, block_bytes)
     groups = spec.HasField("group")
@@ -117,7 +128,7 @@ def exported(scoring: ScoringJob) -> ScoringJob:
     """
     if scoring.model.is_exported:
         return scoring
-    model = export_model(scoring.model, files.join(scoring.job.staging, "model"))
+    model = export_model(scoring.model, files.join(scoring.job.staging, "model"), scoring.job.inputs[0].path)
     return replace(scoring, model=model, job=replace(scoring.job, tokenizers=model.tokenizers))
 
 

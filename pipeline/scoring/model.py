@@ -12,11 +12,13 @@ from typing import Any
 from pipeline import files
 from pipeline.job import TokenizerFile
 from schemas.errors import DataError, LengthwiseError, UsageError
+from schemas.format_version import EXPORT_FORMAT, read_versioned
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 from schemas.manifest_pb2 import Manifest
 
-SAVED_MODEL, TRAINED_MODEL = "saved_model.pb", "model.keras"
+SAVED_MODEL, TRAINED_MODEL, EXPORT_NAME = "saved_model.pb", "model.keras", "export.json"
 CONTRACT = "assets.extra"  # folder of an export: manifest, vocabularies, what is known of the model
+_EXPORT_AGAIN = "export the model again"
 # What there is in a folder of a SavedModel, but for model.keras, which nothing here reads.
 _PARTS = (
     SAVED_MODEL,
@@ -72,11 +74,11 @@ def open_model(folder: str) -> ScoringModel:
             "one, and `python -m trainer export` exports it"
         )
     contract = files.join(folder, CONTRACT) if exported else folder
+    if exported:
+        path = files.join(contract, EXPORT_NAME)
+        read_versioned(_read(path, _EXPORT_AGAIN), path, EXPORT_FORMAT, _EXPORT_AGAIN)
     path = files.join(contract, MANIFEST_NAME)
-    if not files.exists(path):
-        remedy = "export the model again" if exported else "train again"
-        raise DataError(f"{path}: is missing, so the model is not whole; {remedy}")
-    manifest = parse_manifest(files.read(path), path)
+    manifest = parse_manifest(_read(path, _EXPORT_AGAIN if exported else "train again"), path)
     tokenizers = tuple(
         TokenizerFile(name, files.join(contract, file.path), file.sha256)
         for name, file in sorted(manifest.tokenizers.items())
@@ -108,12 +110,13 @@ def copy_export(folder: str, target: str) -> None:
         files.write(files.join(target, *name.split("/")), files.read(files.join(folder, name)))
 
 
-def export_model(model: ScoringModel, target: str) -> ScoringModel:
+def export_model(model: ScoringModel, target: str, records: str) -> ScoringModel:
     """Exports a trained model in a process of its own, so that this one needs no TensorFlow.
 
     Args:
       model: Of the folder of a trained model on the local disk.
       target: Folder of the export, on any filesystem.
+      records: Raw records by which the export is checked before it is used; of a local file.
 
     Raises:
       LengthwiseError: The model cannot be exported; in the words of the process.
@@ -126,6 +129,7 @@ def export_model(model: ScoringModel, target: str) -> ScoringModel:
     with tempfile.TemporaryDirectory() as folder:
         exported = str(Path(folder) / "model")
         command = [sys.executable, "-m", "trainer", "export", "--model", model.folder, "--output", exported]
+        command += ["--records", records] if files.is_local(records) else []
         result = subprocess.run(command, capture_output=True, text=True)  # noqa: S603  # our own words
         if result.returncode:
             raise _said_by(result, model.folder)
@@ -142,9 +146,15 @@ def _said_by(result: "subprocess.CompletedProcess[str]", folder: str) -> Lengthw
     return kind(f"{folder}: cannot be exported: {said}")
 
 
+def _read(path: str, remedy: str) -> bytes:
+    if not files.exists(path):
+        raise DataError(f"{path}: is missing, so the model is not whole; {remedy}")
+    return files.read(path)
+
+
 def _check_files(contract: str, manifest: Manifest) -> None:
     stated: list[Any] = [*manifest.vocabularies.values(), manifest.classes, *manifest.tokenizers.values()]
     for file in stated:
-        path = files.join(contract, file.path)
-        if file.path and hashlib.sha256(files.read(path)).hexdigest() != file.sha256:
+        path = files.join(contract, *file.path.split("/"))
+        if file.path and hashlib.sha256(_read(path, _EXPORT_AGAIN)).hexdigest() != file.sha256:
             raise DataError(f"{path}: does not fit its digest in the manifest; export or train the model again")

@@ -63,7 +63,7 @@ class ReadExamples(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         super().__init__()
         self._job = job
 
-    def expand(self, blocks: beam.PCollection) -> dict[str, Any]:
+    def expand(self, blocks: beam.PCollection) -> Any:
         """Reads every block; where the spec groups events, every partition of their keys after that."""
         step = self._job.without_inputs()
         if not self._job.partitions:

@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from dataclasses import replace
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -41,7 +42,7 @@ def run_scoring(scoring: ScoringJob, options: PipelineOptions, console: Console)
         with interruptible() as interrupted:
             if not scoring.model.is_exported:
                 console.print(f"exporting {scoring.model.folder}, to be read by every worker", highlight=False)
-            transform = ScoreRecords(scoring=exported(scoring))
+            transform = ScoreRecords(scoring=replace(exported(scoring), quiet=True))
             execute(job, transform, options, _Progress, console, interrupted)
         result = read_result(scoring.result_path)
     except BaseException:

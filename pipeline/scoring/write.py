@@ -20,7 +20,6 @@ from schemas.buckets import Int64s
 from schemas.formats.rejected import Rejected, excerpt
 from schemas.messages import canonical_json
 from schemas.prediction_lines import prediction_lines
-from schemas.predictions import NOT_FINITE
 
 WRITTEN = "written"
 
@@ -51,7 +50,7 @@ class WrittenPart:
 class WritePredictions(beam.PTransform):  # type: ignore[misc]  # Beam has no types
     """PCollection of `PredictionResult` → PCollections of `WrittenPart` (WRITTEN) and `Analysis` (ANALYSES).
 
-    The analysis is that of records whose prediction is no finite number.
+    The analysis is that of records that the model could not answer for.
     """
 
     def __init__(self, scoring: ScoringJob) -> None:
@@ -72,7 +71,7 @@ class _WritePart(beam.DoFn):  # type: ignore[misc]
     def process(self, result: Any) -> Iterator[Any]:
         part: ExamplePart = result.example
         table, refused = without_failed(result.inference, part.located)
-        rejected = _placed(part, refused)
+        rejected = _placed(part, refused, result.inference.take(pa.array(refused)))
         if rejected:
             write_rejected(self._job, rejected, f"predict-{part.block:05d}", part.part)
             analysis = Analysis()
@@ -88,7 +87,7 @@ class _WritePart(beam.DoFn):  # type: ignore[misc]
 
 
 def without_failed(table: pa.Table, located: Located) -> tuple[pa.Table, Int64s]:
-    """Returns the predictions of records all of whose answers are finite, and the first row of each other record.
+    """Returns the predictions of records that a model could answer for, and the first row without an answer of others.
 
     Args:
       table: One row for each example, with the columns of `prediction_schema`.
@@ -102,7 +101,8 @@ def without_failed(table: pa.Table, located: Located) -> tuple[pa.Table, Int64s]
     record = np.cumsum(starts) - 1
     bad = np.zeros(int(record[-1]) + 1, bool)
     bad[record[failed]] = True
-    return table.filter(pa.array(~bad[record])), np.flatnonzero(starts)[bad]
+    rows = np.flatnonzero(failed)
+    return table.filter(pa.array(~bad[record])), rows[np.unique(record[rows], return_index=True)[1]]
 
 
 def encode(table: pa.Table, format: Format) -> bytes:
@@ -114,14 +114,15 @@ def encode(table: pa.Table, format: Format) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _placed(part: ExamplePart, rows: Int64s) -> list[tuple[int, Rejected]]:
-    """Returns the records of some rows as rejected ones, each with the index of its block."""
+def _placed(part: ExamplePart, rows: Int64s, said: pa.Table) -> list[tuple[int, Rejected]]:
+    """Returns the records of some rows as rejected ones, each with the index of its block; `said` are these rows."""
     located, found = part.located, []
     ids = (located.examples.parents.ids if located.examples.parents else located.examples.ids).take(pa.array(rows))
-    for row, example_id in zip(rows.tolist(), ids.to_pylist(), strict=True):
+    told = zip(rows.tolist(), ids.to_pylist(), said["reason"].to_pylist(), said["error"].to_pylist(), strict=True)
+    for row, example_id, reason, rule in told:
         place = int(located.examples.offsets[row]), int(located.examples.lines[row])
         received = excerpt(canonical_json({"id": example_id}))
-        item = Rejected("", *place, NOT_FINITE, "the model's answer must be a finite number", received)
+        item = Rejected("", *place, reason, rule, received)
         block = part.block if located.blocks is None else int(located.blocks[row])
         found.append((block, item.placed(located.paths[located.source[row]], 0)))
     return found

@@ -110,7 +110,7 @@ def test_an_interrupt(given: Files, capsys: pytest.CaptureFixture[str], monkeypa
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.run._execute", interrupt)
+    monkeypatch.setattr("pipeline.run.execute", interrupt)
     code, out, err = say(capsys, given.run())
     assert (code, out) == (130, "")
     assert err[-1] == "error: interrupted"

@@ -287,7 +287,7 @@ def test_an_interrupted_run_leaves_nothing(reviews: Written, tmp_path: Path, mon
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.run._execute", interrupt)
+    monkeypatch.setattr("pipeline.run.execute", interrupt)
     refused(make_job(REVIEW_SPEC, reviews.source, tmp_path / "data"), kind=KeyboardInterrupt)
     assert tree(tmp_path / "data") == set()
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from schemas.dataset_pb2 import DatasetSpec, Missing, Tokenizer
-from schemas.format_version import FORMAT_VERSION
+from schemas.format_version import EXPORT_FORMAT, FORMAT_VERSION
 from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import to_plain
@@ -21,7 +21,6 @@ from trainer.export.columns import ColumnKind, column_kinds
 from trainer.export.dense import dense_names, dense_specs
 from trainer.export.signatures import ENCODED, EXAMPLES, encoded_specs
 
-EXPORT_FORMAT = 1
 _LISTS = {ColumnKind.TOKENS, ColumnKind.READY_TOKENS, ColumnKind.SERIES}
 
 

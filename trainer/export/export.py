@@ -20,12 +20,12 @@ import numpy as np
 
 from schemas.contract import read_contract
 from schemas.errors import DataError, UsageError
-from schemas.format_version import read_versioned
+from schemas.format_version import EXPORT_FORMAT, read_versioned
 from schemas.formats.joined import join_blocks
 from schemas.formats.raw import RawBlock
 from schemas.model_inputs import ModelInputs
 from schemas.records.unlabelled import unlabelled_spec, validate_unlabelled
-from trainer.export.contents import EXPORT_FORMAT, export_contents, outside_the_graph
+from trainer.export.contents import export_contents, outside_the_graph
 from trainer.export.extremes import extremes
 from trainer.export.held_out import given_records, held_out_records, take_records
 from trainer.export.parity import Figures, Question, check_export, compare, questions_about
