@@ -1,6 +1,6 @@
 """A model answers for examples: batches sorted by length, answers in the order of the examples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +24,8 @@ from schemas.ragged import Int64s
 from trainer.batches.parsing import input_specs
 from trainer.prediction.records import Located
 from trainer.saved import SavedModel
+
+AfterBatch = Callable[[int, float], None]
 
 OUT_OF_MEMORY = "out_of_memory"
 _OUT_OF_MEMORY_RULE = (
@@ -63,24 +65,32 @@ class Answering:
         signature = [input_specs(saved.manifest)]
         self._run = tf.function(lambda batch: answers.ask(saved.model, batch), input_signature=signature)
 
-    def answer(self, located: Located) -> Iterator[Answered]:
-        """Yields the answers for examples, as many at a time as there is room for."""
+    def answer(self, located: Located, after_batch: AfterBatch) -> Iterator[Answered]:
+        """Yields the answers for examples, as many at a time as there is room for.
+
+        Args:
+          located: The examples.
+          after_batch: Is told of every batch how many examples it had, and what share of all steps is done.
+        """
         block, manifest = located.block, self._saved.manifest
         if not len(block):
             return
         inputs, heads = ModelInputs(block, manifest, self._saved.vocabularies), heads_of(block, manifest)
         for first in range(0, len(block), self._examples):
             rows = np.arange(first, min(first + self._examples, len(block)))
-            table = self._table(inputs, rows, heads.slice(first, len(rows)))
+            table = self._table(inputs, rows, heads.slice(first, len(rows)), after_batch)
             yield Answered(first, placed(table, located.paths, located.files[rows], located.lines[rows]))
 
-    def _table(self, inputs: ModelInputs, rows: Int64s, heads: pa.Table) -> pa.Table:
+    def _table(self, inputs: ModelInputs, rows: Int64s, heads: pa.Table, after_batch: AfterBatch) -> pa.Table:
         """Returns the answers for some examples of a block, and of which there is none for want of memory."""
         saved = self._saved
         said: list[tuple[Int64s, Outputs]] = []
         failed: list[int] = []
+        before, total = int(inputs.lengths[: rows[0]].sum()), max(1, int(inputs.lengths.sum()))
         for batch in sorted_batches(inputs.lengths[rows], self._padded_steps, self._max_examples):
             self._ask(inputs, rows[batch], said, failed)
+            before += int(inputs.lengths[rows[batch]].sum())
+            after_batch(len(batch), before / total)
         tables, order = [], [np.zeros(0, np.int64)]
         if said:
             done = np.sort(np.concatenate([some for some, _ in said])) - rows[0]

@@ -16,8 +16,9 @@ from schemas.predictions import refusals_of
 from schemas.ragged import Int64s
 from schemas.records.unlabelled import unlabelled_spec
 from trainer.models.model import SequenceModel
-from trainer.prediction.answering import Answering
+from trainer.prediction.answering import AfterBatch, Answering
 from trainer.prediction.events import locate_events
+from trainer.prediction.progress import Watched
 from trainer.prediction.records import Located, fields_to_predict, locate_records, parts_of_objects
 from trainer.saved import SavedModel, load_saved
 
@@ -97,18 +98,21 @@ class Predictor:
             parts = read_sources(find_sources([str(records)], given), given, self._fields)
         else:
             parts = parts_of_objects(records, self._fields, given.max_record_bytes)
-        return (table for table, _ in self.predict_parts(parts))
+        return self.predict_parts(parts)
 
-    def predict_parts(self, parts: Iterable[SourcePart]) -> Iterator[tuple[pa.Table, int]]:
-        """Yields the predictions of raw records, and how many bytes of the input they are of with those before.
+    def predict_parts(self, parts: Iterable[SourcePart], watched: Watched | None = None) -> Iterator[pa.Table]:
+        """Yields the predictions for raw records.
 
         Args:
           parts: With the fields of `raw_fields`.
+          watched: Is told how far the work is.
         """
+        watched = watched or Watched(lambda *_: None)
         located = [locate_events(parts, self._spec)] if self._spec.HasField("group") else self._located(parts)
         for some in located:
-            for table in self._tables(some):
-                yield table, some.consumed
+            watched.begin(some.consumed)
+            yield from self._tables(some, watched.batch)
+            watched.end(len(some.refused))
 
     @property
     def raw_fields(self) -> list[Any]:
@@ -118,13 +122,13 @@ class Predictor:
     def _located(self, parts: Iterable[SourcePart]) -> Iterator[Located]:
         return locate_records(parts, self._spec, self._saved.subwords)
 
-    def _tables(self, located: Located) -> Iterator[pa.Table]:
+    def _tables(self, located: Located, after_batch: AfterBatch) -> Iterator[pa.Table]:
         """Yields answers and refusals in the order of the input."""
         by_place = np.argsort(located.refused_order, kind="stable")
         places = located.refused_order[by_place]
         refusals = refusals_of([located.refused[i] for i in by_place.tolist()], self.manifest)
         told = 0
-        for answered in self._answering.answer(located):
+        for answered in self._answering.answer(located, after_batch):
             order = located.order[answered.first : answered.first + len(answered.table)]
             is_last = answered.first + len(order) == len(located.block)
             until = len(places) if is_last else int(np.searchsorted(places, order[-1], side="right"))
