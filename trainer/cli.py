@@ -10,6 +10,7 @@ from schemas.errors import LengthwiseError, UsageError
 from schemas.manifest import load_manifest
 from schemas.spec import TRAIN
 from trainer.config import TrainerConfig, load_config
+from trainer.conversion.files import check_files
 from trainer.foreign.spec import load_record_spec
 from trainer.model_folder import check_model_folder, check_output
 from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
     predict.add_argument("--input", required=True, metavar="RAW", help="raw records, JSONL")
     predict.add_argument("--output", required=True, metavar="PREDICTIONS", help="predictions, JSONL, in the same order")
+    _add_convert(commands)
     return parser
 
 
@@ -110,6 +112,19 @@ def _add_profile(commands: Any) -> None:
         "--trial-seconds", type=float, metavar="S", help=f"a trial may take (default: {DEFAULT_TRIAL_SECONDS:g})"
     )
     _add_settings(profile)
+
+
+def _add_convert(commands: Any) -> None:
+    text = "make a Keras model of a fixed number of steps take records of any length"
+    convert = _command(commands, "convert", _convert, text)
+    convert.add_argument("fixed", metavar="FIXED.keras", help="the model")
+    convert.add_argument("variable", metavar="VARIABLE.keras", help="where the converted model goes")
+    convert.add_argument("--replace", action="store_true", help="replace a file that stands there already")
+    convert.add_argument(
+        "--sentinel_is_data",
+        action="store_true",
+        help="keep the steps that Masking or mask_zero skip in the fixed model",
+    )
 
 
 def _batches(asked: argparse.Namespace) -> dict[str, Any]:
@@ -188,3 +203,11 @@ def _predict(asked: argparse.Namespace) -> dict[str, Any]:
     from trainer.predict import predict_file
 
     return predict_file(asked.model, asked.input, asked.output)
+
+
+def _convert(asked: argparse.Namespace) -> dict[str, Any]:
+    check_files(asked.fixed, asked.variable, asked.replace)
+    import_tensorflow()
+    from trainer.conversion.command import convert_file
+
+    return convert_file(asked.fixed, asked.variable, asked.sentinel_is_data)

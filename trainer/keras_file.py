@@ -134,7 +134,7 @@ def _parts(config: Any, layer: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
             named = isinstance(inner, Mapping) and "class_name" in part and isinstance(inner.get("name"), str)
             layer = inner["name"] if named and isinstance(inner, Mapping) else layer
             yield layer, part
-            waiting += [(value, layer) for value in reversed(part.values())]
+            waiting += [(value, layer) for value in reversed(list(part.values()))]
         elif isinstance(part, list):
             waiting += [(value, layer) for value in reversed(part)]
 
@@ -145,6 +145,11 @@ def _check_part(path: Path, layer: str, part: Mapping[str, Any]) -> None:
         raise DataError(f"{where} holds Python code ({part['class_name']}), which is never executed; {_NO_CODE}")
     if "class_name" not in part:
         return
+    names = [part["class_name"], *([part.get("config")] if part["class_name"] == "function" else [])]
+    for name in names:
+        # A dot would lead from a module that is known to one that is not.
+        if not isinstance(name, str) or not name.isidentifier():
+            raise DataError(f"{where} names {name!r}, which is no name of a class or function; {_NO_CODE}")
     module, registered = part.get("module"), part.get("registered_name")
     if module is not None and not _is_known(module, registered):
         raise DataError(

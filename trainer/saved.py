@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from schemas.errors import DataError
 from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest
 from schemas.manifest_pb2 import Manifest, TokenizerFile
@@ -17,6 +15,7 @@ from schemas.manifest_pb2 import Vocabulary as VocabularyFile
 from schemas.records.subwords import Subwords, load_subwords
 from schemas.vocabulary import Vocabulary, first_token_id, parse_tokens
 from trainer.config import TrainerConfig, dump_config
+from trainer.keras_file import load_keras_file
 from trainer.model_folder import CONFIG_NAME, MODEL_NAME, TRAINING_NAME, check_model_folder
 from trainer.models.model import SequenceModel, without_optimizer
 
@@ -132,12 +131,7 @@ def read_classes(folder: Path, manifest: Manifest) -> list[str]:
 
 
 def _load_keras(path: Path) -> SequenceModel:
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    # Keras raises whatever its zip, JSON and HDF5 readers do.
-    except Exception as error:
-        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise DataError(f"{path}: is damaged or was written by another version: {reason}; train again") from None
+    model = load_keras_file(path, "train again")
     if not isinstance(model, SequenceModel):
         raise DataError(f"{path}: holds a {type(model).__name__} and no SequenceModel; train again")
     return model

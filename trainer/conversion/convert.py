@@ -69,7 +69,7 @@ def converted(fixed: Any, name: str, sentinel_is_data: bool) -> Conversion:
     lengths = [part.length for part in inputs if part.length is not None]
     if not lengths:
         raise DataError(f"{name}: takes no sequence: no input is (batch, steps, features) or goes into an Embedding")
-    out = walk.through(graph, [part.value for part in inputs])
+    out = walk.outputs(graph, [part.value for part in inputs])
     if walk.refusals:
         raise DataError(refusal_text(name, list(walk.refusals)))
     outputs = keras.tree.map_structure(lambda value: cleaned(value).tensor, out)

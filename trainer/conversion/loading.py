@@ -3,12 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from schemas.errors import DataError
 from trainer.conversion.refusals import ALWAYS, Refusal, refusal_text
 from trainer.conversion.walk import graph_of, is_model
-from trainer.keras_file import check_keras_file, layers_in, lambdas_in, load_keras_file, read_config
+from trainer.keras_file import lambdas_in, layers_in, load_keras_file, read_config
 
 _WHERE = "build it with keras.Sequential or keras.Model(inputs, outputs)"
 
@@ -30,8 +28,7 @@ def load_fixed(path: Path) -> Any:
         ]
         if refused:
             raise DataError(refusal_text(str(path), refused))
-    check_keras_file(path)
-    return load_keras_file(path, "save it again with model.save")
+    return load_keras_file(path, 'save it again with model.save("x.keras")')
 
 
 def checked_graph(model: Any, name: str) -> Any:

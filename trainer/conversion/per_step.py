@@ -13,8 +13,18 @@ from trainer.conversion.values import Value, cleaned, lowest, over_features
 
 # These look at each number by itself; without a feature axis, others would look along the time axis.
 ELEMENTWISE = frozenset(
-    "ActivityRegularization AlphaDropout Dropout ELU GaussianDropout GaussianNoise Identity LeakyReLU ReLU "
-    "Rescaling".split()
+    [
+        "ActivityRegularization",
+        "AlphaDropout",
+        "Dropout",
+        "ELU",
+        "GaussianDropout",
+        "GaussianNoise",
+        "Identity",
+        "LeakyReLU",
+        "ReLU",
+        "Rescaling",
+    ]
 )
 ALONG_FEATURES = {"softmax", "log_softmax", "glu", "sparsemax"}
 

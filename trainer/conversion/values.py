@@ -59,7 +59,10 @@ class Value:
 
 
 def step_numbers(tensor: Any) -> Any:
-    """Returns the number of each step, (batch, steps) int32 from 0; a symbolic shape does not say how many there are."""
+    """Returns the number of each step, (batch, steps) int32 from 0.
+
+    It is counted, for the shape of a symbolic tensor does not say how many there are.
+    """
     ones = ops.ones_like(tensor, dtype="int32")
     while len(ones.shape) > 2:
         ones = ops.take(ones, 0, axis=-1)

@@ -49,7 +49,7 @@ class Walk:
     notes: Notes = field(default_factory=Notes)
     refusals: dict[Refusal, None] = field(default_factory=dict)
 
-    def through(self, graph: Any, values: list[Value]) -> Any:
+    def through(self, graph: Any, values: list[Any]) -> Any:
         """Returns the outputs of a model, in their structure, from the values of its inputs.
 
         Args:
@@ -57,6 +57,13 @@ class Walk:
           values: In the order of the inputs.
         """
         return graph._run_through_graph(values, operation_fn=self._operation)
+
+    def outputs(self, graph: Any, values: list[Value]) -> Any:
+        """Returns what `through` does, or None where layers are refused."""
+        out = self.through(graph, values)
+        unused = [leaf for leaf in keras.tree.flatten(out) if isinstance(leaf, _Unused)]
+        self.refusals.update({leaf.refusal: None for leaf in unused})
+        return None if self.refusals else out
 
     def _operation(self, layer: Any) -> Callable[..., Any]:
         return partial(self._apply, layer)

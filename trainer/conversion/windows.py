@@ -60,7 +60,9 @@ def max_pooling(call: Call) -> Value:
     window, fill = _pool(call.layer), lowest(call.value.tensor)
     value = cleaned(call.value, fill)
     if window.padding == "same":
-        return _windowed(call, call.copy(padding="valid")(_shifted(value.tensor, call.steps.length, window, fill)), window)
+        return _windowed(
+            call, call.copy(padding="valid")(_shifted(value.tensor, call.steps.length, window, fill)), window
+        )
     return _windowed(call, call.copy()(_lengthened(value.tensor, window, fill)), window)
 
 

@@ -211,23 +211,30 @@ FORMS: dict[str, Form] = {
             lstm(return_sequences=True), of(layers.BatchNormalization), of(layers.LayerNormalization), gru(3), DENSE
         )
     ),
-    "average of embeddings": Form(sequential(SKIPPING, of(layers.GlobalAveragePooling1D), DENSE, ids=True), 1, IDS_ONLY),
+    "average of embeddings": Form(
+        sequential(SKIPPING, of(layers.GlobalAveragePooling1D), DENSE, ids=True), 1, IDS_ONLY
+    ),
     "backwards": Form(
         sequential(of(layers.Masking, -1.0), lstm(return_sequences=True, go_backwards=True), gru(3), DENSE)
     ),
     "unrolled": Form(sequential(lstm(return_sequences=True, unroll=True), both_ways(gru(3, unroll=True)))),
     "stacked cells": Form(sequential(stacked_cells, DENSE)),
     "per-step model of its own": Form(hierarchical, 1, ("images",)),
-    "other features": Form(sequential(of(layers.Dense, 6), lambda steps: layers.Reshape((steps, 2, 3)), of(layers.TimeDistributed, layers.Flatten()), lstm())),
+    "other features": Form(
+        sequential(
+            of(layers.Dense, 6),
+            lambda steps: layers.Reshape((steps, 2, 3)),
+            of(layers.TimeDistributed, layers.Flatten()),
+            lstm(),
+        )
+    ),
     "conv, causal and dilated": Form(conv(padding="causal", dilation_rate=2)),
     "conv, causal with strides": Form(conv(padding="causal", strides=2)),
     "conv, valid with strides": Form(conv(strides=2), 3),
     "conv, same": Form(conv(padding="same", kernel_size=4)),
     "conv, same and dilated": Form(conv(padding="same", dilation_rate=3)),
     **{
-        f"conv of {width}, same with strides of {stride}": Form(
-            conv(padding="same", kernel_size=width, strides=stride)
-        )
+        f"conv of {width}, same with strides of {stride}": Form(conv(padding="same", kernel_size=width, strides=stride))
         for width, stride in ((2, 3), (3, 2), (5, 3), (4, 2))
     },
     "separable conv": Form(sequential(of(layers.SeparableConv1D, 4, 3, padding="same"), lstm())),
@@ -240,11 +247,11 @@ FORMS: dict[str, Form] = {
         for size, stride, padding in ((2, 2, "valid"), (2, 2, "same"), (3, 2, "same"), (3, 1, "same"))
     },
     "more steps, fewer steps": Form(
-        sequential(
-            of(layers.UpSampling1D, 2), of(layers.ZeroPadding1D, (1, 2)), of(layers.Cropping1D, (2, 1)), lstm()
-        )
+        sequential(of(layers.UpSampling1D, 2), of(layers.ZeroPadding1D, (1, 2)), of(layers.Cropping1D, (2, 1)), lstm())
     ),
-    "spatial dropout": Form(sequential(SKIPPING, of(layers.SpatialDropout1D, 0.3), lstm(), DENSE, ids=True), 1, IDS_ONLY),
+    "spatial dropout": Form(
+        sequential(SKIPPING, of(layers.SpatialDropout1D, 0.3), lstm(), DENSE, ids=True), 1, IDS_ONLY
+    ),
 }
 
 
