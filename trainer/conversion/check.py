@@ -71,19 +71,20 @@ def _drawn(fixed: Any, graph: Any, conversion: Conversion, share: float, draw: n
         if sequence:
             shape[0] = steps_at(tensor.shape[1], share)
             lengths.append(shape[0])
-        arrays.append(_numbers(fixed, tensor, (RECORDS, *shape), draw))
+        arrays.append(_numbers(fixed, tensor, (RECORDS, *shape), not conversion.sentinel_is_data, draw))
     return _Drawn(arrays, lengths)
 
 
-def _numbers(fixed: Any, tensor: Any, shape: tuple[int, ...], draw: np.random.Generator) -> Any:
-    """Returns ids where an Embedding may read them, else frames; sentinels are among both."""
+def _numbers(fixed: Any, tensor: Any, shape: tuple[int, ...], sentinels: bool, draw: np.random.Generator) -> Any:
+    """Returns ids where an Embedding may read them, else frames; with sentinels among both, or none."""
     parts = list(fixed._flatten_layers())
     ids = [part.input_dim for part in parts if isinstance(part, keras.layers.Embedding)]
     if ids and (len(shape) == 2 or not keras.backend.is_float_dtype(tensor.dtype)):
-        return draw.integers(0, min(ids), shape).astype(tensor.dtype)
+        least = 0 if sentinels or min(ids) == 1 else 1
+        return draw.integers(least, min(ids), shape).astype(tensor.dtype)
     numbers = draw.normal(size=shape)
     for part in parts:
-        if isinstance(part, keras.layers.Masking) and len(shape) > 2:
+        if sentinels and isinstance(part, keras.layers.Masking) and len(shape) > 2:
             numbers[draw.random(shape[:2]) < SENTINEL_RATE] = part.mask_value
     return numbers.astype(tensor.dtype)
 

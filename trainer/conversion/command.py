@@ -31,11 +31,10 @@ def convert_file(source: str, output: str, sentinel_is_data: bool) -> dict[str, 
     difference = greatest_difference(fixed, conversion, source)
     _tell(conversion.notes)
     _write(conversion.model, Path(output))
+    inputs = conversion.model.inputs
     return {
         "output": output,
-        "inputs": {
-            tensor.name: {"shape": list(tensor.shape), "dtype": tensor.dtype} for tensor in conversion.model.inputs
-        },
+        "inputs": {tensor.name: {"shape": list(tensor.shape), "dtype": tensor.dtype} for tensor in inputs},
         "greatest_difference": difference,
         "layers": conversion.layers,
         "sentinels": [f"{name}: {what}" for name, what in conversion.notes.sentinels.items()],

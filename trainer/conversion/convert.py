@@ -24,12 +24,14 @@ class Conversion:
       sequences: For each input whether it is a sequence, in the order of the fixed model.
       layers: How many layers it has of the fixed model.
       notes: What to tell.
+      sentinel_is_data: Nothing is skipped for its value.
     """
 
     model: Any
     sequences: tuple[bool, ...]
     layers: int
     notes: Notes
+    sentinel_is_data: bool
 
 
 def convert(model: Any, sentinel_is_data: bool = False) -> Any:
@@ -75,4 +77,5 @@ def converted(fixed: Any, name: str, sentinel_is_data: bool) -> Conversion:
     outputs = keras.tree.map_structure(lambda value: cleaned(value).tensor, out)
     model = keras.Model([*(part.tensor for part in inputs), *lengths], outputs, name=fixed.name)
     walk.clones.fill()
-    return Conversion(model, tuple(part.length is not None for part in inputs), len(walk.clones), walk.notes)
+    sequences = tuple(part.length is not None for part in inputs)
+    return Conversion(model, sequences, len(walk.clones), walk.notes, sentinel_is_data)

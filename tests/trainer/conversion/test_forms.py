@@ -4,6 +4,7 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ import pytest
 
 from tests.trainer.conversion.forms import FORMS, STEPS, Form, drawn
 from trainer.conversion.convert import convert
+from trainer.keras_file import load_keras_file
 
 RECORDS = 3
 TOLERANCE = 1e-6
@@ -24,11 +26,16 @@ def models() -> dict[str, tuple[Any, Any]]:
 
 
 @pytest.fixture(params=FORMS)
-def form(request: pytest.FixtureRequest, models: dict[str, tuple[Any, Any]]) -> tuple[Form, Any, Any]:
+def form(
+    request: pytest.FixtureRequest, models: dict[str, tuple[Any, Any]], tmp_path: Path
+) -> tuple[Form, Any, Any]:
+    """A form, its fixed model, and the converted one, both read from files."""
     if request.param not in models:
         fixed = FORMS[request.param].build(STEPS)
         shaken(fixed)
-        models[request.param] = fixed, convert(fixed)
+        fixed.save(tmp_path / "fixed.keras")
+        convert(tmp_path / "fixed.keras").save(tmp_path / "variable.keras")
+        models[request.param] = fixed, load_keras_file(tmp_path / "variable.keras", "")
     return FORMS[request.param], *models[request.param]
 
 
@@ -76,7 +83,7 @@ def test_full_length_input_gives_the_same(form: tuple[Form, Any, Any]) -> None:
 
 def test_each_length_gives_what_the_record_gives_alone(form: tuple[Form, Any, Any]) -> None:
     described, fixed, variable = form
-    for length in sorted({described.least, 3, 4, 7, STEPS, STEPS + 5} - set(range(described.least))):
+    for length in (described.least, 7, STEPS + 5):
         alone = described.build(length)
         alone.set_weights(fixed.get_weights())
         records = drawn(described.inputs, RECORDS, length, length)
