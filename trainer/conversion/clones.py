@@ -39,6 +39,23 @@ class Clones:
         self._names.add(free)
         return free
 
+    def keep_names(self, outputs: Any) -> None:
+        """Gives every operation that outputs are computed with a name that no layer has.
+
+        Keras names operations by their kind ("add", "add_1"), as it does layers, and refuses a model with a name twice.
+        """
+        waiting = list(keras.tree.flatten(outputs))
+        seen: set[tuple[int, int]] = set()
+        while waiting:
+            operation, node, _ = waiting.pop()._keras_history
+            if (id(operation), node) in seen:
+                continue
+            seen.add((id(operation), node))
+            # An operation is called once, a layer perhaps several times.
+            if not isinstance(operation, keras.layers.Layer):
+                operation.name = self.free_name(operation.name)
+            waiting += operation._inbound_nodes[node].input_tensors
+
     def fill(self) -> None:
         """Gives each copy the weights of its original."""
         for key, copy in self._copies.items():

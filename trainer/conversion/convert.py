@@ -75,6 +75,7 @@ def converted(fixed: Any, name: str, sentinel_is_data: bool) -> Conversion:
     if walk.refusals:
         raise DataError(refusal_text(name, list(walk.refusals)))
     outputs = keras.tree.map_structure(lambda value: cleaned(value).tensor, out)
+    walk.clones.keep_names(outputs)
     model = keras.Model([*(part.tensor for part in inputs), *lengths], outputs, name=fixed.name)
     walk.clones.fill()
     sequences = tuple(part.length is not None for part in inputs)

@@ -8,7 +8,7 @@ from keras import ops
 
 from trainer.conversion.calls import Call, Rule, no_channels_first
 from trainer.conversion.refusals import RefusedError, always
-from trainer.conversion.values import Steps, Value, cleaned, over_features, roots, steps_from
+from trainer.conversion.values import Steps, Value, cleaned, gathered, lengthened, over_features, roots, steps_from
 
 
 def repeat_vector(call: Call) -> Value:
@@ -76,11 +76,38 @@ def zero_padding(call: Call) -> Value:
 
 def cropping(call: Call) -> Value:
     """Without the first and last real steps."""
-    value, (front, back) = call.value, call.layer.cropping
-    # The last real steps of a record are not the last of the batch: steps are removed in front only.
-    around = [[0, 0], [0, front + 1], [0, 0]]  # one at least is left
-    tensor = call.copy(cropping=(front, 0))(ops.pad(value.tensor, around))
+    front, back = call.layer.cropping
+    # The last real steps of a record need not be the last of the batch; those of a shorter one are padding afterwards.
+    tensor = call.copy()(lengthened(call.value.tensor, front + back + 1, 0.0))
     return _other_length(call, tensor, 1, -front - back)
+
+
+def item(call: Call) -> Value:
+    """`x[:, n]`, a step counted from the first or the last real one; `x[:, :, ...]`, some features of every step."""
+    value, key = call.value, call.args[1] if len(call.args) > 1 else call.kwargs["key"]
+    key = tuple(key) if isinstance(key, tuple | list) else (key,)  # a file keeps it as a list
+    if len(key) > 1 and key[:2] == (slice(None), slice(None)):
+        tensor = value.tensor[key]
+        if len(tensor.shape) > 1:
+            return replace(value, tensor=tensor, kept=None, clean=False)
+    if len(key) < 2 or key[0] != slice(None) or not isinstance(key[1], int) or set(map(repr, key[2:])) - _EVERYTHING:
+        raise RefusedError(
+            "takes some of the fixed number of steps", "take one step, as x[:, -1], or sum the steps up to a vector"
+        )
+    return _one_step(call, key[1])
+
+
+def _one_step(call: Call, number: int) -> Value:
+    """One real step of each record; zeros where a record has none of that number."""
+    value, length = call.value, ops.expand_dims(call.steps.length, 1)
+    index = ops.maximum(length + number, 0) if number < 0 else ops.zeros_like(length) + number
+    reach = -number if number < 0 else number + 1
+    taken = gathered(lengthened(cleaned(value).tensor, reach, 0.0), index)
+    there = over_features(ops.greater_equal(length, reach), value.rank)
+    return Value(ops.squeeze(ops.where(there, taken, 0.0), axis=1), origins=(call.steps, *value.origins))
+
+
+_EVERYTHING = {repr(slice(None)), repr(Ellipsis)}
 
 
 def _other_length(call: Call, tensor: Any, times: int, more: int) -> Value:
@@ -100,3 +127,4 @@ RULES: dict[str, Rule] = {
     "ZeroPadding1D": zero_padding,
     "Cropping1D": cropping,
 }
+OPERATIONS: dict[str, Rule] = {"GetItem": item}

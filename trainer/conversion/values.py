@@ -132,6 +132,25 @@ def gathered(tensor: Any, index: Any) -> Any:
     return ops.take_along_axis(tensor, over_features(index, len(tensor.shape)), axis=1)
 
 
+def padded(tensor: Any, front: int, back: int, fill: float) -> Any:
+    """Returns a tensor with steps of `fill` before and behind its own."""
+    if front == back == 0:
+        return tensor
+    around = [[0, 0], [front, back], *([0, 0] for _ in tensor.shape[2:])]
+    return ops.pad(tensor, around, mode="constant", constant_values=fill)
+
+
+def lengthened(tensor: Any, least: int, fill: float) -> Any:
+    """Returns a tensor with steps of `fill` at its end where it has fewer than `least`, as where all records are short.
+
+    How many there are is not known before the model runs, so that the first and the other steps are put together.
+    """
+    if least == 1:
+        return tensor
+    first = ops.take(padded(tensor, 0, least, fill), list(range(least)), axis=1)
+    return ops.concatenate([first, tensor[:, least:]], axis=1)
+
+
 def lowest(tensor: Any) -> float:
     """Returns the lowest number that the type of a tensor can hold."""
     return float(ops.finfo(tensor.dtype).min) if hasattr(ops, "finfo") else _LOWEST[tensor.dtype]

@@ -20,6 +20,7 @@ RULES: dict[str, Rule] = {
     **reshaping.RULES,
     **merging.RULES,
 }
+OPERATIONS: dict[str, Rule] = {**merging.OPERATIONS, **reshaping.OPERATIONS}
 # These decide by what the fixed model skips or sums up, so that they are asked without a time axis, too.
 _ALWAYS_ASKED = {"Embedding", "Masking", "RepeatVector"}
 _LOST = object()  # what a refused layer would have returned
@@ -152,7 +153,7 @@ def _rule(call: Call) -> Rule:
         return RULES[kind]
     if all(value.steps is None for value in values):
         return _as_it_is
-    rules = RULES if isinstance(layer, keras.layers.Layer) else merging.OPERATIONS
+    rules = RULES if isinstance(layer, keras.layers.Layer) else OPERATIONS
     if kind not in rules:
         raise RefusedError(
             "is not known to leave padded steps out",

@@ -11,7 +11,17 @@ from typing import Any
 from keras import ops
 
 from trainer.conversion.calls import Call, Rule, no_channels_first
-from trainer.conversion.values import Value, cleaned, gathered, lowest, over_features, step_numbers, steps_from
+from trainer.conversion.values import (
+    Value,
+    cleaned,
+    gathered,
+    lengthened,
+    lowest,
+    over_features,
+    padded,
+    step_numbers,
+    steps_from,
+)
 
 
 @dataclass(frozen=True)
@@ -97,26 +107,17 @@ def _windowed(call: Call, out: Any, window: Window) -> Value:
 
 
 def _lengthened(tensor: Any, window: Window, fill: float) -> Any:
-    """Adds steps at the end, so that there is a window even where all records of a batch are too short for one."""
-    if window.padding != "valid" or window.reach == 1:
-        return tensor
-    return _padded(tensor, 0, window.reach - 1, fill)
+    """Returns a tensor with as many steps as a window without padding reaches over."""
+    return lengthened(tensor, window.reach, fill) if window.padding == "valid" else tensor
 
 
 def _shifted(tensor: Any, length: Any, window: Window, fill: float) -> Any:
     """Puts before each record what `same` puts there, and enough after it for its last window."""
     most = (window.reach - 1) // 2
     # An index that reaches beyond the record finds `fill`, before it as well as after it.
-    wide = _padded(tensor, most, window.reach - 1, fill)
-    numbers = step_numbers(_padded(tensor, 0, window.reach - 1, fill))
+    wide = padded(tensor, most, window.reach - 1, fill)
+    numbers = step_numbers(padded(tensor, 0, window.reach - 1, fill))
     return gathered(wide, numbers + most - ops.expand_dims(window.in_front(length), 1))
-
-
-def _padded(tensor: Any, front: int, back: int, fill: float) -> Any:
-    if front == back == 0:
-        return tensor
-    around = [[0, 0], [front, back], *([0, 0] for _ in tensor.shape[2:])]
-    return ops.pad(tensor, around, mode="constant", constant_values=fill)
 
 
 def global_max(call: Call) -> Value:

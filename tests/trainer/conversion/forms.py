@@ -126,6 +126,19 @@ def heads(steps: int) -> Any:
     return keras.Model(frames, layers.GlobalAveragePooling1D()(mixed))
 
 
+def groups(steps: int) -> Any:
+    frames = keras.Input((steps, FEATURES), name="frames")
+    mixed = layers.GroupQueryAttention(2, 4, 2)(frames, frames)
+    return keras.Model(frames, layers.GlobalMaxPooling1D(keepdims=True)(mixed))
+
+
+def last_state(steps: int) -> Any:
+    frames = keras.Input((steps, FEATURES), name="frames")
+    states, hidden, _ = layers.LSTM(4, return_sequences=True, return_state=True)(frames)
+    mixed = layers.Attention()([layers.Reshape((1, 4))(hidden), states])
+    return keras.Model(frames, layers.Flatten()(mixed))
+
+
 def text_cnn(steps: int) -> Any:
     ids = keras.Input((steps,), name="ids")
     words = layers.Embedding(IDS, 6)(ids)
@@ -219,6 +232,14 @@ FORMS: dict[str, Form] = {
     ),
     "unrolled": Form(sequential(lstm(return_sequences=True, unroll=True), both_ways(gru(3, unroll=True)))),
     "stacked cells": Form(sequential(stacked_cells, DENSE)),
+    "states of both ways": Form(
+        functional(
+            lambda x, _: layers.Bidirectional(layers.LSTM(3, return_state=True))(x),
+            lambda found, _: layers.Concatenate()(list(found[1:])),
+        )
+    ),
+    "attention of the last state": Form(last_state),
+    "groups of heads": Form(groups),
     "per-step model of its own": Form(hierarchical, 1, ("images",)),
     "other features": Form(
         sequential(
@@ -228,6 +249,10 @@ FORMS: dict[str, Form] = {
             lstm(),
         )
     ),
+    "single steps": Form(
+        functional(lambda x, _: layers.LSTM(3, return_sequences=True)(x), lambda x, _: x[:, -1] + x[:, 0, :])
+    ),
+    "some features": Form(functional(lambda x, _: layers.LSTM(3)(x[:, :, 1:3]))),
     "conv, causal and dilated": Form(conv(padding="causal", dilation_rate=2)),
     "conv, causal with strides": Form(conv(padding="causal", strides=2)),
     "conv, valid with strides": Form(conv(strides=2), 3),

@@ -34,7 +34,8 @@ import numpy as np
 
 given = np.load(sys.argv[2])
 model = keras.saving.load_model(sys.argv[1], safe_mode=True)
-np.savez(sys.argv[3], called=model([given["x"], given["lengths"]]), predicted=model.predict([given["x"], given["lengths"]]))
+inputs = [given["x"], given["lengths"]]
+np.savez(sys.argv[3], called=model(inputs), predicted=model.predict(inputs))
 print(any(name in sys.modules for name in ("trainer", "schemas", "pipeline")))
 """
 
@@ -173,3 +174,15 @@ def test_the_fixed_model_stays_as_it_is(fixed: Path) -> None:
     assert model.get_config() == before[0]
     for weight, was in zip(model.get_weights(), before[1], strict=True):
         np.testing.assert_array_equal(weight, was)
+
+
+def test_layers_with_names_of_operations(tmp_path: Path) -> None:
+    frames = keras.Input((8, 4), name="sum")
+    states = layers.LSTM(3, return_sequences=True, name="where")(frames)
+    each = layers.Subtract(name="subtract")([states, layers.Dense(3, name="less")(frames)])
+    model = keras.Model(
+        frames, layers.GRU(2, name="take")(layers.Conv1D(3, 3, strides=2, padding="same", name="pad")(each))
+    )
+    names = {layer.name for layer in model.layers}
+    trainer.convert(model).save(tmp_path / "v.keras")
+    assert names <= {layer.name for layer in keras.saving.load_model(tmp_path / "v.keras").layers}

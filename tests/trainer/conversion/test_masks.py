@@ -54,9 +54,7 @@ def test_masks_given_by_hand_are_kept() -> None:
     states = layers.LSTM(3)(layers.Embedding(9, 4)(ids), mask=keras.ops.not_equal(ids, 4))
     fixed = keras.Model(ids, states)
     given = np.array([[4, 4, 1, 2, 4, 4], [1, 4, 4, 2, 3, 4]])
-    np.testing.assert_allclose(
-        convert(fixed)([given, np.array([6, 6])]), fixed(given), rtol=1e-6, atol=1e-6
-    )
+    np.testing.assert_allclose(convert(fixed)([given, np.array([6, 6])]), fixed(given), rtol=1e-6, atol=1e-6)
 
 
 def test_lengths_out_of_range_count_as_the_nearest() -> None:

@@ -112,7 +112,9 @@ def test_a_layer_that_cannot_be_converted(made: Any, text: str) -> None:
 
 
 def test_a_stateful_layer() -> None:
-    model = keras.Sequential([keras.Input(batch_shape=(2, 8, 4)), layers.LSTM(3, stateful=True, name="x")], name="model")
+    model = keras.Sequential(
+        [keras.Input(batch_shape=(2, 8, 4)), layers.LSTM(3, stateful=True, name="x")], name="model"
+    )
     assert refused(model) == (
         "model: cannot be converted: LSTM 'x' is stateful: it goes on where the last batch ended, and not with the "
         "record that it is given; build the model with stateful=False, give it the weights with set_weights, and "
