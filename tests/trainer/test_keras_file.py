@@ -9,6 +9,8 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.errors import DataError
 from trainer.keras_file import check_keras_file
@@ -104,6 +106,18 @@ def test_what_keras_and_this_package_write_passes(tmp_path: Path) -> None:
 )
 def test_code_is_refused(tmp_path: Path, bad: Any, text: str) -> None:
     assert refused(model(tmp_path, layer(), bad)) == text
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_a_damaged_byte_is_refused_or_does_not_matter(tmp_path_factory: Any, place: int, change: int) -> None:
+    path = model(tmp_path_factory.mktemp("damaged"), layer())
+    content = bytearray(path.read_bytes())
+    content[place % len(content)] ^= change
+    path.write_bytes(content)
+    try:
+        check_keras_file(path)
+    except DataError as error:
+        assert str(error).startswith(f"{path}: ") and "\n" not in str(error)
 
 
 @pytest.mark.parametrize("name", ["../x.txt", "assets/../../x.txt", "model.pkl", "assets/x.pkl", "/etc/passwd"])

@@ -10,7 +10,7 @@ from keras import layers
 
 FEATURES = 4
 IDS = 9
-STEPS = 12
+STEPS = 8
 
 Build = Callable[[int], Any]
 

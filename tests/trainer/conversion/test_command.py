@@ -7,6 +7,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,26 @@ def test_layers_that_cannot_be_converted(tmp_path: Path, capsys: pytest.CaptureF
         "again\n"
     )
     assert not (tmp_path / "v.keras").exists()
+
+
+def test_nothing_in_a_file_is_executed(fixed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    marker, path = tmp_path / "marker", tmp_path / "x.keras"
+    shell = {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"}
+    with zipfile.ZipFile(fixed) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    config["config"]["layers"][2]["config"] |= {"name": f"touch {marker}", "activation": shell}
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    code, out, err = run(capsys, path, tmp_path / "v.keras")
+    assert (code, out) == (1, "")
+    assert err == (
+        f"error: {path}: layer 'touch {marker}' is built by os.function, which is neither Keras' nor this package's; "
+        "write it with built-in layers, and save the model again\n"
+    )
+    assert not marker.exists()
 
 
 def test_a_conversion_that_differs_is_not_written(
