@@ -1,4 +1,4 @@
-"""Runs the quick part of the tests of properties and conversion with other versions of Keras than the one in the environment.
+"""Runs the quick part of the tests of properties and of conversion with other versions of Keras.
 
 These are the oldest that setup.py supports, the newest on the package index, and the last build of Keras to come
 (`keras-nightly`). Each is put into a folder of its own under .keras, without what it depends on, and stands in front of
