@@ -51,6 +51,7 @@ setup(
         "pipeline.vocabulary",
         "trainer",
         "trainer.batches",
+        "trainer.conversion",
         "trainer.foreign",
         "trainer.models",
         "trainer.prediction",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trainer.batches.position import Position
     from trainer.batches.sizes import BatchLimits
     from trainer.config import TrainerConfig, load_config
+    from trainer.conversion.convert import convert
     from trainer.foreign.files import TFRecordFiles, bucket_records, open_tfrecords
     from trainer.models.build import build_model
     from trainer.prediction.predictor import load
@@ -27,6 +28,7 @@ _HOMES = {
     "TrainerConfig": "trainer.config",
     "bucket_records": "trainer.foreign.files",
     "build_model": "trainer.models.build",
+    "convert": "trainer.conversion.convert",
     "load": "trainer.prediction.predictor",
     "load_config": "trainer.config",
     "open_dataset": "trainer.batches.opening",
@@ -43,6 +45,7 @@ __all__ = [
     "TrainerConfig",
     "bucket_records",
     "build_model",
+    "convert",
     "load",
     "load_config",
     "open_dataset",

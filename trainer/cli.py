@@ -11,6 +11,7 @@ from schemas.formats.sources import input_as
 from schemas.manifest import load_manifest
 from schemas.spec import TRAIN
 from trainer.config import TrainerConfig, load_config
+from trainer.conversion.files import check_files
 from trainer.foreign.spec import load_record_spec
 from trainer.model_folder import check_model_folder, check_output
 from trainer.prediction.output import plan_prediction
@@ -91,6 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--format", default="", help="of the input, where neither spec nor suffix says it")
     predict.add_argument("--encoding", default="", help="of the input's text, likewise")
+    _add_convert(commands)
     return parser
 
 
@@ -121,6 +123,19 @@ def _add_profile(commands: Any) -> None:
         "--trial-seconds", type=float, metavar="S", help=f"a trial may take (default: {DEFAULT_TRIAL_SECONDS:g})"
     )
     _add_settings(profile)
+
+
+def _add_convert(commands: Any) -> None:
+    text = "make a Keras model of a fixed number of steps take records of any length"
+    convert = _command(commands, "convert", _convert, text)
+    convert.add_argument("fixed", metavar="FIXED.keras", help="the model")
+    convert.add_argument("variable", metavar="VARIABLE.keras", help="where the converted model goes")
+    convert.add_argument("--replace", action="store_true", help="replace a file that stands there already")
+    convert.add_argument(
+        "--sentinel_is_data",
+        action="store_true",
+        help="keep the steps that Masking or mask_zero skip in the fixed model",
+    )
 
 
 def _batches(asked: argparse.Namespace) -> dict[str, Any]:
@@ -199,3 +214,11 @@ def _predict(asked: argparse.Namespace) -> dict[str, Any]:
     from trainer.prediction.files import predict_files
 
     return predict_files(asked.model, asked.input, asked.output, asked.format, asked.encoding)
+
+
+def _convert(asked: argparse.Namespace) -> dict[str, Any]:
+    check_files(asked.fixed, asked.variable, asked.replace)
+    import_tensorflow()
+    from trainer.conversion.command import convert_file
+
+    return convert_file(asked.fixed, asked.variable, asked.sentinel_is_data)
