@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.answering import AfterBatch
 from schemas.formats.sources import SourcePart, find_sources, read_sources
 from schemas.manifest_pb2 import Manifest
 from schemas.prediction_batches import MAX_EXAMPLES, PADDED_STEPS
@@ -16,7 +17,7 @@ from schemas.predictions import refusals_of
 from schemas.ragged import Int64s
 from schemas.records.unlabelled import unlabelled_spec
 from trainer.models.model import SequenceModel
-from trainer.prediction.answering import AfterBatch, Answering
+from trainer.prediction.answering import Answering
 from trainer.prediction.events import locate_events
 from trainer.prediction.progress import Watched
 from trainer.prediction.records import Located, fields_to_predict, locate_records, parts_of_objects
