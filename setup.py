@@ -52,6 +52,7 @@ setup(
         "trainer",
         "trainer.batches",
         "trainer.foreign",
+        "trainer.generation",
         "trainer.models",
         "trainer.profiling",
         "trainer.recurrent",

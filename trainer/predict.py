@@ -23,6 +23,8 @@ from schemas.records.validate import validate
 from trainer.batches.parsing import input_specs
 from trainer.batches.room import limits_within, step_outputs
 from trainer.batches.sizes import BatchLimits, sorted_batches
+from trainer.generation.generator import Generator
+from trainer.generation.options import GenerationOptions
 from trainer.model_inputs import ModelInputs
 from trainer.models.model import SequenceModel
 from trainer.progress import say
@@ -99,6 +101,15 @@ class Predictor:
         if isinstance(records, str | Path):
             return list(self.predict_lines(blocks_of_file(records, self.max_record_bytes)))
         return list(self.predict_lines(blocks_of_objects(records)))
+
+    def generate(self, records: Iterable[Any] | str | Path, **options: Any) -> list[Prediction]:
+        """Continues raw records; see `trainer.generation.generator.Generator.generate`.
+
+        Args:
+          records: The beginnings, as for `predict`.
+          **options: Of `trainer.generation.options.GenerationOptions`: steps, temperature, top_k, top_p, seed.
+        """
+        return Generator(self._saved, GenerationOptions(**options)).generate(records)
 
     def predict_lines(self, blocks: Iterable[bytes]) -> Iterator[Prediction]:
         """Yields the predictions of blocks of whole JSONL lines; see `predict`."""
