@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import tensorflow as tf
 
 from schemas.dataset_pb2 import DatasetSpec, Missing
@@ -95,7 +96,7 @@ class TokenSteps:
 
     def tell(self, steps: npt.NDArray[Any]) -> list[Any]:
         """Returns the tokens."""
-        names: list[Any] = self._vocabulary.tokens.take((steps - self._vocabulary.first_id).tolist()).to_pylist()
+        names: list[Any] = self._vocabulary.tokens.take(pa.array(steps - self._vocabulary.first_id)).to_pylist()
         return names
 
 
