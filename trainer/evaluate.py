@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from schemas.contract import read_classes
 from schemas.dataset_pb2 import SequenceFeature
 from schemas.errors import DataError
 from schemas.manifest import length_feature, load_manifest
@@ -21,7 +22,7 @@ from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.metrics import Totals
 from trainer.models.model import SequenceModel
-from trainer.saved import load_saved, read_classes
+from trainer.saved import load_saved
 from trainer.tasks.measure import Tally
 
 EVALUATION_BATCHES = Batching(limits=BatchLimits(padded_steps=32_768, max_examples=1_024))

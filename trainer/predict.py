@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -17,39 +17,40 @@ from schemas.formats.fields import fields_of
 from schemas.formats.jsonl import parse_jsonl
 from schemas.formats.rejected import Rejected
 from schemas.manifest_pb2 import Manifest
+from schemas.model_inputs import ModelInputs
+from schemas.prediction_batches import MAX_EXAMPLES, PADDED_STEPS, sorted_batches, step_outputs, steps_with_room
 from schemas.ragged import Int64s
 from schemas.records.examples import ExampleBlock
 from schemas.records.validate import validate
 from trainer.batches.parsing import input_specs
-from trainer.batches.room import limits_within, step_outputs
-from trainer.batches.sizes import BatchLimits, sorted_batches
 from trainer.generation.generator import Generator
 from trainer.generation.options import GenerationOptions
-from trainer.model_inputs import ModelInputs
 from trainer.models.model import SequenceModel
 from trainer.progress import say
 from trainer.raw_records import blocks_of_file, blocks_of_objects, whole_file
 from trainer.saved import SavedModel, load_saved
 
-PREDICTION_LIMITS = BatchLimits(padded_steps=32_768, max_examples=1_024)
 Prediction = dict[str, Any]
 
 TOO_SHORT = "too_short"
+_NOT_FINITE = {"error": "the model's answer is no finite number", "reason": "not_finite"}
 _BAD_RECORDS_SHOWN = 20
 
 
 class Predictor:
     """A trained model that takes raw records."""
 
-    def __init__(self, saved: SavedModel, limits: BatchLimits = PREDICTION_LIMITS) -> None:
+    def __init__(self, saved: SavedModel, padded_steps: int = PADDED_STEPS, max_examples: int = MAX_EXAMPLES) -> None:
         """Prepares the function that predicts.
 
         Args:
           saved: A model folder's content.
-          limits: What batches may be like; predictions do not depend on them.
+          padded_steps: Most of a batch; predictions do not depend on it.
+          max_examples: The same.
         """
         self._saved = saved
-        self._limits = limits_within(limits, step_outputs(saved.manifest))
+        self._max_examples = max_examples
+        self._padded_steps = steps_with_room(padded_steps, step_outputs(saved.manifest))
         self._spec = _rejecting(saved.manifest.spec)
         self._fields = fields_of(self._spec, for_training=False)
         self._answers = answers = saved.model.task.answers(
@@ -142,16 +143,13 @@ class Predictor:
             pieces = zip(heads, block.parents.ids.to_pylist(), block.parents.starts.tolist(), strict=True)
             heads = [{**head, "parent": parent, "start": start} for head, parent, start in pieces]
         inputs = ModelInputs(block, self._saved.manifest, self._saved.vocabularies)
-        for rows in sorted_batches(inputs.lengths, self._limits):
-            parts = [_shortest(part.numpy()) for part in self._run(inputs.batch(rows))]
-            for row, *of_one in zip(rows.tolist(), *parts, strict=True):
-                heads[row] |= self._prediction(of_one)
+        for rows in sorted_batches(inputs.lengths, self._padded_steps, self._max_examples):
+            outputs = {name: _shortest(values.numpy()) for name, values in self._run(inputs.batch(rows)).items()}
+            finite = _finite(outputs, len(rows))
+            for i, row in enumerate(rows.tolist()):
+                said = {name: values[i] for name, values in outputs.items()}
+                heads[row] |= self._answers.tell(said) if finite[i] else dict(_NOT_FINITE)
         return heads
-
-    def _prediction(self, parts: Sequence[npt.NDArray[Any]]) -> Prediction:
-        if not np.isfinite(parts[0]).all():
-            return {"error": "the model's answer is no finite number", "reason": "not_finite"}
-        return self._answers.tell(parts)
 
 
 def load(folder: str | Path) -> Predictor:
@@ -231,6 +229,13 @@ def _check_whole_records(spec: DatasetSpec) -> None:
             f"group: the model's records are made of events that share '{spec.group.by}', and predict takes whole "
             "records; write a data set of the events, and evaluate on it"
         )
+
+
+def _finite(outputs: Mapping[str, npt.NDArray[Any]], count: int) -> npt.NDArray[np.bool_]:
+    """Returns for which examples all numbers are finite, (count,)."""
+    numbers = [values.reshape(count, -1) for values in outputs.values() if values.dtype.kind == "f"]
+    finite: npt.NDArray[np.bool_] = np.all([np.isfinite(values).all(axis=1) for values in numbers], axis=0)
+    return finite
 
 
 def _shortest(numbers: npt.NDArray[Any]) -> npt.NDArray[Any]:

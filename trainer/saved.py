@@ -1,6 +1,5 @@
 """The folder of a trained model: written whole or not at all, and read back."""
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Mapping
@@ -10,12 +9,12 @@ from typing import Any
 
 import keras
 
+from schemas.contract import read_classes, read_subwords, read_vocabularies
 from schemas.errors import DataError
-from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest
-from schemas.manifest_pb2 import Manifest, TokenizerFile
-from schemas.manifest_pb2 import Vocabulary as VocabularyFile
-from schemas.records.subwords import Subwords, load_subwords
-from schemas.vocabulary import Vocabulary, first_token_id, parse_tokens
+from schemas.manifest import load_manifest
+from schemas.manifest_pb2 import Manifest
+from schemas.records.subwords import Subwords
+from schemas.vocabulary import Vocabulary
 from trainer.config import TrainerConfig, dump_config
 from trainer.model_folder import CONFIG_NAME, MODEL_NAME, TRAINING_NAME, check_model_folder
 from trainer.models.model import SequenceModel, without_optimizer
@@ -78,20 +77,6 @@ def write_model(
         raise DataError(f"{folder}: cannot be written: {error.strerror or error}") from None
 
 
-def read_contract(data: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Returns what a model keeps of its data set, by path: the manifest and the vocabularies.
-
-    Read before training, so that a model never keeps what a later data set in the same place says.
-
-    Raises:
-      DataError: A vocabulary is missing or damaged.
-    """
-    stated: list[VocabularyFile | TokenizerFile] = [*manifest.vocabularies.values(), manifest.classes]
-    stated += manifest.tokenizers.values()
-    files = [file for file in stated if file.path]
-    return {MANIFEST_NAME: dump_manifest(manifest)} | {file.path: _verified(data, file) for file in files}
-
-
 def load_saved(folder: str | Path) -> SavedModel:
     """Reads a model folder.
 
@@ -103,32 +88,8 @@ def load_saved(folder: str | Path) -> SavedModel:
     manifest = load_manifest(folder)
     vocabularies = read_vocabularies(folder, manifest)
     names = read_classes(folder, manifest)
-    tokenizers = manifest.tokenizers.items()
-    subwords = {name: load_subwords(_verified(folder, file), f"{folder / file.path}") for name, file in tokenizers}
+    subwords = read_subwords(folder, manifest)
     return SavedModel(folder, _load_keras(folder / MODEL_NAME), manifest, vocabularies, names, subwords)
-
-
-def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]:
-    """Reads the vocabularies of a data set or model folder, by name of the token sequence or category.
-
-    Raises:
-      DataError: One of them is missing or damaged.
-    """
-    return {
-        name: Vocabulary(parse_tokens(_verified(folder, file), file.path), first_id=first_token_id(file.oov_buckets))
-        for name, file in manifest.vocabularies.items()
-    }
-
-
-def read_classes(folder: Path, manifest: Manifest) -> list[str]:
-    """Reads the names of the classes of a data set or model folder, in the order of their ids; none of other labels.
-
-    Raises:
-      DataError: Their file is missing or damaged.
-    """
-    file = manifest.classes
-    names: list[str] = parse_tokens(_verified(folder, file), file.path).to_pylist() if file.path else []
-    return names
 
 
 def _load_keras(path: Path) -> SequenceModel:
@@ -154,15 +115,3 @@ def _swap(new: Path, place: Path, old: Path) -> None:
     except BaseException:  # an interrupt, too, must not cost the old one
         old.replace(place)
         raise
-
-
-def _verified(folder: Path, file: VocabularyFile | TokenizerFile) -> bytes:
-    """Returns the content of a vocabulary or tokenizer file, which must be what its manifest says."""
-    path = folder / file.path
-    try:
-        content = path.read_bytes()
-    except OSError:
-        raise DataError(f"{path}: is missing though the manifest names it; write the folder again") from None
-    if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise DataError(f"{path}: does not fit its digest in the manifest; write the folder again")
-    return content

@@ -5,15 +5,16 @@ from typing import Any
 
 import numpy as np
 
+from schemas.contract import read_vocabularies
 from schemas.formats.fields import fields_of
 from schemas.formats.jsonl import parse_jsonl
 from schemas.manifest import load_manifest
+from schemas.model_inputs import ModelInputs
 from schemas.records.validate import validate
 from tests.trainer.dataset_builder import build_dataset
 from trainer import Batching, BatchLimits, load, open_dataset
 from trainer.config import TrainerConfig
-from trainer.model_inputs import ModelInputs
-from trainer.saved import load_saved, read_vocabularies
+from trainer.saved import load_saved
 from trainer.training.train import train
 
 SPEC = """
@@ -46,7 +47,7 @@ def test_the_same_ids_on_disk_in_training_and_in_prediction(tmp_path: Path) -> N
     for features, _, _ in batches:
         for i, name in enumerate(features["id"].numpy().tolist()):
             stored[name.decode()] = (features["text"].numpy()[i].tolist(), int(features["land"].numpy()[i]))
-    texts, lands = inputs["text"].numpy().tolist(), inputs["land"].numpy().tolist()
+    texts, lands = inputs["text"].tolist(), inputs["land"].tolist()
     assert {item["id"]: (texts[i], lands[i]) for i, item in enumerate(records)} == stored
     assert {identity for text, _ in stored.values() for identity in text} == {1, 2, 3, 4, 5, 6}
     train(tmp_path / "data", tmp_path / "model", TrainerConfig(epochs=1, embedding_size=4, units=4))

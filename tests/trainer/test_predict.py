@@ -14,7 +14,6 @@ from schemas.manifest_pb2 import Manifest
 from schemas.spec import parse_spec
 from tests.trainer.dataset_builder import build_dataset
 from trainer import load
-from trainer.batches.sizes import BatchLimits
 from trainer.config import TrainerConfig
 from trainer.predict import Predictor, predict_file
 from trainer.saved import load_saved
@@ -41,7 +40,7 @@ def test_order_and_content(token_model: Path) -> None:
 def test_a_prediction_does_not_depend_on_its_batch(token_model: Path) -> None:
     records = records_of(TEXTS)
     together = load(token_model).predict(records)
-    one_by_one = Predictor(load_saved(token_model), BatchLimits(10_000, 1)).predict(records)
+    one_by_one = Predictor(load_saved(token_model), 10_000, 1).predict(records)
     reversed_order = load(token_model).predict(records[::-1])[::-1]
     for entries in (one_by_one, reversed_order):
         for entry, expected in zip(entries, together, strict=True):
@@ -160,7 +159,8 @@ def test_no_records_no_predictions(token_model: Path) -> None:
 def test_an_answer_that_is_no_number_is_an_error_in_its_place(token_model: Path, monkeypatch: Any) -> None:
     predictor = load(token_model)
     answers = np.array([[0.25, 0.75], [np.nan, np.nan]], np.float32)
-    monkeypatch.setattr(predictor, "_run", lambda _: [tf.constant(answers)])
+    said = {"prediction": tf.constant(["dark", "bright"]), "probabilities": tf.constant(answers)}
+    monkeypatch.setattr(predictor, "_run", lambda _: said)
     assert predictor.predict(records_of(["a", "b"])) == [
         {"id": "r0", "prediction": "dark", "probabilities": {"bright": 0.25, "dark": 0.75}},
         {"id": "r1", "error": "the model's answer is no finite number", "reason": "not_finite", "line": 2},
@@ -306,7 +306,7 @@ def test_gaps_are_filled_as_in_training(tmp_path: Path) -> None:
     raw = {"id": "a", "x": [[None], [7.0]], "at": [10, 12.5]}
     (entry,) = predictor.predict([raw])
     assert list(entry) == ["id", "prediction"]
-    assert {name: tensor.numpy().tolist() for name, tensor in seen[0].items()} == {
+    assert {name: array.tolist() for name, array in seen[0].items()} == {
         "x": [[[2.5], [7.0]]],
         "x/length": [2],
         "x/missing": [[[1.0], [0.0]]],

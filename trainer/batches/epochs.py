@@ -74,7 +74,8 @@ class Epochs:
     @property
     def element_spec(self) -> Any:
         """Shapes and types of a batch, as its dataset has them; no epoch is planned for it."""
-        return self._parse.get_concrete_function().structured_outputs
+        outputs = self._parse.get_concrete_function().structured_outputs
+        return tf.nest.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), outputs)
 
     def open(self, order: Order | None, first_step: int = 0) -> tf.data.Dataset:
         """Returns one epoch from a step on; see `trainer.batches.opening.open_dataset`.

@@ -9,22 +9,21 @@ from typing import Any
 
 import tensorflow as tf
 
-from schemas.dataset_pb2 import DatasetSpec, StoredAs, Take
-from schemas.formats.fields import ID, LABEL
-from schemas.manifest import PARENT_FEATURE, START_FEATURE, length_feature, missing_feature, sizes_feature
+from schemas.dataset_pb2 import DatasetSpec, StoredAs
+from schemas.formats.fields import LABEL
+from schemas.manifest import length_feature, sizes_feature
 from schemas.manifest_pb2 import Manifest, StoredFeature
-from schemas.spec import NEXT_STEP, NUMBER, PER_STEP_CLASS, bucket_sequences, series_sequences
+from schemas.model_inputs import NO_INPUTS, input_shapes, is_characters
+from schemas.spec import NEXT_STEP, NUMBER, PER_STEP_CLASS, bucket_sequences
 from trainer.batches import labels
 from trainer.batches.layout import PLAIN, Layout
 
 _TYPES = {"bytes": tf.string, "int64": tf.int64, "float": tf.float32}
-_NO_INPUTS = {ID, PARENT_FEATURE, START_FEATURE, LABEL}
 
 
 def input_specs(manifest: Manifest) -> dict[str, tf.TensorSpec]:
     """Returns the features of a batch that a model may take, by name: all but ids and label."""
-    stored = [feature for feature in manifest.features if feature.name not in _NO_INPUTS]
-    return {feature.name: _tensor_spec(feature, manifest.spec) for feature in stored}
+    return {name: tf.TensorSpec([None, *shape.dims], shape.dtype) for name, shape in input_shapes(manifest).items()}
 
 
 def parse_records(
@@ -68,9 +67,10 @@ class BatchParser:
         self._spec = manifest.spec
         self._mean_size = mean_size
         self._layout = layout
-        hidden = set() if with_ids else _NO_INPUTS - {LABEL}
+        hidden = set() if with_ids else NO_INPUTS - {LABEL}
         self._stored = {feature.name: feature for feature in manifest.features if feature.name not in hidden}
-        self._specs = {name: _tensor_spec(feature, manifest.spec) for name, feature in self._stored.items()}
+        plain = {name: _plain_spec(feature) for name, feature in self._stored.items()}
+        self._specs = plain | input_specs(manifest)
 
     def __call__(self, records: tf.Tensor, bucket: tf.Tensor) -> Any:
         """Returns (features, label, weight), or features where there is no label.
@@ -112,7 +112,7 @@ class BatchParser:
     def _without_lists(self, name: str, values: tf.RaggedTensor, parsed: Mapping[str, Any]) -> tf.RaggedTensor:
         """Returns values of lists of one `Feature` a step as an `Example` holds them: one after another."""
         checks = [_check_lengths(name, values.row_lengths(), self._steps(name, parsed))]
-        if not _is_characters(name, self._spec):
+        if not is_characters(name, self._spec):
             each, dims = values.values.row_lengths(), tf.cast(self._stored[name].dims, tf.int64)
             checks.append(_check_lengths(name, each, tf.fill(tf.shape(each), dims)))
         with tf.control_dependencies(checks):
@@ -130,7 +130,7 @@ class BatchParser:
         steps = self._steps(name, parsed)
         width = self._layout.width(self._leader(name), steps, bucket)
         values = parsed[name]
-        if _is_characters(name, self._spec):
+        if is_characters(name, self._spec):
             return self._padded_characters(values, parsed[sizes_feature(name)], width)
         dims = self._stored[name].dims
         with tf.control_dependencies([_check_lengths(name, values.row_lengths(), steps * dims)]):
@@ -186,21 +186,9 @@ def _filled(values: tf.Tensor, rows: tf.Tensor) -> tf.Tensor:
     return tf.pad(values, [[0, missing], *[[0, 0]] * (values.shape.rank - 1)])
 
 
-def _tensor_spec(feature: StoredFeature, spec: DatasetSpec) -> tf.TensorSpec:
-    """Returns shape and type of a stored feature in a batch."""
-    if feature.name in _NO_INPUTS:
-        return tf.TensorSpec([None, None] if feature.variable else [None], _TYPES[feature.dtype])
-    framed = {kind for name in series_sequences(spec) for kind in (name, missing_feature(name))}
-    dtype = tf.float32 if feature.name in framed or feature.dtype == "float" else tf.int32
-    if not feature.variable:
-        return tf.TensorSpec([None], dtype)
-    if feature.name in framed:
-        return tf.TensorSpec([None, None, feature.dims], dtype)
-    return tf.TensorSpec([None, None, None] if _is_characters(feature.name, spec) else [None, None], dtype)
-
-
-def _is_characters(name: str, spec: DatasetSpec) -> bool:
-    return name in spec.sequences and spec.sequences[name].derive.take == Take.characters
+def _plain_spec(feature: StoredFeature) -> tf.TensorSpec:
+    """Returns shape and type of a stored feature in a batch that is no input of a model."""
+    return tf.TensorSpec([None, None] if feature.variable else [None], _TYPES[feature.dtype])
 
 
 def _check_lengths(name: str, lengths: tf.Tensor, expected: tf.Tensor) -> Any:

@@ -6,29 +6,14 @@ Answers for each step are (batch, steps, outputs) numbers. With 50,000 tokens to
 
 from dataclasses import replace
 
-from schemas.manifest import id_count
 from schemas.manifest_pb2 import Manifest
-from schemas.spec import NEXT_STEP, PER_STEP_CLASS, series_sequences
+from schemas.prediction_batches import step_outputs, steps_with_room
 from trainer.batches.batching import Batching
 from trainer.batches.sizes import BatchLimits
 
-MOST_NUMBERS = 2**27  # 512 MiB of float32; a training step takes about 2.3 GiB with them
-
-
-def step_outputs(manifest: Manifest) -> int:
-    """Returns how many numbers the answer for a step has; 0 where it is not steps that are answered for."""
-    spec, label = manifest.spec, manifest.spec.label
-    if label.type == PER_STEP_CLASS:
-        return int(manifest.classes.size)
-    if label.type != NEXT_STEP:
-        return 0
-    if label.of in series_sequences(spec):
-        return int(label.horizon * spec.sequences[label.of].dims)
-    return id_count(manifest, label.of)
-
 
 def limits_within(limits: BatchLimits, outputs: int) -> BatchLimits:
-    """Returns limits with as many padded steps, at most, as have `MOST_NUMBERS` numbers, and one at least.
+    """Returns limits with no more padded steps than `steps_with_room` says.
 
     Sizes that are given stay as they are: who gives them answers for the memory.
 
@@ -36,8 +21,8 @@ def limits_within(limits: BatchLimits, outputs: int) -> BatchLimits:
       limits: What batches may be like.
       outputs: Of `step_outputs`.
     """
-    most = max(1, MOST_NUMBERS // max(1, outputs))
-    return limits if limits.sizes or limits.padded_steps <= most else replace(limits, padded_steps=most)
+    steps = steps_with_room(limits.padded_steps, outputs)
+    return limits if limits.sizes or limits.padded_steps == steps else replace(limits, padded_steps=steps)
 
 
 def batching_within(batching: Batching, manifest: Manifest) -> Batching:

@@ -12,11 +12,8 @@ else in the way: batches of 40 and of 10, so 20 + 20 steps.
 Who knows better gives the sizes: one for all buckets, or one for each. Then nothing else decides.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from schemas.batch_seconds import examples_within
 from schemas.errors import UsageError
@@ -157,21 +154,6 @@ def full_sizes(longest: Sequence[int], limits: BatchLimits) -> tuple[int, ...]:
     if limits.sizes:
         return tuple(_given_sizes(len(longest), limits.sizes))
     return tuple(_size(length, limits, limits.padded_steps) for length in longest)
-
-
-def sorted_batches(lengths: npt.NDArray[np.int64], limits: BatchLimits) -> Iterator[npt.NDArray[np.int64]]:
-    """Yields the rows of each batch, the longest first, for work whose order does not matter.
-
-    Args:
-      lengths: Of every row, int64, (rows,).
-      limits: What batches may be like; only `padded_steps` and `max_examples` mean anything here.
-    """
-    order = np.argsort(-lengths, kind="stable")
-    start = 0
-    while start < len(order):
-        size = examples_within(int(lengths[order[start]]), limits.padded_steps, limits.max_examples)
-        yield order[start : start + size]
-        start += size
 
 
 def _sizes(loads: Sequence[BucketLoad], limits: BatchLimits, budget: int) -> list[int]:

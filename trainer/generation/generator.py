@@ -10,22 +10,21 @@ import tensorflow as tf
 from schemas.formats.fields import fields_of
 from schemas.formats.jsonl import parse_jsonl
 from schemas.formats.rejected import Rejected
+from schemas.model_inputs import ModelInputs
+from schemas.prediction_batches import MAX_EXAMPLES, PADDED_STEPS, sorted_batches
 from schemas.ragged import Int64s
 from schemas.records.examples import ExampleBlock
 from schemas.records.validate import validate
 from trainer.batches.parsing import input_specs
-from trainer.batches.sizes import BatchLimits, sorted_batches
 from trainer.generation.choosing import draws_of
 from trainer.generation.loop import Continued, continue_batch
 from trainer.generation.options import GenerationOptions
 from trainer.generation.rules import beginnings_spec, check_continues
 from trainer.generation.steps import steps_of
-from trainer.model_inputs import ModelInputs
 from trainer.progress import tracked
 from trainer.raw_records import blocks_of_file, blocks_of_objects
 from trainer.saved import SavedModel
 
-GENERATION_LIMITS = BatchLimits(padded_steps=32_768, max_examples=1_024)
 Entry = dict[str, Any]
 _MOST_NUMBERS = 2**24  # that a batch holds of one kind, such as the probabilities of its next tokens: 128 MiB
 
@@ -34,14 +33,19 @@ class Generator:
     """A trained model that continues raw records."""
 
     def __init__(
-        self, saved: SavedModel, options: GenerationOptions | None = None, limits: BatchLimits = GENERATION_LIMITS
+        self,
+        saved: SavedModel,
+        options: GenerationOptions | None = None,
+        padded_steps: int = PADDED_STEPS,
+        max_examples: int = MAX_EXAMPLES,
     ) -> None:
         """Prepares the graph.
 
         Args:
           saved: A model folder's content.
           options: What is asked for; none: the defaults.
-          limits: What batches may be like; a continuation does not depend on them, but for rounding.
+          padded_steps: Most of a batch of beginnings; but for rounding a continuation does not depend on it.
+          max_examples: The same.
 
         Raises:
           UsageError: The model cannot continue a sequence, or the options do not fit it.
@@ -55,7 +59,8 @@ class Generator:
         self._fields = fields_of(self._spec, for_training=False)
         self._leader = str(saved.model.task.leader)
         self._steps = steps = steps_of(saved, self._options)
-        self._limits = _limits_within(limits, steps.numbers)
+        self._padded_steps = padded_steps
+        self._max_examples = max(1, min(max_examples, _MOST_NUMBERS // steps.numbers))
         draws = tf.TensorSpec([None, None if self._options.drawn else 0], tf.float64)
         self._run = tf.function(
             lambda features, draws, most: continue_batch(saved.model, steps, features, draws, most),
@@ -108,7 +113,7 @@ class Generator:
         entries: list[Entry] = [{"id": example_id} for example_id in block.ids.to_pylist()]
         inputs = ModelInputs(block, self._saved.manifest, self._saved.vocabularies)
         cut = block.cut_steps[self._leader]
-        batches = list(sorted_batches(inputs.lengths, self._limits))
+        batches = list(sorted_batches(inputs.lengths, self._padded_steps, self._max_examples))
         for rows in tracked(batches, len(batches), "generate") if show else batches:
             continued = self._continue(inputs, rows, block.lines[rows] + first_line)
             for i, row in enumerate(rows.tolist()):
@@ -127,11 +132,6 @@ class Generator:
             return {"error": error, "reason": "not_finite"}
         entry: Entry = {"generated": self._steps.tell(continued.steps[row, :count])}
         return entry | ({"ended": bool(continued.ended[row])} if self._spec.label.end else {})
-
-
-def _limits_within(limits: BatchLimits, numbers: int) -> BatchLimits:
-    """Returns limits with as many rows, at most, as have `_MOST_NUMBERS` numbers, and one at least."""
-    return BatchLimits(limits.padded_steps, max(1, min(limits.max_examples, _MOST_NUMBERS // numbers)))
 
 
 def _refused(item: Rejected, first_line: int) -> Entry:

@@ -9,8 +9,9 @@ import tensorflow as tf
 
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
+from schemas.prediction_batches import step_outputs
 from schemas.spec import TRAIN
-from trainer.batches.room import limits_within, step_outputs
+from trainer.batches.room import limits_within
 from trainer.config import TrainerConfig, limits_of
 from trainer.models.build import build_model
 from trainer.profiling.inputs import batch_spec, synthetic_batch

@@ -1,13 +1,12 @@
-"""What `predict` says of each example, for each task: what it needs of a model, and the words it puts it into."""
+"""What a model says of each example, by task: named tensors in the graph, and the words of `predict`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import tensorflow as tf
 
 from schemas.manifest import length_feature
 from schemas.vocabulary import OOV_ID, PAD_ID, Vocabulary
-from trainer.tasks.measure import Array
 
 Entry = dict[str, Any]
 _NAMED = 5  # tokens that might come next
@@ -16,35 +15,37 @@ _NAMED = 5  # tokens that might come next
 class Answers(Protocol):
     """The answers of a task."""
 
-    def ask(self, model: Any, features: Any) -> Sequence[Any]:
-        """Returns in the graph what is needed of a batch, in as few numbers as will do.
+    def ask(self, model: Any, features: Any) -> dict[str, Any]:
+        """Returns in the graph what is said of a batch, in as few numbers as will do.
 
         Args:
           model: A `SequenceModel`.
           features: Of a batch.
 
         Returns:
-          Tensors, (batch, ...) each, the first of them float32: numbers that must be finite.
+          Tensors by name, (batch, ...) each, string, float32, int32 or bool. "prediction" is one of them. A float that
+          is not finite means that the model has no answer.
         """
 
-    def tell(self, parts: Sequence[Array]) -> Entry:
+    def tell(self, outputs: Mapping[str, Any]) -> Entry:
         """Returns what is said of one example: "prediction", and what stands beside it.
 
         Args:
-          parts: Of one example, what `ask` returned, (...) each; numbers are float64 with the digits of a float32.
+          outputs: Of one example, what `ask` returned, (...) each; strings are bytes, numbers float64 with the digits
+            of a float32.
         """
 
 
 class NumberAnswers:
     """A number in the label's own units."""
 
-    def ask(self, model: Any, features: Any) -> Sequence[Any]:
-        """Returns the numbers, (batch,)."""
-        return [model.answer(features, training=False)]
+    def ask(self, model: Any, features: Any) -> dict[str, Any]:
+        """Returns {"prediction": float32 (batch,)}."""
+        return {"prediction": model.answer(features, training=False)}
 
-    def tell(self, parts: Sequence[Array]) -> Entry:
+    def tell(self, outputs: Mapping[str, Any]) -> Entry:
         """Returns {"prediction": number}."""
-        return {"prediction": parts[0].item()}
+        return {"prediction": outputs["prediction"].item()}
 
 
 class ClassAnswers:
@@ -54,14 +55,16 @@ class ClassAnswers:
         """Sets the names of the classes."""
         self._classes = classes
 
-    def ask(self, model: Any, features: Any) -> Sequence[Any]:
-        """Returns the probabilities, (batch, classes)."""
-        return [model.answer(features, training=False)]
+    def ask(self, model: Any, features: Any) -> dict[str, Any]:
+        """Returns {"prediction": string (batch,), "probabilities": float32 (batch, classes)}."""
+        probabilities = model.answer(features, training=False)
+        best = tf.argmax(probabilities, axis=-1, output_type=tf.int32)
+        return {"prediction": tf.gather(_names(self._classes), best), "probabilities": probabilities}
 
-    def tell(self, parts: Sequence[Array]) -> Entry:
+    def tell(self, outputs: Mapping[str, Any]) -> Entry:
         """Returns {"prediction": class, "probabilities": {class: probability}}."""
-        probabilities = dict(zip(self._classes, parts[0].tolist(), strict=True))
-        return {"prediction": max(self._classes, key=probabilities.__getitem__), "probabilities": probabilities}
+        probabilities = dict(zip(self._classes, outputs["probabilities"].tolist(), strict=True))
+        return {"prediction": outputs["prediction"].decode(), "probabilities": probabilities}
 
 
 class StepClassAnswers:
@@ -72,17 +75,22 @@ class StepClassAnswers:
         self._leader = leader
         self._classes = classes
 
-    def ask(self, model: Any, features: Any) -> Sequence[Any]:
-        """Returns the greatest probability and its class, (batch, steps) each, and the steps, (batch,)."""
-        outputs = model.answer(features, training=False)
-        best = tf.argmax(outputs, axis=-1, output_type=tf.int32)
-        return [tf.reduce_max(outputs, axis=-1), best, features[length_feature(self._leader)]]
+    def ask(self, model: Any, features: Any) -> dict[str, Any]:
+        """Returns the classes and their probabilities, both (batch, steps), and the real steps, "length", (batch,).
 
-    def tell(self, parts: Sequence[Array]) -> Entry:
+        At padded steps the class is an empty string and the probability 0.
+        """
+        outputs, length = model.answer(features, training=False), features[length_feature(self._leader)]
+        best = tf.argmax(outputs, axis=-1, output_type=tf.int32)
+        real = tf.sequence_mask(length, tf.shape(best)[1])
+        names = tf.where(real, tf.gather(_names(self._classes), best), "")
+        return {"prediction": names, "probabilities": tf.reduce_max(outputs, axis=-1), "length": length}
+
+    def tell(self, outputs: Mapping[str, Any]) -> Entry:
         """Returns {"prediction": [class of each step], "probabilities": [of that class]}."""
-        probabilities, best, steps = parts
-        names = [self._classes[i] for i in best[:steps].tolist()]
-        return {"prediction": names, "probabilities": probabilities[:steps].tolist()}
+        steps = int(outputs["length"])
+        names = [name.decode() for name in outputs["prediction"][:steps].tolist()]
+        return {"prediction": names, "probabilities": outputs["probabilities"][:steps].tolist()}
 
 
 class NextTokenAnswers:
@@ -95,31 +103,43 @@ class NextTokenAnswers:
         """Sets the tokens, and whether a sequence may end."""
         self._vocabulary = vocabulary
         self._end = end
+        self._named = min(_NAMED, len(vocabulary.tokens))
 
-    def ask(self, model: Any, features: Any) -> Sequence[Any]:
-        """Returns the greatest probabilities and their tokens, (batch, 5) each, those of the end and of unknown ones.
+    def ask(self, model: Any, features: Any) -> dict[str, Any]:
+        """Returns what may come next.
 
-        The last two are (batch,).
+        Returns:
+          "tokens" and their "probabilities", (batch, 5), the most probable first; fewer, where there are fewer.
+          "prediction": the first of them, string (batch,), empty where "ends" says that there is none. "ends": bool
+          (batch,), whether the end is more probable than any token. "out_of_vocabulary" and "end": probabilities,
+          (batch,); the latter where a sequence may end.
         """
         outputs, first = model.last(features), self._vocabulary.first_id
-        best = tf.math.top_k(outputs[:, first:], min(_NAMED, len(self._vocabulary.tokens)))
-        return [best.values, best.indices, outputs[:, PAD_ID], tf.reduce_sum(outputs[:, OOV_ID:first], axis=-1)]
+        best = tf.math.top_k(outputs[:, first:], self._named)
+        unknown, end = tf.reduce_sum(outputs[:, OOV_ID:first], axis=-1), outputs[:, PAD_ID]
+        if not self._named:
+            ends = tf.ones_like(end, tf.bool)
+            prediction, tokens = tf.fill(tf.shape(end), ""), tf.fill(tf.shape(best.indices), "")
+        else:
+            ends = end > best.values[:, 0] if self._end else tf.zeros_like(end, tf.bool)
+            tokens = tf.gather(_names(self._vocabulary.tokens.to_pylist()), best.indices)
+            prediction = tf.where(ends, "", tokens[:, 0])
+        said = {"prediction": prediction, "ends": ends, "tokens": tokens, "probabilities": best.values}
+        return said | {"out_of_vocabulary": unknown} | ({"end": end} if self._end else {})
 
-    def tell(self, parts: Sequence[Array]) -> Entry:
+    def tell(self, outputs: Mapping[str, Any]) -> Entry:
         """Returns {"prediction": token, "probabilities": {token: probability}, "out_of_vocabulary", "end"}.
 
         The prediction is None where the end is more probable than any token. There is no "end" where a sequence
         has none.
         """
-        probabilities, best, end, unknown = parts
-        names = self._vocabulary.tokens.take(best.tolist()).to_pylist()
-        ends = not names or (self._end and bool(end > probabilities[0]))
+        names = [name.decode() for name in outputs["tokens"].tolist()]
         entry: Entry = {
-            "prediction": None if ends else names[0],
-            "probabilities": dict(zip(names, probabilities.tolist(), strict=True)),
-            "out_of_vocabulary": unknown.item(),
+            "prediction": None if outputs["ends"] else outputs["prediction"].decode(),
+            "probabilities": dict(zip(names, outputs["probabilities"].tolist(), strict=True)),
+            "out_of_vocabulary": outputs["out_of_vocabulary"].item(),
         }
-        return entry | ({"end": end.item()} if self._end else {})
+        return entry | ({"end": outputs["end"].item()} if self._end else {})
 
 
 class ForecastAnswers:
@@ -129,10 +149,16 @@ class ForecastAnswers:
         """Sets the numbers of a frame."""
         self._dims = dims
 
-    def ask(self, model: Any, features: Any) -> Sequence[Any]:
-        """Returns the frames side by side, (batch, horizon * dims)."""
-        return [model.last(features)]
+    def ask(self, model: Any, features: Any) -> dict[str, Any]:
+        """Returns {"prediction": float32 (batch, horizon, dims)}."""
+        frames = model.last(features)
+        return {"prediction": tf.reshape(frames, [tf.shape(frames)[0], frames.shape[1] // self._dims, self._dims])}
 
-    def tell(self, parts: Sequence[Array]) -> Entry:
+    def tell(self, outputs: Mapping[str, Any]) -> Entry:
         """Returns {"prediction": [[numbers of a frame], ...]}, `horizon` frames."""
-        return {"prediction": parts[0].reshape(-1, self._dims).tolist()}
+        return {"prediction": outputs["prediction"].tolist()}
+
+
+def _names(names: Sequence[str]) -> Any:
+    """Returns names as a tensor, string (names,); bytes, as an array of strings would drop a NUL at the end."""
+    return tf.constant([name.encode() for name in names], tf.string, [len(names)])

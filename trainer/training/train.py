@@ -7,14 +7,16 @@ from typing import Any
 
 import tensorflow as tf
 
+from schemas.contract import read_classes, read_contract, read_vocabularies
 from schemas.errors import DataError, UsageError
 from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import nearest
+from schemas.prediction_batches import step_outputs
 from schemas.spec import TRAIN, VALIDATION
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
-from trainer.batches.room import batching_within, room_notes, step_outputs
+from trainer.batches.room import batching_within, room_notes
 from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.config import TrainerConfig, batching_of, dump_config, limits_of
@@ -24,7 +26,7 @@ from trainer.models.build import build_model
 from trainer.models.model import SequenceModel
 from trainer.models.pretrained import start_embeddings
 from trainer.progress import say
-from trainer.saved import read_classes, read_contract, read_vocabularies, write_model
+from trainer.saved import write_model
 from trainer.training.dry_run import dry_run
 from trainer.training.events import EventFile, event_files
 from trainer.training.folder import TENSORBOARD, TrainingFolder

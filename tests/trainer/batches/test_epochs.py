@@ -110,3 +110,9 @@ def test_one_function_takes_every_epoch_and_what_remains_of_it(folder: Path) -> 
     step = tf.function(lambda features, label, weight: tf.reduce_sum(weight), input_signature=specs[0])
     total = sum(float(step(*batch)) for batch in epochs.open(Order(epoch=1)))
     assert total == pytest.approx(sum(len(batch[2]) ** 2 for batch in epochs.open(Order(epoch=1))) * epochs.steps / 120)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_shapes_and_types_are_known_before_an_epoch_is_opened(folder: Path, method: str) -> None:
+    epochs = open_epochs(folder, batching=Batching(method=method))
+    assert epochs.element_spec == epochs.open(Order(0, 0)).element_spec

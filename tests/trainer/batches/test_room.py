@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.manifest_pb2 import Manifest, Moments, Vocabulary
+from schemas.prediction_batches import step_outputs, steps_with_room
 from schemas.spec import parse_spec
-from trainer.batches.room import MOST_NUMBERS, limits_within, room_notes, step_outputs
+from trainer.batches.room import limits_within, room_notes
 from trainer.batches.sizes import BatchLimits
 from trainer.tasks.task import target_of, task_of
 
@@ -16,13 +17,9 @@ LIMITS = BatchLimits(padded_steps=16_384, max_examples=512)
 
 
 @given(st.integers(1, 100_000), st.integers(0, 10**9))
-def test_the_answers_of_a_batch_fit(padded_steps: int, outputs: int) -> None:
+def test_nothing_but_the_padded_steps_changes(padded_steps: int, outputs: int) -> None:
     asked = BatchLimits(padded_steps=padded_steps, max_examples=512)
-    limits = limits_within(asked, outputs)
-    assert limits == replace(asked, padded_steps=limits.padded_steps)
-    assert limits.padded_steps * outputs <= MOST_NUMBERS or limits.padded_steps == 1
-    # No lower than need be.
-    assert limits.padded_steps == padded_steps or (limits.padded_steps + 1) * outputs > MOST_NUMBERS
+    assert limits_within(asked, outputs) == replace(asked, padded_steps=steps_with_room(padded_steps, outputs))
 
 
 def test_sizes_that_are_given_stay() -> None:

@@ -3,7 +3,6 @@
 import math
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.batch_seconds import DEFAULT_EXAMPLES, DEFAULT_PADDED_STEPS, batch_examples
 from schemas.dataset_pb2 import BatchSeconds
 from schemas.errors import UsageError
-from trainer.batches.sizes import BatchLimits, BatchPlan, BucketLoad, plan_batches, sorted_batches, warnings_of
+from trainer.batches.sizes import BatchLimits, BatchPlan, BucketLoad, plan_batches, warnings_of
 from trainer.config import TrainerConfig
 
 loads = st.lists(st.builds(BucketLoad, st.integers(0, 5_000), st.integers(0, 3_000)), min_size=1, max_size=9)
@@ -162,16 +161,6 @@ def test_longer_buckets_have_no_larger_batches(loads: list[BucketLoad], limits: 
     loads = sorted(loads, key=lambda load: load.max_length)
     sizes = plan_batches(loads, limits).sizes
     assert list(sizes) == sorted(sizes, reverse=True)
-
-
-@given(st.lists(st.integers(0, 300), max_size=60), limits())
-def test_sorted_batches_hold_every_row_once_within_the_budget(lengths: list[int], limits: BatchLimits) -> None:
-    array = np.array(lengths, np.int64)
-    batches = list(sorted_batches(array, limits))
-    assert sorted(np.concatenate([[], *batches]).tolist()) == list(range(len(lengths)))
-    for rows in batches:
-        assert len(rows) <= limits.max_examples
-        assert len(rows) == 1 or len(rows) * array[rows].max() <= limits.padded_steps
 
 
 @pytest.mark.parametrize("name", ["padded_steps", "max_examples", "min_examples", "min_steps", "multiple"])

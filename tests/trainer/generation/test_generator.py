@@ -16,7 +16,6 @@ from tests.trainer.generation.continued import (
     saved_model,
     write_data,
 )
-from trainer.batches.sizes import BatchLimits
 from trainer.generation.choosing import draws_of
 from trainer.generation.generator import Generator
 from trainer.generation.options import GenerationOptions
@@ -36,13 +35,12 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "a convolution of one step": {"conv_filters": (4,), "conv_width": 1},
     "no layer": {"cell": "none"},
     "pieces": {"piece_steps": 3, "layers": 2},
-    "convolutions in pieces": {"piece_steps": 2, "conv_filters": (4, 3), "conv_width": 4},
     "padded in front": {"padding": "pre", "conv_filters": (4,)},
     "cell by cell": {"recurrent_kernel": "loop", "layers": 2},
     "the kernel of Keras": {"recurrent_kernel": "keras", "cell": "gru"},
     "one-hot": {"token_input": "one_hot"},
 }
-DRAWN = GenerationOptions(steps=6, temperature=0.7, top_k=5, top_p=0.9, seed=4)
+DRAWN = GenerationOptions(steps=5, temperature=0.7, top_k=5, top_p=0.9, seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +59,7 @@ def tokens(data: Folders) -> Any:
 def test_tokens_are_those_of_reading_all_again(data: Folders, settings: str, options: GenerationOptions) -> None:
     saved = saved_model(data("tokens"), **SETTINGS[settings])
     draws = draws_of(np.arange(len(BEGINNINGS)), options)
-    entries = Generator(saved, options, BatchLimits(16, 3)).generate(BEGINNINGS)
+    entries = Generator(saved, options, 16, 3).generate(BEGINNINGS)
     expected = naively(saved, BEGINNINGS, options, draws)
     ids = [{"id": record["id"]} for record in BEGINNINGS]
     assert entries == [head | entry for head, entry in zip(ids, expected, strict=True)]
@@ -71,12 +69,24 @@ def test_tokens_are_those_of_reading_all_again(data: Folders, settings: str, opt
 @pytest.mark.parametrize("settings", [name for name in SETTINGS if name != "one-hot"])
 def test_frames_are_those_of_reading_all_again(data: Folders, settings: str) -> None:
     saved = saved_model(data("frames"), **SETTINGS[settings])
-    entries = Generator(saved, GenerationOptions(steps=5), BatchLimits(16, 3)).generate(BEGINNINGS)
+    entries = Generator(saved, GenerationOptions(steps=5), 16, 3).generate(BEGINNINGS)
     expected = naively(saved, BEGINNINGS, GenerationOptions(steps=5), None)
     for entry, record, other in zip(entries, BEGINNINGS, expected, strict=True):
         assert list(entry) == ["id", "generated"]
         assert entry["id"] == record["id"]
         np.testing.assert_allclose(entry["generated"], other["generated"], rtol=1e-4, atol=1e-4)
+
+
+def test_a_sequence_by_itself_is_read_in_pieces_by_convolutions_too(tmp_path: Path) -> None:
+    spec = (
+        "id: id\nsequences: {text: {type: tokens, tokenizer: none, empty: keep}}\nlabel: {type: next_step, end: true}"
+    )
+    saved = saved_model(write_data(tmp_path / "data", "tokens", spec), piece_steps=2, conv_filters=(4, 3), conv_width=4)
+    entries = Generator(saved, GenerationOptions(steps=5)).generate(BEGINNINGS)
+    expected = naively(saved, BEGINNINGS, GenerationOptions(steps=5), None)
+    assert [(entry["generated"], entry["ended"]) for entry in entries] == [
+        (other["generated"], other["ended"]) for other in expected
+    ]
 
 
 @pytest.mark.parametrize(("precision", "near"), [("mixed_bfloat16", 0.3), ("mixed_float16", 0.03)])
@@ -90,7 +100,7 @@ def test_halves_are_as_near_as_halves_are(data: Folders, precision: str, near: f
 
 def test_other_records_change_nothing(tokens: Any) -> None:
     together = Generator(tokens, DRAWN).generate(BEGINNINGS)
-    assert Generator(tokens, DRAWN, BatchLimits(1, 1)).generate(BEGINNINGS) == together
+    assert Generator(tokens, DRAWN, 1, 1).generate(BEGINNINGS) == together
     # What is drawn follows from the place of a record: others take the place of those before it.
     assert Generator(tokens, DRAWN).generate([{**BEGINNINGS[0], "text": ["b"]}, *BEGINNINGS[1:]])[1:] == together[1:]
     assert Generator(tokens, DRAWN).generate([{}, *BEGINNINGS[1:]])[1:] == together[1:]
@@ -98,7 +108,7 @@ def test_other_records_change_nothing(tokens: Any) -> None:
 
 def test_more_steps_begin_with_the_same(tokens: Any) -> None:
     few, many = (
-        Generator(tokens, GenerationOptions(steps=steps, temperature=2.0, seed=1)).generate(BEGINNINGS)
+        Generator(tokens, GenerationOptions(steps=steps, temperature=9.0, seed=1)).generate(BEGINNINGS)
         for steps in (1, 9)
     )
     assert [entry["generated"] for entry in few] == [entry["generated"][:1] for entry in many]
@@ -157,7 +167,7 @@ def test_answers_that_are_no_numbers_are_told(data: Folders) -> None:
 
 
 def test_bad_records_keep_their_place(tokens: Any, tmp_path: Path) -> None:
-    records = [BEGINNINGS[0], {"id": "x", "text": 5}, BEGINNINGS[2]]
+    records = [BEGINNINGS[0], {**BEGINNINGS[1], "text": 5}, BEGINNINGS[2]]
     entries = Generator(tokens, GenerationOptions(steps=2)).generate(records)
     assert [entry["id"] for entry in entries] == ["test-0", None, "test-2"]
     assert entries[1] == {

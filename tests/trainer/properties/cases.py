@@ -9,10 +9,11 @@ import numpy.typing as npt
 import pytest
 import tensorflow as tf
 
+from schemas.contract import read_contract
 from schemas.manifest import load_manifest
 from trainer import Batching, BatchLimits, TrainerConfig, build_model, open_dataset
 from trainer.models.model import SequenceModel
-from trainer.saved import read_contract, write_model
+from trainer.saved import write_model
 
 Array = npt.NDArray[Any]
 Features = dict[str, Array]

@@ -14,11 +14,11 @@ from schemas.vocabulary import OOV_ID, PAD_ID
 from tests.trainer.dataset_builder import build_dataset
 from tests.trainer.properties.cases import PLAIN, model_of, predicted, whole_batch, write_untrained
 from tests.trainer.properties.data_sets import TASKS, records_by_split, records_of, spec_of
-from trainer import BatchLimits, load
+from trainer import load
 from trainer.predict import Predictor
 from trainer.saved import load_saved
 
-LIMITS = [BatchLimits(30, 3), BatchLimits(10_000, 64)]
+LIMITS = [(30, 3), (10_000, 64)]
 POLICIES = ["truncate_tail", "truncate_head", "truncate_both", "split", "drop", "reject"]
 
 
@@ -26,7 +26,7 @@ POLICIES = ["truncate_tail", "truncate_head", "truncate_both", "split", "drop", 
 def test_answers_stand_in_the_order_of_the_records(task: str, written: Callable[[str], Path]) -> None:
     records, saved = records_by_split(task)["test"], load_saved(written(task))
     turned = [records[i] for i in np.random.default_rng(0).permutation(len(records))]
-    few, all_at_once = (Predictor(saved, limits).predict(turned) for limits in LIMITS)
+    few, all_at_once = (Predictor(saved, *limits).predict(turned) for limits in LIMITS)
     assert [entry["id"] for entry in few] == [record["id"] for record in turned]
     for value, other in zip(flat(few), flat(all_at_once), strict=True):
         assert value == (pytest.approx(other, rel=1e-4) if isinstance(other, float) else other)

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from schemas.contract import read_classes
 from schemas.manifest import load_manifest
 from tests.trainer.properties.cases import PLAIN, predicted, small_config, taken, whole_batch
 from trainer import build_model
-from trainer.saved import read_classes
 
 pytestmark = pytest.mark.quick
 NAMED = {"per_step_class": {"O": 0.25, "B-animal": 3.0}, "class": {"dark": 4.0}, "binary": {"yes": 0.0}}

@@ -1,21 +1,55 @@
-"""Validated examples as batches of what a model takes: the tensors that stored records are parsed into."""
+"""Validated examples as batches of what a model takes: the arrays that stored records are parsed into."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from schemas.dataset_pb2 import DatasetSpec, Take
-from schemas.manifest import length_feature, sizes_feature
-from schemas.manifest_pb2 import Manifest
+from schemas.formats.fields import ID, LABEL
+from schemas.manifest import PARENT_FEATURE, START_FEATURE, length_feature, missing_feature, sizes_feature
+from schemas.manifest_pb2 import Manifest, StoredFeature
 from schemas.ragged import Int64s, Ragged
 from schemas.records.examples import ExampleBlock
 from schemas.records.missing import fill_means
-from schemas.spec import leaders
+from schemas.spec import leaders, series_sequences
 from schemas.vocabulary import Vocabulary
-from trainer.batches.parsing import input_specs
+
+NO_INPUTS = frozenset({ID, PARENT_FEATURE, START_FEATURE, LABEL})  # stored features that no model takes
+
+
+class InputShape(NamedTuple):
+    """What one input of a model looks like.
+
+    Attributes:
+      dtype: "int32" or "float32".
+      dims: Of one example; None: as many as the longest of the batch has.
+    """
+
+    dtype: str
+    dims: tuple[int | None, ...]
+
+
+def input_shapes(manifest: Manifest) -> dict[str, InputShape]:
+    """Returns the features of a batch that a model may take, by name: all that are stored but ids and label."""
+    stored = [feature for feature in manifest.features if feature.name not in NO_INPUTS]
+    return {feature.name: _shape(feature, manifest.spec) for feature in stored}
+
+
+def is_characters(name: str, spec: DatasetSpec) -> bool:
+    """Returns whether a stored feature holds the characters of each token."""
+    return name in spec.sequences and spec.sequences[name].derive.take == Take.characters
+
+
+def _shape(feature: StoredFeature, spec: DatasetSpec) -> InputShape:
+    framed = {kind for name in series_sequences(spec) for kind in (name, missing_feature(name))}
+    dtype = "float32" if feature.name in framed or feature.dtype == "float" else "int32"
+    if not feature.variable:
+        return InputShape(dtype, ())
+    if feature.name in framed:
+        return InputShape(dtype, (None, feature.dims))
+    return InputShape(dtype, (None, None) if is_characters(feature.name, spec) else (None,))
 
 
 class ModelInputs:
@@ -30,7 +64,7 @@ class ModelInputs:
           vocabularies: By name of the token sequence or category.
         """
         spec = manifest.spec
-        self._specs = input_specs(manifest)
+        self._shapes = input_shapes(manifest)
         self._values: dict[str, npt.NDArray[Any]] = {}
         self._offsets: dict[str, Int64s] = {}
         self._lengths: dict[str, Int64s] = {}
@@ -38,21 +72,18 @@ class ModelInputs:
             if name not in vocabularies:
                 sequence = fill_means(sequence, spec.sequences[name], manifest.moments[name].mean)
             self._add(name, sequence, vocabularies.get(name))
-            per_step = block.beside[sizes_feature(name)] if _is_characters(name, spec) else sequence
+            per_step = block.beside[sizes_feature(name)] if is_characters(name, spec) else sequence
             self._lengths[length_feature(name)] = per_step.lengths
         for name, steps in block.beside.items():
             self._add(name, steps, None)
         for name, column in block.context.items():
             self._values[name] = _numbers(column, vocabularies.get(name))
-        self._characters = {name for name in spec.sequences if _is_characters(name, spec)}
+        self._characters = {name for name in spec.sequences if is_characters(name, spec)}
         self.lengths: Int64s = np.max([self._lengths[length_feature(name)] for name in leaders(spec)], axis=0)
 
-    def batch(self, rows: Int64s) -> dict[str, tf.Tensor]:
-        """Returns the inputs of some examples, padded as `trainer.batches.opening.open_dataset` pads them."""
-        return {
-            name: tf.constant(self._of(name, rows).astype(spec.dtype.as_numpy_dtype, copy=False))
-            for name, spec in self._specs.items()
-        }
+    def batch(self, rows: Int64s) -> dict[str, npt.NDArray[Any]]:
+        """Returns the inputs of some examples, of `input_shapes`: padded at the end, to one step at least."""
+        return {name: self._of(name, rows).astype(shape.dtype, copy=False) for name, shape in self._shapes.items()}
 
     def _add(self, name: str, sequence: Ragged, vocabulary: Vocabulary | None) -> None:
         self._values[name] = _numbers(sequence.values, vocabulary)
@@ -67,11 +98,11 @@ class ModelInputs:
         width = max(int(self._lengths[length_feature(name.split("/")[0])][rows].max()), 1)
         if name in self._characters:
             return self._tokens_of(name, rows, width)
-        shape = self._specs[name].shape
-        dims = int(shape[2]) if shape.rank == 3 else 1
+        frame = self._shapes[name].dims[1:]
+        dims = frame[0] or 1 if frame else 1
         offsets = self._offsets[name]
         padded = _padded(values, offsets[rows], offsets[rows + 1] - offsets[rows], width * dims)
-        return padded.reshape(len(rows), width, dims) if shape.rank == 3 else padded
+        return padded.reshape(len(rows), width, dims) if frame else padded
 
     def _tokens_of(self, name: str, rows: Int64s, width: int) -> npt.NDArray[Any]:
         """Returns the characters of each token of some examples, (rows, width, characters)."""
@@ -81,10 +112,6 @@ class ModelInputs:
         starts = _padded(np.cumsum(all_sizes) - all_sizes, of_rows[rows], counts, width).reshape(-1)
         longest = int(sizes.max(initial=0))
         return _padded(self._values[name], starts, sizes, longest).reshape(len(rows), width, longest)
-
-
-def _is_characters(name: str, spec: DatasetSpec) -> bool:
-    return spec.sequences[name].derive.take == Take.characters
 
 
 def _numbers(values: Any, vocabulary: Vocabulary | None) -> npt.NDArray[Any]:
