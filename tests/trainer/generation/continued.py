@@ -117,7 +117,9 @@ def answers_of(saved: SavedModel, records: list[Record], read: Callable[[Any], A
     return np.where(lengths[:, None] > 0, whole[np.arange(len(records)), np.maximum(lengths - 1, 0)], last)
 
 
-def naively(saved: SavedModel, records: list[Record], options: GenerationOptions, draws: Any) -> list[Record]:
+def naively(
+    saved: SavedModel, records: list[Record], options: GenerationOptions, draws: Any, read: Callable[[Any], Any]
+) -> list[Record]:
     """Returns what generation is to give, {"generated", "ended"} of each record.
 
     Args:
@@ -125,11 +127,11 @@ def naively(saved: SavedModel, records: list[Record], options: GenerationOptions
       records: Beginnings.
       options: Those of generation.
       draws: Random numbers of each record and step.
+      read: Of `reading_of`.
     """
     spec = saved.manifest.spec
     of, frames = spec.label.of, spec.label.of == "waves"
     grown = [{**record, of: list(record[of])} for record in records]
-    read = reading_of(saved)
     results: list[Record] = [{"generated": [], "ended": False} for _ in records]
     for step in range(options.steps):
         for i, answer in enumerate(answers_of(saved, grown, read)):
