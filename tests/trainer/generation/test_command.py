@@ -8,11 +8,14 @@ import pytest
 
 from schemas.contract import read_contract
 from tests.trainer.generation.continued import BEGINNINGS, saved_model, write_data
+from tests.trainer.properties.cases import write_untrained
+from tests.trainer.properties.data_sets import write_data as write_task
 from trainer import TrainerConfig, load
 from trainer.cli import main
 from trainer.saved import write_model
 
 SPEC = "id: id\nsequences: {text: {type: tokens, empty: keep}}\nlabel: {type: next_step, end: true}"
+DRAWN = ["--steps", "4", "--temperature", "5", "--top_k", "6", "--top_p", "1", "--seed", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +36,7 @@ def run(model: Path, folder: Path, *options: str) -> int:
 def test_a_line_for_each_record_in_order(model: Path, tmp_path: Path, capsys: Any) -> None:
     lines = [json.dumps(record) for record in BEGINNINGS[:3]]
     (tmp_path / "raw.jsonl").write_text("\n".join([lines[0], "nonsense", "", *lines[1:]]) + "\n")
-    assert (
-        run(model, tmp_path, "--steps", "4", "--temperature", "5", "--top_k", "6", "--top_p", "1", "--seed", "2") == 0
-    )
+    assert run(model, tmp_path, *DRAWN) == 0
     entries = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert [entry["id"] for entry in entries] == ["test-0", None, "test-1", "test-2"]
     assert (entries[1]["line"], entries[1]["reason"]) == (2, "invalid_json")
@@ -92,8 +93,9 @@ def test_wrong_usage(model: Path, tmp_path: Path, capsys: Any, options: list[str
     assert not (tmp_path / "out").exists()
 
 
-def test_another_model_is_refused(token_model: Path, tmp_path: Path, capsys: Any) -> None:
-    assert run(token_model, tmp_path) == 2
+def test_another_model_is_refused(tmp_path: Path, capsys: Any) -> None:
+    classifier = write_untrained(write_task(tmp_path / "data", "class"), tmp_path / "classifier")
+    assert run(classifier, tmp_path) == 2
     assert capsys.readouterr().err.splitlines()[-1] == (
         "error: label: the model predicts a label of type class, and only a next step continues a sequence; train a "
         "model on a data set with `label: {type: next_step}`"

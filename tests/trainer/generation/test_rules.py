@@ -30,8 +30,8 @@ def aligned(name: str) -> str:
 
 REFUSED = {
     f"sequences: {{{TEXT}}}\nlabel: {{from: mood, type: class}}": (
-        "label: the model predicts a label of type class, and only a next step continues a sequence; train a model on a "
-        "data set with `label: {type: next_step}`"
+        "label: the model predicts a label of type class, and only a next step continues a sequence; train a model on "
+        "a data set with `label: {type: next_step}`"
     ),
     f"sequences: {{{TEXT}}}\ngroup: {{by: case, order_by: at}}\n{NEXT}": (
         "group: the model's records are made of events that share 'case', and generate takes whole records; write a "
