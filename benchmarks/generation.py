@@ -51,7 +51,7 @@ def ways_of(model_folder: Path, rows: int) -> tuple[Way, Way]:
     check_continues(saved.manifest.spec)
     model, steps, name = saved.model, steps_of(saved, GenerationOptions(steps=1)), saved.manifest.spec.label.of
     if saved.manifest.spec.label.end:
-        model.head.bias.assign(model.head.bias - 1e9 * np.eye(len(model.head.bias))[0])
+        model.head.bias.assign(model.head.bias - 1e9 * np.eye(1, model.head.units)[0])
     first = saved.vocabularies[name].first_id
     known = len(saved.vocabularies[name].tokens)
     tokens = np.random.default_rng(0).integers(first, first + known, (rows, BEGINNING)).astype(np.int32)

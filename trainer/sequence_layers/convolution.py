@@ -96,10 +96,11 @@ class MaskedConvolution(LengthsLayer):
           state: Before the first step; of `start`, or what this returned.
 
         Returns:
-          float (batch, width - 1, dims): the last real steps of each row, and before them those of `state`.
+          float (batch, width - 1, dims): the last real steps of each row, and before them those of `state`; a constant
+          to what uses them, as the state of a recurrent layer is.
         """
         index = tf.expand_dims(lengths, 1) + tf.range(self.width - 1)
-        return tf.gather(_joined(state, inputs, lengths), index, batch_dims=1)
+        return tf.stop_gradient(tf.gather(_joined(state, inputs, lengths), index, batch_dims=1))
 
     def get_config(self) -> dict[str, Any]:
         """Returns what a copy is made from."""
