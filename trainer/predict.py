@@ -49,6 +49,7 @@ class Predictor:
           max_examples: The same.
         """
         self._saved = saved
+        self._generator: Generator | None = None
         self._max_examples = max_examples
         self._padded_steps = steps_with_room(padded_steps, step_outputs(saved.manifest))
         self._spec = _rejecting(saved.manifest.spec)
@@ -110,7 +111,9 @@ class Predictor:
           records: The beginnings, as for `predict`.
           **options: Of `trainer.generation.options.GenerationOptions`: steps, temperature, top_k, top_p, seed.
         """
-        return Generator(self._saved, GenerationOptions(**options)).generate(records)
+        asked, made = GenerationOptions(**options), self._generator
+        self._generator = Generator(self._saved, asked) if made is None else made.asked_for(asked)
+        return self._generator.generate(records)
 
     def predict_lines(self, blocks: Iterable[bytes]) -> Iterator[Prediction]:
         """Yields the predictions of blocks of whole JSONL lines; see `predict`."""

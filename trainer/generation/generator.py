@@ -1,6 +1,7 @@
 """Raw records and what follows them; a record that cannot be used says why in its place."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -60,12 +61,30 @@ class Generator:
         self._leader = str(saved.model.task.leader)
         self._steps = steps = steps_of(saved, self._options)
         self._padded_steps = padded_steps
-        self._max_examples = max(1, min(max_examples, _MOST_NUMBERS // steps.numbers))
+        self._max_examples = max_examples
         draws = tf.TensorSpec([None, None if self._options.drawn else 0], tf.float64)
         self._run = tf.function(
             lambda features, draws, most: continue_batch(saved.model, steps, features, draws, most),
             input_signature=[input_specs(saved.manifest), draws, tf.TensorSpec([], tf.int32)],
         )
+
+    def asked_for(self, options: GenerationOptions) -> "Generator":
+        """Returns a generator with other options; no graph is made where only the steps and the seed are others.
+
+        Raises:
+          UsageError: The options do not fit the model.
+        """
+        if options.way != self._options.way:
+            return Generator(self._saved, options, self._padded_steps, self._max_examples)
+        other = copy(self)
+        other._options = options
+        return other
+
+    @property
+    def _rows(self) -> int:
+        """The most of a batch for which there is room: one at least."""
+        numbers = max(self._steps.numbers, self._steps.width * self._options.steps)
+        return max(1, min(self._max_examples, _MOST_NUMBERS // numbers))
 
     @property
     def max_record_bytes(self) -> int:
@@ -113,7 +132,7 @@ class Generator:
         entries: list[Entry] = [{"id": example_id} for example_id in block.ids.to_pylist()]
         inputs = ModelInputs(block, self._saved.manifest, self._saved.vocabularies)
         cut = block.cut_steps[self._leader]
-        batches = list(sorted_batches(inputs.lengths, self._padded_steps, self._max_examples))
+        batches = list(sorted_batches(inputs.lengths, self._padded_steps, self._rows))
         for rows in tracked(batches, len(batches), "generate") if show else batches:
             continued = self._continue(inputs, rows, block.lines[rows] + first_line)
             for i, row in enumerate(rows.tolist()):

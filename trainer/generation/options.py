@@ -57,6 +57,11 @@ class GenerationOptions:
         return self.temperature > 0
 
     @property
+    def way(self) -> tuple[float, int | None, float | None]:
+        """How each token is taken, whatever the seed and the number of steps: temperature, `top_k` and `top_p`."""
+        return self.temperature, self.top_k, self.top_p
+
+    @property
     def limited(self) -> bool:
         """Whether improbable tokens are never drawn."""
         return self.top_k is not None or self.top_p is not None

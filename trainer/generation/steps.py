@@ -22,10 +22,12 @@ class Steps(Protocol):
     """How the steps of a sequence are taken and read.
 
     Attributes:
-      numbers: The most that is held of one kind for each row: an answer, or all steps.
+      numbers: Of an answer.
+      width: Numbers of a step.
     """
 
     numbers: int
+    width: int
 
     def none(self, batch: Any) -> Any:
         """Returns what stands for no step, zeros, (batch, ...)."""
@@ -65,7 +67,7 @@ class TokenSteps:
             raise DataError(f"'{self._of}': the vocabulary of the model holds no token; train on more data")
         self._derived: list[Derived] = derived_from(spec, self._of, saved.vocabularies)
         self._chooser = Chooser(options)
-        self.numbers = max(self._vocabulary.first_id + len(self._vocabulary.tokens), options.steps)
+        self.numbers, self.width = self._vocabulary.first_id + len(self._vocabulary.tokens), 1
 
     def none(self, batch: Any) -> Any:
         """Returns the id of padding, int32 (batch,)."""
@@ -113,9 +115,9 @@ class FrameSteps:
         spec: DatasetSpec = saved.manifest.spec
         self._of = spec.label.of
         feature = spec.sequences[self._of]
-        self._dims = feature.dims
+        self.width = self._dims = feature.dims
         self._flagged = feature.missing not in {Missing.unspecified, Missing.reject}
-        self.numbers = self._dims * max(spec.label.horizon, options.steps)
+        self.numbers = self._dims * spec.label.horizon
 
     def none(self, batch: Any) -> Any:
         """Returns frames of zeros, float32 (batch, dims)."""

@@ -123,6 +123,17 @@ def test_the_seed_says_what_is_drawn(tokens: Any) -> None:
     assert drawn[0] != drawn[2]
 
 
+def test_other_steps_and_seeds_take_the_same_graph(tokens: Any) -> None:
+    first = Generator(tokens, DRAWN)
+    first.generate(BEGINNINGS)
+    other = GenerationOptions(steps=2, temperature=0.7, top_k=5, top_p=0.9, seed=8)
+    again = first.asked_for(other)
+    assert again.generate(BEGINNINGS) == Generator(tokens, other).generate(BEGINNINGS)
+    assert again._run is first._run
+    assert first._run.experimental_get_tracing_count() == 1
+    assert first.asked_for(GREEDY)._run is not first._run
+
+
 def _with_answers(saved: Any, *biases: tuple[int, float]) -> Any:
     """Makes some ids likely or unlikely, whatever is read."""
     kernel, bias = saved.model.head.weights
