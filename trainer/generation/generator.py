@@ -68,6 +68,11 @@ class Generator:
             input_signature=[input_specs(saved.manifest), draws, tf.TensorSpec([], tf.int32)],
         )
 
+    @property
+    def options(self) -> GenerationOptions:
+        """What is asked for."""
+        return self._options
+
     def asked_for(self, options: GenerationOptions) -> "Generator":
         """Returns a generator with other options; no graph is made where only the steps and the seed are others.
 

@@ -1,6 +1,7 @@
 """What is generated step by step is what reading everything again for each step gives."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -97,41 +98,39 @@ def test_halves_are_as_near_as_halves_are(data: Folders, precision: str, near: f
         np.testing.assert_allclose(entry["generated"], other["generated"], rtol=near, atol=near)
 
 
-def test_other_records_change_nothing(tokens: Any) -> None:
-    together = Generator(tokens, DRAWN).generate(BEGINNINGS)
-    assert Generator(tokens, DRAWN, 1, 1).generate(BEGINNINGS) == together
+@pytest.fixture(scope="module")
+def hot(tokens: Any) -> Generator:
+    """Draws nearly any token."""
+    return Generator(tokens, GenerationOptions(steps=9, temperature=9.0, seed=1))
+
+
+def test_other_records_change_nothing(hot: Generator, tokens: Any) -> None:
+    together = hot.generate(BEGINNINGS)
+    assert Generator(tokens, hot.options, 1, 1).generate(BEGINNINGS) == together
     # What is drawn follows from the place of a record: others take the place of those before it.
-    assert Generator(tokens, DRAWN).generate([{**BEGINNINGS[0], "text": ["b"]}, *BEGINNINGS[1:]])[1:] == together[1:]
-    assert Generator(tokens, DRAWN).generate([{}, *BEGINNINGS[1:]])[1:] == together[1:]
+    assert hot.generate([{**BEGINNINGS[0], "text": ["b"]}, *BEGINNINGS[1:]])[1:] == together[1:]
+    assert hot.generate([{}, *BEGINNINGS[1:]])[1:] == together[1:]
 
 
-def test_more_steps_begin_with_the_same(tokens: Any) -> None:
-    few, many = (
-        Generator(tokens, GenerationOptions(steps=steps, temperature=9.0, seed=1)).generate(BEGINNINGS)
-        for steps in (1, 9)
-    )
+def test_more_steps_begin_with_the_same(hot: Generator) -> None:
+    few, many = (hot.asked_for(replace(hot.options, steps=steps)).generate(BEGINNINGS) for steps in (1, 9))
     assert [entry["generated"] for entry in few] == [entry["generated"][:1] for entry in many]
     assert max(len(entry["generated"]) for entry in many) == 9
 
 
-def test_the_seed_says_what_is_drawn(tokens: Any) -> None:
-    drawn = [
-        Generator(tokens, GenerationOptions(steps=9, temperature=2.0, seed=seed)).generate(BEGINNINGS)
-        for seed in (1, 1, 2)
-    ]
+def test_the_seed_says_what_is_drawn(hot: Generator) -> None:
+    drawn = [hot.asked_for(replace(hot.options, seed=seed)).generate(BEGINNINGS) for seed in (1, 1, 2)]
     assert drawn[0] == drawn[1]
     assert drawn[0] != drawn[2]
 
 
-def test_other_steps_and_seeds_take_the_same_graph(tokens: Any) -> None:
-    first = Generator(tokens, DRAWN)
-    first.generate(BEGINNINGS)
-    other = GenerationOptions(steps=2, temperature=0.7, top_k=5, top_p=0.9, seed=8)
-    again = first.asked_for(other)
-    assert again.generate(BEGINNINGS) == Generator(tokens, other).generate(BEGINNINGS)
-    assert again._run is first._run
-    assert first._run.experimental_get_tracing_count() == 1
-    assert first.asked_for(GREEDY)._run is not first._run
+def test_a_graph_is_made_for_each_way_of_taking_tokens(hot: Generator) -> None:
+    other = hot.asked_for(replace(hot.options, steps=2, seed=8))
+    other.generate(BEGINNINGS)
+    assert other._run is hot._run
+    assert other._run.experimental_get_tracing_count() == 1
+    assert hot.asked_for(GREEDY)._run is not hot._run
+    assert hot.options.steps == 9
 
 
 def _with_answers(saved: Any, *biases: tuple[int, float]) -> Any:
