@@ -53,6 +53,7 @@ setup(
         "trainer.batches",
         "trainer.conversion",
         "trainer.foreign",
+        "trainer.generation",
         "trainer.models",
         "trainer.prediction",
         "trainer.profiling",

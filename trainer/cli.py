@@ -13,9 +13,11 @@ from schemas.spec import TRAIN
 from trainer.config import TrainerConfig, load_config
 from trainer.conversion.files import check_files
 from trainer.foreign.spec import load_record_spec
+from trainer.generation.options import DEFAULT_STEPS, GenerationOptions
 from trainer.model_folder import check_model_folder, check_output
 from trainer.prediction.output import plan_prediction
 from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
+from trainer.raw_records import check_predictions_file, check_raw_file
 from trainer.tensorflow_setup import import_tensorflow
 
 # What needs TensorFlow is imported by the command that needs it: help and wrong usage answer at once.
@@ -93,7 +95,24 @@ def _parser() -> argparse.ArgumentParser:
     predict.add_argument("--format", default="", help="of the input, where neither spec nor suffix says it")
     predict.add_argument("--encoding", default="", help="of the input's text, likewise")
     _add_convert(commands)
+    _add_generate(commands)
     return parser
+
+
+def _add_generate(commands: Any) -> None:
+    generate = _command(commands, "generate", _generate, "continue raw records with a model of the next step")
+    generate.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
+    generate.add_argument("--input", required=True, metavar="RAW", help="raw records, the beginnings, JSONL")
+    generate.add_argument("--output", required=True, metavar="OUT", help="continuations, JSONL, in the same order")
+    generate.add_argument(
+        "--steps", type=int, default=DEFAULT_STEPS, metavar="N", help="most steps of a continuation (%(default)s)"
+    )
+    generate.add_argument(
+        "--temperature", type=float, default=0.0, metavar="T", help="0: the most probable token (default); else drawn"
+    )
+    generate.add_argument("--top_k", type=int, metavar="K", help="draw one of the K most probable tokens")
+    generate.add_argument("--top_p", type=float, metavar="P", help="draw one of the most probable that come to P")
+    generate.add_argument("--seed", type=int, default=0, metavar="S", help="of what is drawn (%(default)s)")
 
 
 def _command(
@@ -222,3 +241,14 @@ def _convert(asked: argparse.Namespace) -> dict[str, Any]:
     from trainer.conversion.command import convert_file
 
     return convert_file(asked.fixed, asked.variable, asked.sentinel_is_data)
+
+
+def _generate(asked: argparse.Namespace) -> dict[str, Any]:
+    options = GenerationOptions(asked.steps, asked.temperature, asked.top_k, asked.top_p, asked.seed)
+    check_model_folder(asked.model)
+    check_raw_file(asked.input)
+    check_predictions_file(asked.output, asked.input)
+    import_tensorflow()
+    from trainer.generation.files import generate_file
+
+    return generate_file(asked.model, asked.input, asked.output, options)

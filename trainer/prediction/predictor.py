@@ -16,6 +16,8 @@ from schemas.prediction_lines import prediction_lines
 from schemas.predictions import refusals_of
 from schemas.ragged import Int64s
 from schemas.records.unlabelled import unlabelled_spec
+from trainer.generation.generator import Generator
+from trainer.generation.options import GenerationOptions
 from trainer.models.model import SequenceModel
 from trainer.prediction.answering import Answering
 from trainer.prediction.events import locate_events
@@ -39,6 +41,7 @@ class Predictor:
           max_examples: The same.
         """
         self._saved = saved
+        self._generator: Generator | None = None
         self._spec = unlabelled_spec(saved.manifest.spec)
         self._fields = fields_to_predict(self._spec)
         self._answering = Answering(saved, padded_steps, max_examples)
@@ -76,6 +79,17 @@ class Predictor:
         """
         lines = (prediction_lines(table).split(b"\n")[:-1] for table in self.predict_blocks(records))
         return [json.loads(line) for block in lines for line in block]
+
+    def generate(self, records: Records, **options: Any) -> list[Prediction]:
+        """Continues raw records; see `trainer.generation.generator.Generator.generate`.
+
+        Args:
+          records: The beginnings, as for `predict`.
+          **options: Of `trainer.generation.options.GenerationOptions`: steps, temperature, top_k, top_p, seed.
+        """
+        asked, made = GenerationOptions(**options), self._generator
+        self._generator = Generator(self._saved, asked) if made is None else made.asked_for(asked)
+        return self._generator.generate(records)
 
     def predict_blocks(self, records: Records) -> Iterator[pa.Table]:
         """Yields predictions as tables, in order and bounded memory, whatever the number of records.
