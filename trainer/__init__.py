@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trainer.config import TrainerConfig, load_config
     from trainer.export.export import export_model
     from trainer.export.record_model import RecordModel
+    from trainer.conversion.convert import convert
     from trainer.foreign.files import TFRecordFiles, bucket_records, open_tfrecords
     from trainer.models.build import build_model
     from trainer.prediction.predictor import load
@@ -31,6 +32,7 @@ _HOMES = {
     "bucket_records": "trainer.foreign.files",
     "build_model": "trainer.models.build",
     "export_model": "trainer.export.export",
+    "convert": "trainer.conversion.convert",
     "load": "trainer.prediction.predictor",
     "load_config": "trainer.config",
     "open_dataset": "trainer.batches.opening",
@@ -49,6 +51,7 @@ __all__ = [
     "bucket_records",
     "build_model",
     "export_model",
+    "convert",
     "load",
     "load_config",
     "open_dataset",
