@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from trainer.batches.position import Position
     from trainer.batches.sizes import BatchLimits
     from trainer.config import TrainerConfig, load_config
+    from trainer.conversion.convert import convert
     from trainer.export.export import export_model
     from trainer.export.record_model import RecordModel
-    from trainer.conversion.convert import convert
     from trainer.foreign.files import TFRecordFiles, bucket_records, open_tfrecords
     from trainer.models.build import build_model
     from trainer.prediction.predictor import load
@@ -50,8 +50,8 @@ __all__ = [
     "TrainerConfig",
     "bucket_records",
     "build_model",
-    "export_model",
     "convert",
+    "export_model",
     "load",
     "load_config",
     "open_dataset",
