@@ -23,6 +23,7 @@ _OUT_OF_MEMORY_RULE = (
 )
 
 Ask = Callable[[Mapping[str, npt.NDArray[Any]]], Outputs]
+AfterBatch = Callable[[int, float], None]
 
 
 class Answered(NamedTuple):
@@ -80,19 +81,24 @@ class BlockAnswering:
         self._examples = examples_with_room(manifest, classes)
         self._threads = threads
 
-    def answer(self, block: ExampleBlock) -> Iterator[Answered]:
-        """Yields the answers for the examples of a block in their order, as many at a time as there is room for."""
+    def answer(self, block: ExampleBlock, after_batch: AfterBatch = lambda *_: None) -> Iterator[Answered]:
+        """Yields the answers for the examples of a block in their order, as many at a time as there is room for.
+
+        Args:
+          block: The examples.
+          after_batch: Is told of every batch how many examples it had, and what share of the block's steps is done.
+        """
         if not len(block):
             return
         inputs = ModelInputs(block, self._manifest, self._vocabularies)
         heads = heads_of(block, self._manifest)
         for first in range(0, len(block), self._examples):
             rows = np.arange(first, min(first + self._examples, len(block)))
-            yield Answered(first, self._table(inputs, rows, heads.slice(first, len(rows))))
+            yield Answered(first, self._table(inputs, rows, heads.slice(first, len(rows)), after_batch))
 
-    def _table(self, inputs: ModelInputs, rows: Int64s, heads: pa.Table) -> pa.Table:
+    def _table(self, inputs: ModelInputs, rows: Int64s, heads: pa.Table, after_batch: AfterBatch) -> pa.Table:
         """Returns the answers for some examples of a block, and of which there is none for want of memory."""
-        said = self._said(inputs, rows)
+        said = self._said(inputs, rows, after_batch)
         tables, order = [], [np.zeros(0, np.int64)]
         if said.batches:
             done = np.sort(np.concatenate([some for some, _ in said.batches])) - rows[0]
@@ -108,15 +114,24 @@ class BlockAnswering:
             return tables[0]
         return pa.concat_tables(tables).combine_chunks().take(pa.array(np.argsort(np.concatenate(order))))
 
-    def _said(self, inputs: ModelInputs, rows: Int64s) -> _Said:
+    def _said(self, inputs: ModelInputs, rows: Int64s, after_batch: AfterBatch) -> _Said:
         batches = sorted_batches(inputs.lengths[rows], self._padded_steps, self._max_examples)
         asked = [rows[batch] for batch in batches]
+        done, total = int(inputs.lengths[: rows[0]].sum()), max(1, int(inputs.lengths.sum()))
+        parts = []
+        for batch, part in zip(asked, self._parts(inputs, asked), strict=True):
+            parts.append(part)
+            done += int(inputs.lengths[batch].sum())
+            after_batch(len(batch), done / total)
+        return _joined(parts)
+
+    def _parts(self, inputs: ModelInputs, asked: Sequence[Int64s]) -> Iterator[_Said]:
+        """Yields the answers of batches, in their order."""
         if self._threads > 1 and len(asked) > 1:
             with ThreadPoolExecutor(self._threads) as pool:
-                parts = list(pool.map(lambda batch: self._of(inputs, batch), asked))
+                yield from pool.map(lambda batch: self._of(inputs, batch), asked)
         else:
-            parts = [self._of(inputs, batch) for batch in asked]
-        return _joined(parts)
+            yield from (self._of(inputs, batch) for batch in asked)
 
     def _of(self, inputs: ModelInputs, rows: Int64s) -> _Said:
         """Asks about a batch; where memory does not suffice, about half of it at a time, down to single examples."""

@@ -1,4 +1,4 @@
-"""Runs the quick part of the tests of properties with other versions of Keras than the one in the environment.
+"""Runs the quick part of the tests of properties and of conversion with other versions of Keras.
 
 These are the oldest that setup.py supports, the newest on the package index, and the last build of Keras to come
 (`keras-nightly`). Each is put into a folder of its own under .keras, without what it depends on, and stands in front of
@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".keras"
-TESTS = "tests/trainer/properties"
+TESTS = ("tests/trainer/properties", "tests/trainer/conversion")
 COMING = "keras-nightly"  # its builds may be broken for reasons of their own
 
 
@@ -37,8 +37,8 @@ def main() -> int:
             say(f"{requirement}: is {version}, with which the tests have run already")
             continue
         tested.add(version)
-        say(f"{requirement}: is {version}; running the quick part of {TESTS}")
-        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "load", "-m", "quick", TESTS]
+        say(f"{requirement}: is {version}; running the quick part of {' and '.join(TESTS)}")
+        command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "load", "-m", "quick", *TESTS]
         code = subprocess.run(command, cwd=ROOT, env=in_front(folder), check=False).returncode  # noqa: S603
         if code and requirement == COMING and not given:
             say(f"{requirement}: FAILED with Keras {version}, which is not released: a warning of what is to come")

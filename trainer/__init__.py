@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trainer.batches.position import Position
     from trainer.batches.sizes import BatchLimits
     from trainer.config import TrainerConfig, load_config
+    from trainer.conversion.convert import convert
     from trainer.export.export import export_model
     from trainer.export.record_model import RecordModel
     from trainer.foreign.files import TFRecordFiles, bucket_records, open_tfrecords
@@ -31,6 +32,7 @@ _HOMES = {
     "bucket_records": "trainer.foreign.files",
     "build_model": "trainer.models.build",
     "export_model": "trainer.export.export",
+    "convert": "trainer.conversion.convert",
     "load": "trainer.prediction.predictor",
     "load_config": "trainer.config",
     "open_dataset": "trainer.batches.opening",
@@ -48,6 +50,7 @@ __all__ = [
     "TrainerConfig",
     "bucket_records",
     "build_model",
+    "convert",
     "export_model",
     "load",
     "load_config",

@@ -11,10 +11,13 @@ from schemas.formats.sources import input_as
 from schemas.manifest import load_manifest
 from schemas.spec import TRAIN
 from trainer.config import TrainerConfig, load_config
+from trainer.conversion.files import check_files
 from trainer.foreign.spec import load_record_spec
+from trainer.generation.options import DEFAULT_STEPS, GenerationOptions
 from trainer.model_folder import EXPORT_MARKER, check_model_folder, check_output
 from trainer.prediction.output import plan_prediction
 from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
+from trainer.raw_records import check_predictions_file, check_raw_file
 from trainer.tensorflow_setup import import_tensorflow
 
 # What needs TensorFlow is imported by the command that needs it: help and wrong usage answer at once.
@@ -92,6 +95,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("--format", default="", help="of the input, where neither spec nor suffix says it")
     predict.add_argument("--encoding", default="", help="of the input's text, likewise")
+    _add_convert(commands)
+    _add_generate(commands)
     return parser
 
 
@@ -108,6 +113,22 @@ def _add_export(commands: Any) -> None:
         help="raw records to check it by (default: those of the data set's input that were not trained on)",
     )
     export.add_argument("--replace", action="store_true", help="replace an export that stands there already")
+
+
+def _add_generate(commands: Any) -> None:
+    generate = _command(commands, "generate", _generate, "continue raw records with a model of the next step")
+    generate.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
+    generate.add_argument("--input", required=True, metavar="RAW", help="raw records, the beginnings, JSONL")
+    generate.add_argument("--output", required=True, metavar="OUT", help="continuations, JSONL, in the same order")
+    generate.add_argument(
+        "--steps", type=int, default=DEFAULT_STEPS, metavar="N", help="most steps of a continuation (%(default)s)"
+    )
+    generate.add_argument(
+        "--temperature", type=float, default=0.0, metavar="T", help="0: the most probable token (default); else drawn"
+    )
+    generate.add_argument("--top_k", type=int, metavar="K", help="draw one of the K most probable tokens")
+    generate.add_argument("--top_p", type=float, metavar="P", help="draw one of the most probable that come to P")
+    generate.add_argument("--seed", type=int, default=0, metavar="S", help="of what is drawn (%(default)s)")
 
 
 def _command(
@@ -137,6 +158,19 @@ def _add_profile(commands: Any) -> None:
         "--trial-seconds", type=float, metavar="S", help=f"a trial may take (default: {DEFAULT_TRIAL_SECONDS:g})"
     )
     _add_settings(profile)
+
+
+def _add_convert(commands: Any) -> None:
+    text = "make a Keras model of a fixed number of steps take records of any length"
+    convert = _command(commands, "convert", _convert, text)
+    convert.add_argument("fixed", metavar="FIXED.keras", help="the model")
+    convert.add_argument("variable", metavar="VARIABLE.keras", help="where the converted model goes")
+    convert.add_argument("--replace", action="store_true", help="replace a file that stands there already")
+    convert.add_argument(
+        "--sentinel_is_data",
+        action="store_true",
+        help="keep the steps that Masking or mask_zero skip in the fixed model",
+    )
 
 
 def _batches(asked: argparse.Namespace) -> dict[str, Any]:
@@ -224,3 +258,22 @@ def _export(asked: argparse.Namespace) -> dict[str, Any]:
     from trainer.export.export import export_model
 
     return export_model(asked.model, asked.output, asked.records, asked.replace)
+
+
+def _convert(asked: argparse.Namespace) -> dict[str, Any]:
+    check_files(asked.fixed, asked.variable, asked.replace)
+    import_tensorflow()
+    from trainer.conversion.command import convert_file
+
+    return convert_file(asked.fixed, asked.variable, asked.sentinel_is_data)
+
+
+def _generate(asked: argparse.Namespace) -> dict[str, Any]:
+    options = GenerationOptions(asked.steps, asked.temperature, asked.top_k, asked.top_p, asked.seed)
+    check_model_folder(asked.model)
+    check_raw_file(asked.input)
+    check_predictions_file(asked.output, asked.input)
+    import_tensorflow()
+    from trainer.generation.files import generate_file
+
+    return generate_file(asked.model, asked.input, asked.output, options)

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import keras
-
 from schemas.contract import read_classes, read_subwords, read_vocabularies
 from schemas.errors import DataError
 from schemas.format_version import FORMAT_VERSION
@@ -18,6 +16,7 @@ from schemas.manifest_pb2 import Manifest
 from schemas.records.subwords import Subwords
 from schemas.vocabulary import Vocabulary
 from trainer.config import TrainerConfig, dump_config
+from trainer.keras_file import load_keras_file
 from trainer.model_folder import CONFIG_NAME, MODEL_FORMAT, MODEL_NAME, TRAINING_NAME, check_model_folder
 from trainer.models.model import SequenceModel, without_optimizer
 
@@ -118,12 +117,7 @@ def load_saved(folder: str | Path) -> SavedModel:
 
 
 def _load_keras(path: Path) -> SequenceModel:
-    try:
-        model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    # Keras raises whatever its zip, JSON and HDF5 readers do.
-    except Exception as error:
-        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise DataError(f"{path}: is damaged or was written by another version: {reason}; train again") from None
+    model = load_keras_file(path, "train again")
     if not isinstance(model, SequenceModel):
         raise DataError(f"{path}: holds a {type(model).__name__} and no SequenceModel; train again")
     return model

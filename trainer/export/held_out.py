@@ -20,7 +20,7 @@ from schemas.records.splits import place_examples, split_names
 from schemas.records.subwords import Subwords
 from schemas.records.unlabelled import unlabelled_spec
 from schemas.records.validate import validate
-from schemas.spec import TRAIN
+from schemas.spec import DEFAULT_FRACTIONS, TRAIN
 from trainer.saved import SavedModel
 
 MOST_RECORDS = 256
@@ -121,8 +121,8 @@ def _grouped(parts: Iterator[SourcePart], spec: DatasetSpec) -> Iterator[RawBloc
 def _rows_held_out(raw: RawBlock, spec: DatasetSpec, subwords: dict[str, Subwords]) -> Int64s:
     """Returns the records that are not for training, and those that no split has."""
     examples = validate(raw, spec, subwords)
-    splits = place_examples(examples, spec, spec.split.fractions).splits
-    names = split_names(spec, spec.split.fractions)
+    fractions = spec.split.fractions or DEFAULT_FRACTIONS
+    splits, names = place_examples(examples, spec, fractions).splits, split_names(spec, fractions)
     training = examples.lines[splits == names.index(TRAIN)]
     rows: Int64s = np.flatnonzero(~np.isin(raw.lines, training))
     return rows

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from trainer.recurrent.layer import Recurrent
 from trainer.sequence_layers.convolution import MaskedConvolution
@@ -62,7 +63,7 @@ class Encoder(LengthsLayer):
 
     def build(self, inputs_shape: Any, lengths_shape: Any = None) -> None:
         """Makes the weights."""
-        size = inputs_shape[-1]
+        size = self._input_size = inputs_shape[-1]
         sizes = []
         for convolution in self.convolutions:
             convolution.build((None, None, size))
@@ -84,30 +85,41 @@ class Encoder(LengthsLayer):
         Args:
           inputs: float (batch, steps, size), 0 at padded steps.
           lengths: int32 (batch,); may be 0.
-          states: Of the recurrent layers, to go on from; none: the beginning of a sequence.
+          states: What reading another part before has returned, to go on from; none: the beginning of a sequence.
           training: Whether a gradient will be asked for.
 
         Returns:
           float (batch, steps, output_size), 0 at padded steps; its lengths, int32 (batch,): fewer, where
-          convolutions have strides or are pooled; the states of the recurrent layers after the last step.
+          convolutions have strides or are pooled; the states after the last step, see `start`.
         """
-        x = inputs
+        x, after = inputs, []
+        before = self._convolution_starts(tf.shape(inputs)[0]) if states is None else states
         for i, convolution in enumerate(self.convolutions):
-            x, lengths = convolution(x, lengths)
+            if self.causal:
+                after.append(convolution.after(x, lengths, before[i]))
+            x, lengths = convolution(x, lengths, before[i] if self.causal else None)
             if self.max_poolings:
                 x, lengths = self.max_poolings[i](x, lengths)
             x = self._normalized(x, lengths, i)
-        after = []
+        of_recurrent = None if states is None else states[len(after) :]
         for i, layer in enumerate(self.recurrent):
-            before = None if states is None else states[i]
-            x, state = layer(x, lengths, before, training=training)
+            x, state = layer(x, lengths, None if of_recurrent is None else of_recurrent[i], training=training)
             x = self._normalized(x, lengths, len(self.convolutions) + i)
             after.append(state)
         return x, lengths, tuple(after)
 
     def start(self, batch: Any) -> tuple[Any, ...]:
-        """Returns the states of the recurrent layers before the first step of `batch` rows."""
-        return tuple(layer.start(batch) for layer in self.recurrent)
+        """Returns the states before the first step of `batch` rows: of causal convolutions, then of recurrent layers.
+
+        A convolution that is not causal has none: one who goes on after a piece is to have none of these.
+        """
+        return (*self._convolution_starts(batch), *(layer.start(batch) for layer in self.recurrent))
+
+    def _convolution_starts(self, batch: Any) -> tuple[Any, ...]:
+        if not self.causal:
+            return ()
+        sizes = [self._input_size, *(convolution.filters for convolution in self.convolutions)]
+        return tuple(layer.start(batch, size) for layer, size in zip(self.convolutions, sizes, strict=False))
 
     def _normalized(self, x: Any, lengths: Any, index: int) -> Any:
         return self.normalizations[index](x, lengths) if self.normalizations else x

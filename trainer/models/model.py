@@ -10,7 +10,7 @@ from schemas.manifest import length_feature
 from trainer.batches.batching import PRE
 from trainer.batches.padding import features_at_end, to_front
 from trainer.models.branches import ContextEntry, SequenceBranch
-from trainer.models.pieces import check_pieces, read_by_pieces
+from trainer.models.pieces import check_pieces, last_steps, read_by_pieces, read_last, read_piece
 from trainer.sequence_layers.masks import PACKAGE, sequence_mask
 from trainer.settings.model import FLOAT32
 from trainer.tasks.task import task_of
@@ -100,14 +100,49 @@ class SequenceModel(keras.Model):
 
         The output layer sees no other step. A sequence without steps is answered for as if it had one of zeros.
         """
-        assert self.task.leader is not None
-        lengths = features[length_feature(self.task.leader)]
-        index = ops.reshape(ops.maximum(lengths - 1, 0), (-1, 1, 1))
-        vectors = [self._read(branch, features, training=False) for branch in self.branches]
-        vectors = [x if len(x.shape) == 2 else _step(x, index) for x in vectors]
+        vectors, _ = self.begin(features)
         if self.task.beside is not None:
-            features = {**features, self.task.beside: _step(features[self.task.beside], index)}
-        return self.conclude(vectors, features, None, training=False)
+            lengths = features[length_feature(self.leading.name)]
+            features = {**features, self.task.beside: last_steps(features[self.task.beside], lengths)}
+        return self.conclude(list(vectors.values()), features, None, training=False)
+
+    @property
+    def leading(self) -> SequenceBranch:
+        """The branch whose steps are answered, where it is not records that are."""
+        return next(branch for branch in self.branches if branch.name == self.task.leader)
+
+    def begin(self, features: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+        """Reads all there is of sequences of which more is to come.
+
+        Args:
+          features: As for `answer`.
+
+        Returns:
+          By name of the branch what `conclude` answers the last real step by, (batch, size); and the states of
+          the branch whose steps are answered, from which `advance` goes on.
+        """
+        vectors, states = {}, None
+        for branch in self.branches:
+            if branch is self.leading:
+                values, lengths = _of_branch(branch, features)
+                vectors[branch.name], states = read_last(branch, values, lengths, self.settings["piece_steps"])
+            else:
+                vectors[branch.name] = self._read(branch, features, training=False)
+        return vectors, states
+
+    def advance(self, step: Mapping[str, Any], lengths: Any, states: Any) -> tuple[Any, Any]:
+        """Reads one more step of the sequence whose steps are answered.
+
+        Args:
+          step: The features of its branch by name, (batch, 1, ...).
+          lengths: int32 (batch,): 1 where a row has this step; one with 0 keeps its state.
+          states: Of `begin`, or what this returned.
+
+        Returns:
+          What `conclude` answers this step by, (batch, size), and the states after it.
+        """
+        x, states = read_piece(self.leading, step, lengths, states)
+        return x[:, 0], states
 
     def conclude(self, vectors: list[Any], features: Mapping[str, Any], steps: Any, training: bool | None) -> Any:
         """Makes answers of what the branches have read.
@@ -124,8 +159,7 @@ class SequenceModel(keras.Model):
         return self.finish(outputs) if self.task.beside is None else self.finish(outputs, features[self.task.beside])
 
     def _read(self, branch: SequenceBranch, features: Mapping[str, Any], training: bool | None) -> Any:
-        lengths = features[length_feature(branch.name)]
-        values = {name: features[name] for name in (branch.name, *branch.beside)}
+        values, lengths = _of_branch(branch, features)
         if self.settings["piece_steps"] and not training:
             return read_by_pieces(branch, values, lengths, self.settings["piece_steps"])
         return branch(values.pop(branch.name), lengths, values, training=training)
@@ -155,9 +189,9 @@ def without_optimizer(model: SequenceModel) -> SequenceModel:
     return copy
 
 
-def _step(values: Any, index: Any) -> Any:
-    """Returns one step of each row, (batch, size) of (batch, steps, size); `index` is (batch, 1, 1)."""
-    return ops.squeeze(ops.take_along_axis(values, index, axis=1), 1)
+def _of_branch(branch: SequenceBranch, features: Mapping[str, Any]) -> tuple[dict[str, Any], Any]:
+    """Returns the features that a branch reads, by name, and the lengths."""
+    return {name: features[name] for name in (branch.name, *branch.beside)}, features[length_feature(branch.name)]
 
 
 def _side_by_side(vectors: list[Any], steps: Any) -> Any:

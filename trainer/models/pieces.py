@@ -18,14 +18,14 @@ def check_pieces(branch: SequenceBranch) -> None:
     """Refuses a branch that does not read one step after another.
 
     Raises:
-      UsageError: It reads from the end, too, or has convolutions.
+      UsageError: It reads from the end, too, or has convolutions that look ahead.
     """
     if branch.encoder.bidirectional:
         raise UsageError(
             "piece_steps: a sequence is read piece by piece from its beginning, and bidirectional layers begin at its "
             "end, too; set bidirectional: false, or piece_steps: 0"
         )
-    if branch.encoder.convolutions:
+    if branch.encoder.convolutions and not branch.causal:
         raise UsageError(
             "piece_steps: a convolution looks beyond the end of a piece; set conv_filters: [], or piece_steps: 0"
         )
@@ -57,6 +57,40 @@ def read_piece(
     beside = {name: value for name, value in piece.items() if name != branch.name}
     x, _, states = branch.read(piece[branch.name], lengths, beside, states, training=training)
     return x, states
+
+
+def last_steps(values: Any, lengths: Any) -> Any:
+    """Returns the last real step of each row, (batch, ...) of (batch, steps, ...); the first one where none is real."""
+    return tf.gather(values, tf.maximum(lengths - 1, 0), batch_dims=1)
+
+
+def read_last(branch: SequenceBranch, values: Mapping[str, Any], lengths: Any, size: int) -> tuple[Any, Any]:
+    """Returns what a branch says of the last real step, and the states after it, to go on from.
+
+    Args:
+      branch: One that says something of each step.
+      values: Its features by name, (batch, steps, ...).
+      lengths: int32 (batch,).
+      size: Steps that are read at a time; 0: all.
+
+    Returns:
+      (batch, output_size), zeros where no step is real; the states.
+    """
+    if not size:
+        x, states = read_piece(branch, values, lengths, None)
+        return last_steps(x, lengths), states
+    shape = tf.shape(values[branch.name])
+    states = branch.encoder.start(shape[0])
+    none = tf.zeros([shape[0], branch.output_size], branch.encoder.compute_dtype)
+    count = piece_count(shape[1], size)
+
+    def body(index: Any, last: Any, states: Any) -> tuple[Any, Any, Any]:
+        piece, real = piece_of(values, lengths, index, size)
+        x, states = read_piece(branch, piece, real, states)
+        return index + 1, tf.where(tf.expand_dims(real > 0, 1), last_steps(x, real), last), states
+
+    _, last, states = tf.while_loop(lambda index, *_: index < count, body, (tf.constant(0), none, states))
+    return last, states
 
 
 def read_by_pieces(branch: SequenceBranch, values: Mapping[str, Any], lengths: Any, size: int) -> Any:

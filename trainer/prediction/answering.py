@@ -6,7 +6,7 @@ from typing import Any
 import numpy.typing as npt
 import tensorflow as tf
 
-from schemas.answering import Answered, BlockAnswering
+from schemas.answering import AfterBatch, Answered, BlockAnswering
 from schemas.predictions import Outputs, placed
 from trainer.batches.parsing import input_specs
 from trainer.prediction.records import Located
@@ -30,9 +30,14 @@ class Answering:
         words = saved.manifest, saved.vocabularies, saved.classes
         self._answering = BlockAnswering(self._ask, *words, padded_steps, max_examples)
 
-    def answer(self, located: Located) -> Iterator[Answered]:
-        """Yields the answers for examples, as many at a time as there is room for."""
-        for first, table in self._answering.answer(located.block):
+    def answer(self, located: Located, after_batch: AfterBatch) -> Iterator[Answered]:
+        """Yields the answers for examples, as many at a time as there is room for.
+
+        Args:
+          located: The examples.
+          after_batch: See `BlockAnswering.answer`.
+        """
+        for first, table in self._answering.answer(located.block, after_batch):
             rows = slice(first, first + len(table))
             yield Answered(first, placed(table, located.paths, located.files[rows], located.lines[rows]))
 

@@ -12,9 +12,10 @@ from schemas.dataset_pb2 import Input
 from schemas.errors import DataError
 from schemas.formats.sources import Source, input_as, read_sources
 from schemas.predictions import prediction_schema
+from schemas.spec import cuts_records
 from trainer.prediction.output import opened_output, plan_prediction
 from trainer.prediction.predictor import Predictor, load
-from trainer.prediction.progress import showing_progress
+from trainer.prediction.progress import Watched, showing_progress
 from trainer.prediction.remedies import remedies_of_predict
 from trainer.progress import say
 
@@ -63,11 +64,14 @@ def predict_files(
 def _write(predictor: Predictor, given: Input, sources: Sequence[Source], output: Path) -> "_Counts":
     counts, size = _Counts(sources), sum(source.bytes for source in sources)
     parts = read_sources(sources, given, predictor.raw_fields)
-    with opened_output(output, prediction_schema(predictor.manifest)) as write, showing_progress(size) as tell:
-        for table, consumed in predictor.predict_parts(parts):
+    schema, unit = (
+        prediction_schema(predictor.manifest),
+        "pieces" if cuts_records(predictor.manifest.spec) else "records",
+    )
+    with opened_output(output, schema) as write, showing_progress(size, unit) as tell:
+        for table in predictor.predict_parts(parts, Watched(tell)):
             write(table)
             counts.add(table)
-            tell(counts.records, consumed)
         if not counts.records:
             raise DataError(f"{sources[0].path}: holds no record, as all input; give files with one or more records")
     return counts

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from schemas.answering import AfterBatch
 from schemas.formats.sources import SourcePart, find_sources, read_sources
 from schemas.manifest_pb2 import Manifest
 from schemas.prediction_batches import MAX_EXAMPLES, PADDED_STEPS
@@ -15,9 +16,12 @@ from schemas.prediction_lines import prediction_lines
 from schemas.predictions import refusals_of
 from schemas.ragged import Int64s
 from schemas.records.unlabelled import unlabelled_spec
+from trainer.generation.generator import Generator
+from trainer.generation.options import GenerationOptions
 from trainer.models.model import SequenceModel
 from trainer.prediction.answering import Answering
 from trainer.prediction.events import locate_events
+from trainer.prediction.progress import Watched
 from trainer.prediction.records import Located, fields_to_predict, locate_records, parts_of_objects
 from trainer.saved import SavedModel, load_saved
 
@@ -37,6 +41,7 @@ class Predictor:
           max_examples: The same.
         """
         self._saved = saved
+        self._generator: Generator | None = None
         self._spec = unlabelled_spec(saved.manifest.spec)
         self._fields = fields_to_predict(self._spec)
         self._answering = Answering(saved, padded_steps, max_examples)
@@ -75,6 +80,17 @@ class Predictor:
         lines = (prediction_lines(table).split(b"\n")[:-1] for table in self.predict_blocks(records))
         return [json.loads(line) for block in lines for line in block]
 
+    def generate(self, records: Records, **options: Any) -> list[Prediction]:
+        """Continues raw records; see `trainer.generation.generator.Generator.generate`.
+
+        Args:
+          records: The beginnings, as for `predict`.
+          **options: Of `trainer.generation.options.GenerationOptions`: steps, temperature, top_k, top_p, seed.
+        """
+        asked, made = GenerationOptions(**options), self._generator
+        self._generator = Generator(self._saved, asked) if made is None else made.asked_for(asked)
+        return self._generator.generate(records)
+
     def predict_blocks(self, records: Records) -> Iterator[pa.Table]:
         """Yields predictions as tables, in order and bounded memory, whatever the number of records.
 
@@ -97,18 +113,21 @@ class Predictor:
             parts = read_sources(find_sources([str(records)], given), given, self._fields)
         else:
             parts = parts_of_objects(records, self._fields, given.max_record_bytes)
-        return (table for table, _ in self.predict_parts(parts))
+        return self.predict_parts(parts)
 
-    def predict_parts(self, parts: Iterable[SourcePart]) -> Iterator[tuple[pa.Table, int]]:
-        """Yields the predictions of raw records, and how many bytes of the input they are of with those before.
+    def predict_parts(self, parts: Iterable[SourcePart], watched: Watched | None = None) -> Iterator[pa.Table]:
+        """Yields the predictions for raw records.
 
         Args:
           parts: With the fields of `raw_fields`.
+          watched: Is told how far the work is.
         """
+        watched = watched or Watched(lambda *_: None)
         located = [locate_events(parts, self._spec)] if self._spec.HasField("group") else self._located(parts)
         for some in located:
-            for table in self._tables(some):
-                yield table, some.consumed
+            watched.begin(some.consumed)
+            yield from self._tables(some, watched.batch)
+            watched.end(len(some.refused))
 
     @property
     def raw_fields(self) -> list[Any]:
@@ -118,13 +137,13 @@ class Predictor:
     def _located(self, parts: Iterable[SourcePart]) -> Iterator[Located]:
         return locate_records(parts, self._spec, self._saved.subwords)
 
-    def _tables(self, located: Located) -> Iterator[pa.Table]:
+    def _tables(self, located: Located, after_batch: AfterBatch) -> Iterator[pa.Table]:
         """Yields answers and refusals in the order of the input."""
         by_place = np.argsort(located.refused_order, kind="stable")
         places = located.refused_order[by_place]
         refusals = refusals_of([located.refused[i] for i in by_place.tolist()], self.manifest)
         told = 0
-        for answered in self._answering.answer(located):
+        for answered in self._answering.answer(located, after_batch):
             order = located.order[answered.first : answered.first + len(answered.table)]
             is_last = answered.first + len(order) == len(located.block)
             until = len(places) if is_last else int(np.searchsorted(places, order[-1], side="right"))

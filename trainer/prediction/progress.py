@@ -1,4 +1,4 @@
-"""How far a prediction is, on standard error: records, share of the input's bytes, records a second, time to go."""
+"""How far a prediction is, on standard error: rows, share of the input's bytes, rows a second, time to go."""
 
 import contextlib
 import sys
@@ -13,36 +13,61 @@ from trainer.progress import SECONDS_BETWEEN_LINES, say
 Tell = Callable[[int, int], None]
 
 
-def progress_line(records: int, consumed: int, size: int, seconds: float) -> str:
+class Watched:
+    """Follows predictions batch by batch, within blocks of the input whose bytes are known."""
+
+    def __init__(self, tell: Tell) -> None:
+        """Sets what is told of rows, and of bytes of the input that they are of."""
+        self._tell = tell
+        self._rows = self._before = self._until = 0
+
+    def begin(self, consumed: int) -> None:
+        """Begins a block; `consumed` bytes of the input will be done with when it is."""
+        self._before, self._until = self._until, consumed
+
+    def batch(self, examples: int, share: float) -> None:
+        """Says that a batch of some examples is done, and what share of the block with it."""
+        self._rows += examples
+        self._tell(self._rows, self._before + int((self._until - self._before) * share))
+
+    def end(self, refused: int) -> None:
+        """Ends a block, in which some records were refused."""
+        self._rows += refused
+        self._tell(self._rows, self._until)
+
+
+def progress_line(rows: int, consumed: int, size: int, seconds: float, unit: str = "records") -> str:
     """Returns what is said of a prediction.
 
     Args:
-      records: Predicted so far.
+      rows: Predicted so far.
       consumed: Bytes of the input that they are of.
       size: Bytes of the input.
       seconds: Since the beginning.
+      unit: What a row is of.
     """
     share = min(consumed / size, 1.0) if size else 1.0
-    said = f"predict: {records:,} records, {share:.0%} of the input, {records / max(seconds, 1e-9):,.0f} records/s"
+    said = f"predict: {rows:,} {unit}, {share:.0%} of the input, {rows / max(seconds, 1e-9):,.0f} {unit}/s"
     return f"{said}, {seconds / share - seconds:.0f} s remaining" if share else said
 
 
 @contextlib.contextmanager
-def showing_progress(size: int) -> Iterator[Tell]:
-    """Yields what tells how far the work is, of records and bytes: a bar on a terminal, else a line now and then.
+def showing_progress(size: int, unit: str = "records") -> Iterator[Tell]:
+    """Yields what tells how far the work is, of rows and bytes: a bar on a terminal, else a line now and then.
 
     Args:
       size: Bytes of the input.
+      unit: What a row is of.
     """
     if sys.stderr.isatty():
-        with _bar(size) as tell:
+        with _bar(size, unit) as tell:
             yield tell
     else:
-        yield _lines(size)
+        yield _lines(size, unit)
 
 
 @contextlib.contextmanager
-def _bar(size: int) -> Iterator[Tell]:
+def _bar(size: int, unit: str) -> Iterator[Tell]:
     columns = (
         TextColumn("predict"),
         BarColumn(),
@@ -51,24 +76,24 @@ def _bar(size: int) -> Iterator[Tell]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("predict", total=max(size, 1), said="0 records")
+        task = progress.add_task("predict", total=max(size, 1), said="")
         start = time.monotonic()
 
-        def tell(records: int, consumed: int) -> None:
-            speed = records / max(time.monotonic() - start, 1e-9)
-            progress.update(task, completed=consumed, said=f"{records:,} records, {speed:,.0f} records/s")
+        def tell(rows: int, consumed: int) -> None:
+            speed = rows / max(time.monotonic() - start, 1e-9)
+            progress.update(task, completed=consumed, said=f"{rows:,} {unit}, {speed:,.0f} {unit}/s")
 
         yield tell
 
 
-def _lines(size: int) -> Tell:
+def _lines(size: int, unit: str) -> Tell:
     start = last = time.monotonic()
 
-    def tell(records: int, consumed: int) -> None:
+    def tell(rows: int, consumed: int) -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES:
             last = now
-            say(progress_line(records, consumed, size, now - start))
+            say(progress_line(rows, consumed, size, now - start, unit))
 
     return tell

@@ -173,6 +173,29 @@ def run(cell: str, x: Any, rows: Rows, weights: Weights, initial: tuple[Any, ...
     return (outputs[0], *(tf.stop_gradient(state) for state in outputs[1:]))
 
 
+def run_once(cell: str, x: Any, lengths: Any, weights: Weights, initial: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Reads one step, as `run` does, without a loop, which would have no less than `STEPS` steps.
+
+    Args:
+      cell: "lstm" or "gru".
+      x: float (batch, 1, size).
+      lengths: int32 (batch,), 0 or 1 each.
+      weights: Of x's type.
+      initial: States before the step, (batch, units) each: h, and c of an LSTM.
+
+    Returns:
+      What `run` returns.
+    """
+    step, real = CELLS[cell], tf.expand_dims(lengths > 0, 1)
+    inner = tf.matmul(initial[0], weights.recurrent)
+    x = tf.where(real, x[:, 0], tf.zeros_like(x[:, 0]))
+    projected = tf.matmul(x, weights.kernel) + weights.bias
+    states, _ = step.forward(projected, inner + weights.inner_bias if step.inner_bias else inner, initial)
+    last = [tf.where(real, new, old) for new, old in zip(states, initial, strict=True)]
+    output = tf.where(real, states[0], tf.zeros_like(states[0]))
+    return (tf.expand_dims(output, 1), *(tf.stop_gradient(state) for state in last))
+
+
 def _loop(iterations: Any, direction: int, body: Any, values: list[Any], states: int) -> list[Any]:
     """Runs a loop forward (0) or backward (-1); the number of rows of the states may change."""
     first = tf.constant(0) if direction == 0 else tf.convert_to_tensor(iterations - 1)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow.python.ops.control_flow_util import GraphOrParentsInXlaContext
 
 from trainer.recurrent.cells import KINDS
-from trainer.recurrent.fast import Weights, run
+from trainer.recurrent.fast import Weights, run, run_once
 from trainer.recurrent.reference import read_steps, step_of
 from trainer.recurrent.rows import PackedRows, PaddedRows, Rows
 from trainer.sequence_layers.masks import PACKAGE
@@ -145,7 +145,11 @@ class Recurrent(keras.layers.Layer):
         with tf.name_scope(layer.name):
             weights = Weights(*(tf.cast(weight, dtype) for weight in _weights(layer.cell)))
             states = tuple(tf.cast(state, dtype) for state in initial)
-            outputs, *last = run(self.cell, tf.cast(x, dtype), _rows(x, lengths, reverse), weights, states, training)
+            x = tf.cast(x, dtype)
+            if x.shape[1] == 1 and not training:
+                outputs, *last = run_once(self.cell, x, lengths, weights, states)
+            else:
+                outputs, *last = run(self.cell, x, _rows(x, lengths, reverse), weights, states, training)
         return tf.cast(outputs, self.compute_dtype), tuple(tf.cast(value, self.compute_dtype) for value in last)
 
     def _keras(

@@ -18,6 +18,7 @@ from tests.trainer.dataset_builder import build_dataset
 from trainer import load
 from trainer.config import TrainerConfig
 from trainer.prediction.files import predict_files
+from trainer.prediction.progress import Watched
 from trainer.training.train import train
 
 SPEC = """
@@ -111,12 +112,14 @@ def test_parts_of_files_are_one_input(review_model: Path, tmp_path: Path) -> Non
     predictor = load(review_model)
     given = predictor.manifest.spec.input
     sources = find_sources(map(str, paths), given)
-    tables = list(predictor.predict_parts(read_sources(sources, given, predictor.raw_fields, part_bytes=300)))
+    told: list[tuple[int, int]] = []
+    parts = read_sources(sources, given, predictor.raw_fields, part_bytes=300)
+    tables = list(predictor.predict_parts(parts, Watched(lambda *how_far: told.append(how_far))))
     assert len(tables) > 5
-    consumed = [size for _, size in tables]
-    assert consumed == sorted(consumed)
-    assert consumed[-1] == sum(path.stat().st_size for path in paths)
-    said = [json.loads(line) for table, _ in tables for line in prediction_lines(table).splitlines()]
+    assert len(told) >= 2 * len(tables)
+    assert told == sorted(told)
+    assert told[-1] == (len(rows), sum(path.stat().st_size for path in paths))
+    said = [json.loads(line) for table in tables for line in prediction_lines(table).splitlines()]
     expected = predictor.predict(rows)
     assert [entry["id"] for entry in said] == [entry["id"] for entry in expected]
     assert said[7] == {**expected[7], "file": str(paths[0])}

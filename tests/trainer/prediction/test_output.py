@@ -10,7 +10,7 @@ from schemas.formats.sources import FORMATS
 from schemas.predictions import prediction_schema
 from tests.schemas.test_predictions import manifest_of
 from trainer.prediction.output import opened_output, plan_prediction
-from trainer.prediction.progress import progress_line
+from trainer.prediction.progress import Watched, progress_line
 from trainer.prediction.remedies import with_options
 
 
@@ -100,3 +100,16 @@ def test_a_file_appears_whole_or_not_at_all(tmp_path: Path) -> None:
 )
 def test_progress(consumed: int, size: int, expected: str) -> None:
     assert progress_line(5_000, consumed, size, 10.0) == expected
+
+
+def test_within_a_block_the_share_of_its_steps_is_told() -> None:
+    told: list[tuple[int, int]] = []
+    watched = Watched(lambda rows, consumed: told.append((rows, consumed)))
+    watched.begin(100)
+    watched.batch(3, 0.25)
+    watched.batch(2, 1.0)
+    watched.end(4)
+    watched.begin(300)
+    watched.batch(1, 0.5)
+    watched.end(0)
+    assert told == [(3, 25), (5, 100), (9, 100), (10, 200), (10, 300)]

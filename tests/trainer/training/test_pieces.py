@@ -21,13 +21,14 @@ TARGETS: dict[str, dict[str, Any]] = {
     "class": {"kind": "class", "classes": 3},
     "per_step_class": {"kind": "per_step_class", "leader": "x", "classes": 3},
 }
+FORWARD = {"next_token": {"kind": "next_token", "leader": "x", "classes": 3, "end": False}}
 POOLING = ("mean", "max", "last", "attention")
 
 
 def model_of(kind: str, piece_steps: int, **changes: Any) -> SequenceModel:
     keras.utils.set_random_seed(1)
     settings = model_settings(bidirectional=False, layers=2, pooling=POOLING, piece_steps=piece_steps, **changes)
-    model = SequenceModel({"x": {"dims": 2}}, TARGETS[kind], settings, {"age": {}})
+    model = SequenceModel({"x": {"dims": 2}}, (TARGETS | FORWARD)[kind], settings, {"age": {}})
     model.compile(loss=CrossEntropy())
     return model
 
@@ -94,6 +95,17 @@ def compare(model: SequenceModel, batch: Any, reseed: Callable[[], None]) -> Non
 @pytest.mark.parametrize("size", [1, 5, 100])
 def test_the_gradient_is_that_of_all_pieces_at_once(kind: str, size: int) -> None:
     compare(model_of(kind, size), batch_of(kind), lambda: None)
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+def test_convolutions_that_look_back_only_go_on_from_piece_to_piece(size: int) -> None:
+    convolutions: dict[str, Any] = {"conv_filters": (3, 4), "conv_width": 3, "layer_norm": True}
+    model, whole = (model_of("next_token", steps, **convolutions) for steps in (size, 0))
+    batch = batch_of("next_token")
+    expected = np.asarray(whole(batch[0], training=False))
+    np.testing.assert_allclose(np.asarray(model(batch[0], training=False)), expected, atol=1e-6)
+    np.testing.assert_allclose(np.asarray(model.last(batch[0])), np.asarray(whole.last(batch[0])), atol=1e-6)
+    compare(model, batch, lambda: None)
 
 
 def test_both_readings_of_a_piece_drop_the_same() -> None:

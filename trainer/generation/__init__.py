@@ -1,0 +1,1 @@
+"""Sequences continued: a model of the next step takes what it has said itself as the step that follows."""
