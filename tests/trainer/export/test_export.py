@@ -231,11 +231,12 @@ def test_an_export_of_another_format_version(made: Made, tmp_path: Path) -> None
 def test_a_model_file_with_code_in_it_is_not_executed(made: Made, tmp_path: Path) -> None:
     folder, trace = tmp_path / "model", tmp_path / "trace"
     shutil.copytree(made.model, folder)
-    code = keras.layers.Lambda(lambda x, path=str(trace): (open(path, "w").close(), x)[1])  # noqa: PTH123
+    code = keras.layers.Lambda(lambda x, path=str(trace): (open(path, "w").close(), x)[1], name="code")  # noqa: PTH123
     inputs = keras.Input((2,))
     keras.Model(inputs, code(inputs)).save(folder / "model.keras")
     trace.unlink(missing_ok=True)
     with pytest.raises(DataError) as error:
         load_saved(folder)
-    assert str(error.value).startswith(f"{folder}/model.keras: is damaged or was written by another version: ")
+    rule = "layer 'code' holds Python code (Lambda), which is never executed"
+    assert str(error.value).startswith(f"{folder}/model.keras: {rule}; ")
     assert not trace.exists()
