@@ -38,7 +38,7 @@ _BUILDING = {
     "regularizers",
 }
 _CODE = {"__lambda__", "Lambda"}
-_SAVE_AGAIN = 'save the model again with model.save("x.keras")'
+_SAVE_AGAIN = 'write it again: model.save("x.keras") of Keras, or train again'
 _NO_CODE = "write it with built-in layers, and save the model again"
 
 

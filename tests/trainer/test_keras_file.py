@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schemas.errors import DataError
 from trainer.keras_file import check_keras_file
 
-SAVE_AGAIN = 'save the model again with model.save("x.keras")'
+SAVE_AGAIN = 'write it again: model.save("x.keras") of Keras, or train again'
 NO_CODE = "write it with built-in layers, and save the model again"
 
 

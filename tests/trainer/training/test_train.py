@@ -249,7 +249,8 @@ def test_model_folders_that_are_not_whole(token_model: Path, tmp_path: Path) -> 
     folder = tmp_path / "damaged"
     shutil.copytree(token_model, folder)
     (folder / "model.keras").write_bytes((folder / "model.keras").read_bytes()[:1_000])
-    assert refusal(folder).startswith(f"{folder}/model.keras: is damaged or was written by another version: ")
+    remedy = 'write it again: model.save("x.keras") of Keras, or train again'
+    assert refusal(folder) == f"{folder}/model.keras: is no .keras file; {remedy}"
     folder = tmp_path / "changed"
     shutil.copytree(token_model, folder)
     vocabulary = folder / load_manifest(folder).vocabularies["text"].path
