@@ -1,7 +1,7 @@
 """The whole way on real input that every machine has: the functions of Python's standard library.
 
-Which package is a function from? Raw records are harvested, prepared, trained on, evaluated, and
-one function that nobody has seen is classified. Run it with `make demo`.
+Which package is a function from? Raw records are harvested, prepared, trained on, evaluated, one function that
+nobody has seen is classified, and the model is exported. Run it with `make demo`.
 """
 
 import json
@@ -33,9 +33,9 @@ def main() -> int:
     metrics = json.loads(_step("evaluate", ["-m", "trainer", "evaluate", "--model", model, "--data", data]))["metrics"]
     snippet = HERE / "snippet.jsonl"
     _step("predict", ["-m", "trainer", "predict", "--model", model, "--input", snippet, "--output", answers])
-    print(
-        _report(raw, run, batches, metrics, json.loads(answers.read_text().splitlines()[0]), time.monotonic() - started)
-    )
+    export = json.loads(_step("export", ["-m", "trainer", "export", "--model", model, "--output", OUT / "export"]))
+    answer = json.loads(answers.read_text().splitlines()[0])
+    print(_report(raw, run, batches, metrics, answer, export, time.monotonic() - started))
     return 0
 
 
@@ -70,6 +70,7 @@ def _report(
     batches: dict[str, Any],
     metrics: dict[str, Any],
     answer: dict[str, Any],
+    export: dict[str, Any],
     seconds: float,
 ) -> str:
     manifest = json.loads((Path(run["output"]) / "manifest.json").read_text())
@@ -89,7 +90,8 @@ padding  of 100 steps computed, data are: {100 * padding["longest"]:.0f} if all 
          {100 * batches["padding_efficiency"]:.0f} in the bucketed batches that the model was trained on
 model    {_short(OUT / "model")}: test accuracy {accuracy:.3f}; always saying '{classes[0]}' gives {majority:.3f}
 predict  {_short(HERE / "snippet.jsonl")} is from: {_answer(answer)}
-files    {_short(OUT)}/: dataset/report.html, dataset/manifest.json, model/, predictions.jsonl
+export   {_short(export["export"])}: takes raw text and needs TensorFlow alone; {_parity(export["parity"])}
+files    {_short(OUT)}/: dataset/report.html, dataset/manifest.json, model/, predictions.jsonl, export/
 took     {seconds:.0f} s"""
 
 
@@ -100,6 +102,11 @@ def _splits(run: dict[str, Any]) -> str:
 def _answer(answer: dict[str, Any]) -> str:
     likely = sorted(answer["probabilities"].items(), key=lambda item: -item[1])[:3]
     return ", ".join(f"{name} ({share:.0%})" for name, share in likely)
+
+
+def _parity(parity: dict[str, Any]) -> str:
+    asked, apart = max(parity["records"].values()), max(parity["largest_difference"].values())
+    return f"{asked} records asked in a process of its own,\n         its answers differ from the model's by {apart:.1g} at most"
 
 
 def _quantile(lengths: list[int], counts: list[int], share: float) -> int:
