@@ -106,7 +106,8 @@ def _answer(answer: dict[str, Any]) -> str:
 
 def _parity(parity: dict[str, Any]) -> str:
     asked, apart = max(parity["records"].values()), max(parity["largest_difference"].values())
-    return f"{asked} records asked in a process of its own,\n         its answers differ from the model's by {apart:.1g} at most"
+    asked_of = f"{asked} records asked in a process of its own"
+    return f"{asked_of},\n         its answers differ from the model's by {apart:.1g} at most"
 
 
 def _quantile(lengths: list[int], counts: list[int], share: float) -> int:
