@@ -26,13 +26,13 @@ class Located(NamedTuple):
 
     Attributes:
       block: The examples, in the order of the input.
-      order: int64, (examples,), not falling; the number of lines (rows, events) of the input before each record's
-        first. Examples and refused records stand in this order.
+      order: int64, (examples,), not falling; the place of each example's record among all records of the input, from
+        0, those and the events that are refused among them.
       paths: Of files; empty where there is none.
       files: int64, (examples,); the file of each example, as an index of `paths`.
       lines: int64, (examples,); from 1 within the file.
       refused: Records without an example, each with its place.
-      refused_order: int64, (refused,); as `order`.
+      refused_order: int64, (refused,); likewise.
       consumed: Bytes of the input that have been read.
     """
 
@@ -85,17 +85,29 @@ def locate_records(
     for part in parts:
         block = validate_unlabelled(part.raw, spec, subwords)
         _, lines = part.places.positions(block.offsets, block.lines)
+        order, refused_order, count = ranked(block.lines, lines_of(block.rejected))
         yield Located(
             block=block,
-            order=before + block.lines,
+            order=before + order,
             paths=part.paths,
             files=part.places.piece_of(block.lines),
             lines=lines + 1,
             refused=part.places.place(block.rejected, part.paths),
-            refused_order=before + lines_of(block.rejected),
+            refused_order=before + refused_order,
             consumed=part.consumed,
         )
-        before += part.raw.line_count
+        before += count
+
+
+def ranked(order: Int64s, refused_order: Int64s) -> tuple[Int64s, Int64s, int]:
+    """Returns the places of what stands in some order, from 0 and without gaps, and how many places there are.
+
+    Args:
+      order: Of examples, int64 (examples,); those of one record have one place.
+      refused_order: Of what is none, int64 (refused,).
+    """
+    places = np.unique(np.concatenate([order, refused_order]))
+    return np.searchsorted(places, order), np.searchsorted(places, refused_order), len(places)
 
 
 def lines_of(rejected: Iterable[Rejected]) -> Int64s:
