@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from schemas.spec import parse_spec
 from tests.trainer.dataset_builder import build_dataset
@@ -34,7 +35,7 @@ FOR_TOKENS: dict[str, dict[str, Any]] = {
 FOR_FRAMES: dict[str, dict[str, Any]] = {
     "gru, two layers": {"cell": "gru", "layers": 2},
     "convolutions": {"cell": "none", "conv_filters": (4, 3), "conv_width": 3},
-    "a convolution of one step": {"conv_filters": (4,), "conv_width": 1},
+    "a convolution of one step": {"cell": "none", "conv_filters": (4,), "conv_width": 1},
     "no layer": {"cell": "none"},
     "pieces": {"piece_steps": 3, "layers": 2},
     "padded in front": {"padding": "pre"},
@@ -112,6 +113,25 @@ def test_other_records_change_nothing(hot: Generator) -> None:
     # What is drawn follows from the place of a record: others take the place of those before it.
     assert hot.generate([{**BEGINNINGS[0], "text": ["b"]}, *BEGINNINGS[1:]])[1:] == together[1:]
     assert hot.generate([{}, *BEGINNINGS[1:]])[1:] == together[1:]
+
+
+def test_memory_that_does_not_suffice_costs_one_record(hot: Generator) -> None:
+    def limited(features: Any, draws: Any, most: Any) -> Any:
+        if features["text"].size > 7:
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating")
+        return hot._run(features, draws, most)
+
+    small = copy(hot)
+    small._run = limited
+    *others, longest = small.generate(BEGINNINGS)
+    assert others == hot.generate(BEGINNINGS)[:-1]
+    assert longest == {
+        "id": "test-5",
+        "line": 6,
+        "error": "the machine has no memory for a sequence of 11 steps; generate on a larger one, or train with a "
+        "length policy or a window",
+        "reason": "out_of_memory",
+    }
 
 
 def test_more_steps_begin_with_the_same(hot: Generator) -> None:
