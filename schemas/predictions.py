@@ -112,16 +112,22 @@ def predictions_of(block: ExampleBlock, outputs: Outputs, manifest: Manifest, cl
       manifest: Of the data set that the model was trained on.
       classes: Names of the classes, in the order of their ids.
     """
-    return together(heads_of(block, manifest), answers_of(outputs, manifest, classes), manifest)
+    answers = answers_of(outputs, manifest, classes)
+    return together(heads_of(block, manifest.spec), answers, prediction_schema(manifest))
 
 
-def heads_of(block: ExampleBlock, manifest: Manifest) -> pa.Table:
-    """Returns what is known of each example before a model has seen it: id, and as needed parent, start, cut_steps."""
+def heads_of(block: ExampleBlock, spec: DatasetSpec) -> pa.Table:
+    """Returns what is known of each example before a model has seen it: id, and as needed parent, start, cut_steps.
+
+    Args:
+      block: The examples.
+      spec: That they were made by, resolved.
+    """
     columns: dict[str, Any] = {"id": block.ids}
     if block.parents is not None:
         columns |= {"parent": block.parents.ids, "start": pa.array(block.parents.starts)}
-    if cuts_steps(manifest.spec):
-        left_out = [block.cut_steps[name] for name in leaders(manifest.spec)]
+    if cuts_steps(spec):
+        left_out = [block.cut_steps[name] for name in leaders(spec)]
         columns["cut_steps"] = pa.array(np.sum(left_out, axis=0, dtype=np.int64))
     return pa.table(columns)
 
@@ -147,12 +153,12 @@ def answers_of(outputs: Outputs, manifest: Manifest, classes: Sequence[str]) -> 
     return pa.table(columns)
 
 
-def refusals_of(refused: Sequence[Rejected], manifest: Manifest) -> pa.Table:
-    """Returns a row for each record without an example, with the columns of `prediction_schema`.
+def refusals_of(refused: Sequence[Rejected], schema: pa.Schema) -> pa.Table:
+    """Returns a row for each record without an example.
 
     Args:
       refused: Each `placed` in its file; of an empty path, none is said.
-      manifest: Of the data set that the model was trained on.
+      schema: Columns of the table, such as those of `prediction_schema`; file, line, error and reason among them.
     """
     columns = {
         "file": pa.array([item.path or None for item in refused], pa.string()),
@@ -160,27 +166,27 @@ def refusals_of(refused: Sequence[Rejected], manifest: Manifest) -> pa.Table:
         "error": pa.array([item.rule for item in refused], pa.string()),
         "reason": pa.array([item.reason for item in refused], pa.string()),
     }
-    return _completed(columns, len(refused), manifest)
+    return _completed(columns, len(refused), schema)
 
 
-def failures_of(heads: pa.Table, errors: Sequence[str], reason: str, manifest: Manifest) -> pa.Table:
-    """Returns a row for each example that a model could not be asked about, with the columns of `prediction_schema`.
+def failures_of(heads: pa.Table, errors: Sequence[str], reason: str, schema: pa.Schema) -> pa.Table:
+    """Returns a row for each example that a model could not be asked about.
 
     Args:
       heads: Of `heads_of`.
       errors: What is wrong, in words, of each.
       reason: What is wrong, as a code.
-      manifest: Of the data set that the model was trained on.
+      schema: As of `refusals_of`.
     """
     columns = {"error": pa.array(errors, pa.string()), "reason": pa.array([reason] * len(heads), pa.string())}
-    return _completed({name: heads[name] for name in heads.column_names} | columns, len(heads), manifest)
+    return _completed({name: heads[name] for name in heads.column_names} | columns, len(heads), schema)
 
 
 def placed(table: pa.Table, paths: Sequence[str], files: Int64s, lines: Int64s) -> pa.Table:
     """Returns predictions with the places of those examples that have no answer.
 
     Args:
-      table: With the columns of `prediction_schema`.
+      table: With such columns as `prediction_schema` has: file, line and reason among them.
       paths: Of files; of an empty path, none is said.
       files: int64, (examples,); the file of each example, as an index of `paths`.
       lines: int64, (examples,); from 1 within its file.
@@ -195,14 +201,13 @@ def placed(table: pa.Table, paths: Sequence[str], files: Int64s, lines: Int64s) 
     return table
 
 
-def together(heads: pa.Table, answers: pa.Table, manifest: Manifest) -> pa.Table:
-    """Returns heads and answers of the same examples side by side, with the columns of `prediction_schema`."""
+def together(heads: pa.Table, answers: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Returns heads and answers of the same examples side by side, with the columns of a schema."""
     columns = {name: part[name] for part in (heads, answers) for name in part.column_names}
-    return _completed(columns, len(heads), manifest)
+    return _completed(columns, len(heads), schema)
 
 
-def _completed(columns: Mapping[str, Any], count: int, manifest: Manifest) -> pa.Table:
-    schema = prediction_schema(manifest)
+def _completed(columns: Mapping[str, Any], count: int, schema: pa.Schema) -> pa.Table:
     return pa.table([columns.get(kind.name, pa.nulls(count, kind.type)) for kind in schema], schema=schema)
 
 

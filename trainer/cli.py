@@ -14,10 +14,10 @@ from trainer.config import TrainerConfig, load_config
 from trainer.conversion.files import check_files
 from trainer.foreign.spec import load_record_spec
 from trainer.generation.options import DEFAULT_STEPS, GenerationOptions
+from trainer.generation.rules import check_continues
 from trainer.model_folder import EXPORT_MARKER, check_model_folder, check_output
-from trainer.prediction.output import plan_prediction
+from trainer.prediction.output import plan_rows
 from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
-from trainer.raw_records import check_predictions_file, check_raw_file
 from trainer.tensorflow_setup import import_tensorflow
 
 # What needs TensorFlow is imported by the command that needs it: help and wrong usage answer at once.
@@ -82,19 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--split", default="test", help="which records (default: %(default)s)")
     _add_export(commands)
     predict = _command(commands, "predict", _predict, "predict for raw records")
-    predict.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
-    predict.add_argument(
-        "--input",
-        required=True,
-        nargs="+",
-        metavar="RAW",
-        help="raw records: files, folders and patterns of any format",
-    )
-    predict.add_argument(
-        "--output", required=True, metavar="PREDICTIONS", help="predictions in the same order; .jsonl or .parquet"
-    )
-    predict.add_argument("--format", default="", help="of the input, where neither spec nor suffix says it")
-    predict.add_argument("--encoding", default="", help="of the input's text, likewise")
+    _add_raw(predict, "predictions")
     _add_convert(commands)
     _add_generate(commands)
     return parser
@@ -117,9 +105,7 @@ def _add_export(commands: Any) -> None:
 
 def _add_generate(commands: Any) -> None:
     generate = _command(commands, "generate", _generate, "continue raw records with a model of the next step")
-    generate.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
-    generate.add_argument("--input", required=True, metavar="RAW", help="raw records, the beginnings, JSONL")
-    generate.add_argument("--output", required=True, metavar="OUT", help="continuations, JSONL, in the same order")
+    _add_raw(generate, "continuations")
     generate.add_argument(
         "--steps", type=int, default=DEFAULT_STEPS, metavar="N", help="most steps of a continuation (%(default)s)"
     )
@@ -129,6 +115,22 @@ def _add_generate(commands: Any) -> None:
     generate.add_argument("--top_k", type=int, metavar="K", help="draw one of the K most probable tokens")
     generate.add_argument("--top_p", type=float, metavar="P", help="draw one of the most probable that come to P")
     generate.add_argument("--seed", type=int, default=0, metavar="S", help="of what is drawn (%(default)s)")
+
+
+def _add_raw(parser: argparse.ArgumentParser, made: str) -> None:
+    parser.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
+    parser.add_argument(
+        "--input",
+        required=True,
+        nargs="+",
+        metavar="RAW",
+        help="raw records: files, folders and patterns of any format",
+    )
+    parser.add_argument(
+        "--output", required=True, metavar=made.upper(), help=f"{made} in the same order; .jsonl or .parquet"
+    )
+    parser.add_argument("--format", default="", help="of the input, where neither spec nor suffix says it")
+    parser.add_argument("--encoding", default="", help="of the input's text, likewise")
 
 
 def _command(
@@ -244,7 +246,7 @@ def _evaluate(asked: argparse.Namespace) -> dict[str, Any]:
 def _predict(asked: argparse.Namespace) -> dict[str, Any]:
     check_model_folder(asked.model)
     given = input_as(load_manifest(asked.model).spec.input, asked.format, asked.encoding)
-    plan_prediction(given, asked.input, asked.output)
+    plan_rows(given, asked.input, asked.output)
     import_tensorflow()
     from trainer.prediction.files import predict_files
 
@@ -271,9 +273,10 @@ def _convert(asked: argparse.Namespace) -> dict[str, Any]:
 def _generate(asked: argparse.Namespace) -> dict[str, Any]:
     options = GenerationOptions(asked.steps, asked.temperature, asked.top_k, asked.top_p, asked.seed)
     check_model_folder(asked.model)
-    check_raw_file(asked.input)
-    check_predictions_file(asked.output, asked.input)
+    spec = load_manifest(asked.model).spec
+    check_continues(spec)
+    plan_rows(input_as(spec.input, asked.format, asked.encoding), asked.input, asked.output)
     import_tensorflow()
-    from trainer.generation.files import generate_file
+    from trainer.generation.files import generate_files
 
-    return generate_file(asked.model, asked.input, asked.output, options)
+    return generate_files(asked.model, asked.input, asked.output, options, asked.format, asked.encoding)

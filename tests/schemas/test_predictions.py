@@ -214,7 +214,7 @@ def test_records_without_an_example_say_where_they_stand_and_why() -> None:
         Rejected("a.jsonl", 17, 3, "wrong_type", "'text' must be a list", "5"),
         Rejected("", 0, 1, "too_long", "'text' must have at most 3 steps", "[]"),
     ]
-    table = refusals_of(refused, manifest)
+    table = refusals_of(refused, prediction_schema(manifest))
     assert table.schema == prediction_schema(manifest)
     assert prediction_lines(table) == (
         b'{"id": null, "file": "a.jsonl", "line": 3, "error": "\'text\' must be a list", "reason": "wrong_type"}\n'
@@ -225,9 +225,9 @@ def test_records_without_an_example_say_where_they_stand_and_why() -> None:
 def test_pieces_say_of_which_record_they_are_and_what_was_left_out() -> None:
     manifest = manifest_of("number", "window: {length: 2, rest: drop}\n")
     parents = Parents(pa.array(["r", "r"]), np.array([0, 2]))
-    heads = heads_of(block_of(["r#0", "r#1"], parents, [0, 1]), manifest)
+    heads = heads_of(block_of(["r#0", "r#1"], parents, [0, 1]), manifest.spec)
     answers = answers_of({"prediction": np.array([1, 0.25], np.float32)}, manifest, [])
-    assert prediction_lines(together(heads, answers, manifest)) == (
+    assert prediction_lines(together(heads, answers, prediction_schema(manifest))) == (
         b'{"id": "r#0", "parent": "r", "start": 0, "prediction": 1.0, "cut_steps": 0}\n'
         b'{"id": "r#1", "parent": "r", "start": 2, "prediction": 0.25, "cut_steps": 1}\n'
     )
@@ -283,8 +283,8 @@ def test_examples_without_an_answer_say_where_they_stand() -> None:
 
 def test_examples_that_no_model_was_asked_about() -> None:
     manifest = manifest_of("number", "window: {length: 2, rest: drop}\n")
-    heads = heads_of(block_of(["r#0"], Parents(pa.array(["r"]), np.array([0])), [3]), manifest)
-    assert prediction_lines(failures_of(heads, ["too much"], "out_of_memory", manifest)) == (
+    heads = heads_of(block_of(["r#0"], Parents(pa.array(["r"]), np.array([0])), [3]), manifest.spec)
+    assert prediction_lines(failures_of(heads, ["too much"], "out_of_memory", prediction_schema(manifest))) == (
         b'{"id": "r#0", "parent": "r", "start": 0, "cut_steps": 3, "error": "too much", "reason": "out_of_memory"}\n'
     )
 

@@ -1,7 +1,8 @@
 """Which models can continue a sequence, and what records must be to be continued."""
 
-from schemas.dataset_pb2 import DatasetSpec, Empty, LabelType, TooLong
+from schemas.dataset_pb2 import DatasetSpec, LabelType, TooLong
 from schemas.errors import UsageError
+from schemas.records.unlabelled import unlabelled_spec
 from schemas.spec import NEXT_STEP, series_sequences
 
 
@@ -12,8 +13,8 @@ def check_continues(spec: DatasetSpec) -> None:
       spec: Resolved, of the data set that the model was trained on.
 
     Raises:
-      UsageError: Its label is another, its records are made of events, or something is read in each step that
-        does not follow from what is predicted.
+      UsageError: Its label is another, or something is read in each step that does not follow from what is
+        predicted.
     """
     label = spec.label
     if label.type != NEXT_STEP:
@@ -21,11 +22,6 @@ def check_continues(spec: DatasetSpec) -> None:
         raise UsageError(
             f"label: the model predicts a label of type {kind}, and only a next step continues a sequence; train a "
             "model on a data set with `label: {type: next_step}`"
-        )
-    if spec.HasField("group"):
-        raise UsageError(
-            f"group: the model's records are made of events that share '{spec.group.by}', and generate takes whole "
-            "records; write a data set of whole records and train on it"
         )
     for name in read_together(spec, label.of):
         if name != label.of and spec.sequences[name].derive.of != label.of:
@@ -54,17 +50,15 @@ def continues_series(spec: DatasetSpec) -> bool:
 def beginnings_spec(spec: DatasetSpec) -> DatasetSpec:
     """Returns a spec by which raw records are read whose end is what counts, each of them one example.
 
-    What would leave a record out rejects it, so that it gets a line that says why. Where the spec cuts records into
-    pieces or windows, the last steps are kept, as many as a whole one has: what follows is wanted of the end.
+    As for predictions, what would leave a record out rejects it. Where the spec cuts records into pieces or windows,
+    the last steps are kept, as many as a whole one has: what follows is wanted of the end.
+
+    Args:
+      spec: Resolved.
     """
-    changed = DatasetSpec()
-    changed.CopyFrom(spec)
+    changed = unlabelled_spec(spec)
     for feature in changed.sequences.values():
-        if feature.empty == Empty.drop:
-            feature.empty = Empty.reject
-        if feature.too_long == TooLong.drop:
-            feature.too_long = TooLong.reject
-        elif feature.too_long == TooLong.split:
+        if feature.too_long == TooLong.split:
             feature.too_long = TooLong.truncate_head
     if changed.HasField("window"):
         feature = changed.sequences[changed.window.of]

@@ -46,8 +46,8 @@ class Steps(Protocol):
     def beside(self, steps: Any) -> dict[str, Any]:
         """Returns what its answer needs beside what it has read, (batch, ...) by name."""
 
-    def tell(self, steps: npt.NDArray[Any]) -> list[Any]:
-        """Returns the steps of one continuation in plain values."""
+    def tell(self, steps: npt.NDArray[Any]) -> pa.Array:
+        """Returns steps, (steps, ...), in plain values."""
 
 
 class TokenSteps:
@@ -96,10 +96,9 @@ class TokenSteps:
         """Returns nothing."""
         return {}
 
-    def tell(self, steps: npt.NDArray[Any]) -> list[Any]:
-        """Returns the tokens."""
-        names: list[Any] = self._vocabulary.tokens.take(pa.array(steps - self._vocabulary.first_id)).to_pylist()
-        return names
+    def tell(self, steps: npt.NDArray[Any]) -> pa.Array:
+        """Returns the tokens, string (steps,)."""
+        return self._vocabulary.tokens.take(pa.array(steps - self._vocabulary.first_id)).cast(pa.string())
 
 
 class FrameSteps:
@@ -136,10 +135,10 @@ class FrameSteps:
         """Returns the frames, which forecasts are added to."""
         return {self._of: steps}
 
-    def tell(self, steps: npt.NDArray[Any]) -> list[Any]:
-        """Returns the numbers of each frame, with no more digits than a float32 has."""
-        frames: list[Any] = steps.astype("U32").astype(np.float64).tolist()
-        return frames
+    def tell(self, steps: npt.NDArray[Any]) -> pa.Array:
+        """Returns the numbers of each frame, list<float32> (steps,)."""
+        ends = pa.array(np.arange(len(steps) + 1) * self._dims, pa.int32())
+        return pa.ListArray.from_arrays(ends, pa.array(steps.reshape(-1), pa.float32()))
 
 
 def steps_of(saved: SavedModel, options: GenerationOptions) -> Steps:

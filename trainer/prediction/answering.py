@@ -1,5 +1,6 @@
 """A trained model answers for examples that are located in files."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from schemas.answering import AfterBatch, Answered, BlockAnswering
-from schemas.predictions import Outputs, placed
+from schemas.predictions import Outputs
 from trainer.batches.parsing import input_specs
 from trainer.prediction.records import Located
 from trainer.saved import SavedModel
@@ -37,13 +38,18 @@ class Answering:
           located: The examples.
           after_batch: See `BlockAnswering.answer`.
         """
-        for first, table in self._answering.answer(located.block, after_batch):
-            rows = slice(first, first + len(table))
-            yield Answered(first, placed(table, located.paths, located.files[rows], located.lines[rows]))
+        return self._answering.answer(located.block, after_batch)
 
     def _ask(self, features: Mapping[str, npt.NDArray[Any]]) -> Outputs:
-        try:
+        with memory_errors():
             outputs: Mapping[str, Any] = self._run(features)
             return {name: values.numpy() for name, values in outputs.items()}
-        except tf.errors.ResourceExhaustedError as error:
-            raise MemoryError(error.message) from error
+
+
+@contextlib.contextmanager
+def memory_errors() -> Iterator[None]:
+    """Context in which TensorFlow's want of memory is a MemoryError."""
+    try:
+        yield
+    except tf.errors.ResourceExhaustedError as error:
+        raise MemoryError(error.message) from error

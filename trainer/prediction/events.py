@@ -14,7 +14,7 @@ from schemas.ragged import Int64s
 from schemas.records.events import event_schema, read_events
 from schemas.records.grouping import EventTable, group_events
 from schemas.records.unlabelled import validate_unlabelled
-from trainer.prediction.records import Located, lines_of
+from trainer.prediction.records import Located, lines_of, ranked
 
 
 class _Events(NamedTuple):
@@ -45,14 +45,16 @@ def locate_events(parts: Iterable[SourcePart], spec: DatasetSpec) -> Located:
     first = np.sort(np.unique(keys, return_index=True)[1])  # of each record: they are in this order
     rows = np.concatenate([lines_of(grouped.rejected), first[lines_of(block.rejected)]])
     seen = first[block.lines]
+    refused_order = np.concatenate([events.refused_order, events.order[rows]])
+    order, refused_order, _ = ranked(events.order[seen], refused_order)
     return Located(
         block=block,
-        order=events.order[seen],
+        order=order,
         paths=events.paths,
         files=events.files[seen],
         lines=events.lines[seen] + 1,
         refused=[*events.refused, *_placed([*grouped.rejected, *block.rejected], rows, events)],
-        refused_order=np.concatenate([events.refused_order, events.order[rows]]),
+        refused_order=refused_order,
         consumed=events.consumed,
     )
 

@@ -1,4 +1,4 @@
-"""The file of predictions, in the form that its suffix names: whole, or not there."""
+"""The file of rows, in the form that its suffix names: whole, or not there."""
 
 import contextlib
 import os
@@ -12,8 +12,7 @@ from schemas.dataset_pb2 import Input
 from schemas.errors import DataError, UsageError
 from schemas.formats.sources import Source, find_sources
 from schemas.prediction_lines import prediction_lines
-from trainer.prediction.remedies import remedies_of_predict
-from trainer.raw_records import check_predictions_file
+from trainer.prediction.remedies import remedies_as_options
 
 JSONL, PARQUET = "jsonl", "parquet"
 _SUFFIXES = {".jsonl": JSONL, ".ndjson": JSONL, ".parquet": PARQUET, ".pq": PARQUET}
@@ -22,7 +21,7 @@ Write = Callable[[pa.Table], None]
 
 
 def form_of(path: str | Path) -> str:
-    """Returns the form in which predictions are written: JSONL or PARQUET.
+    """Returns the form in which rows are written: JSONL or PARQUET.
 
     Raises:
       UsageError: The suffix names neither.
@@ -30,35 +29,57 @@ def form_of(path: str | Path) -> str:
     suffix = Path(path).suffix
     if suffix.lower() not in _SUFFIXES:
         raise UsageError(
-            f"--output {path}: has the suffix '{suffix}', which names no form of predictions; end the name in .jsonl "
+            f"--output {path}: has the suffix '{suffix}', which names no form of output; end the name in .jsonl "
             "or .parquet"
         )
     return _SUFFIXES[suffix.lower()]
 
 
-def plan_prediction(given: Input, inputs: Sequence[str], output: str | Path) -> list[Source]:
-    """Returns the files that are to be read, once it is known that predictions can be written.
+def plan_rows(given: Input, inputs: Sequence[str], output: str | Path) -> list[Source]:
+    """Returns the files that are to be read, once it is known that the output can be written.
 
     Args:
       given: What is said of the input.
       inputs: Paths, folders and patterns.
-      output: Where the predictions go.
+      output: Where the rows go.
 
     Raises:
-      UsageError: The input means no file, nobody says how one is read, or the output is no place for predictions.
+      UsageError: The input means no file, nobody says how one is read, or the output is no place for rows.
       DataError: All files are empty.
     """
-    with remedies_of_predict():
+    with remedies_as_options():
         sources = find_sources(inputs, given)
     for source in sources:
-        check_predictions_file(output, source.path)
+        _check_output(output, source.path)
     form_of(output)
     return sources
 
 
+def _check_output(path: str | Path, source: str) -> None:
+    """Refuses a path that rows must not be written to.
+
+    Args:
+      path: Of the rows.
+      source: Of raw records.
+
+    Raises:
+      UsageError: It is no name for a file in a folder that exists, something else stands there, or
+        it is the raw records themselves.
+    """
+    path = Path(path)
+    if not path.name or path.is_dir():
+        raise UsageError(f"--output {str(path)!r}: is a folder; name a file")
+    if not path.parent.is_dir():
+        raise UsageError(f"--output {path}: there is no folder {path.parent}; make it, or name another file")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"--output {path}: is no regular file; name another one")
+    if path.exists() and path.samefile(source):
+        raise UsageError(f"--output {path}: is the input; name another file, or the raw records would be lost")
+
+
 @contextlib.contextmanager
 def opened_output(path: Path, schema: pa.Schema) -> Iterator[Write]:
-    """Opens a file of predictions that appears under its name when all is written, and not at all otherwise.
+    """Opens a file of rows that appears under its name when all is written, and not at all otherwise.
 
     Args:
       path: Of the file; its suffix names the form.

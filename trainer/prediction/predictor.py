@@ -1,32 +1,27 @@
 """Predictions for raw records, in their order; a record that cannot be used says why in its place."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from schemas.answering import AfterBatch
-from schemas.formats.sources import SourcePart, find_sources, read_sources
+from schemas.formats.fields import Field
+from schemas.formats.sources import SourcePart
 from schemas.manifest_pb2 import Manifest
 from schemas.prediction_batches import MAX_EXAMPLES, PADDED_STEPS
-from schemas.prediction_lines import prediction_lines
-from schemas.predictions import refusals_of
-from schemas.ragged import Int64s
+from schemas.predictions import prediction_schema
 from schemas.records.unlabelled import unlabelled_spec
 from trainer.generation.generator import Generator
 from trainer.generation.options import GenerationOptions
 from trainer.models.model import SequenceModel
 from trainer.prediction.answering import Answering
-from trainer.prediction.events import locate_events
 from trainer.prediction.progress import Watched
-from trainer.prediction.records import Located, fields_to_predict, locate_records, parts_of_objects
+from trainer.prediction.reading import Reading, Records
+from trainer.prediction.rows import entries_of, rows_of
 from trainer.saved import SavedModel, load_saved
 
 Prediction = dict[str, Any]
-Records = Iterable[Any] | str | Path
 
 
 class Predictor:
@@ -42,8 +37,7 @@ class Predictor:
         """
         self._saved = saved
         self._generator: Generator | None = None
-        self._spec = unlabelled_spec(saved.manifest.spec)
-        self._fields = fields_to_predict(self._spec)
+        self._reading = Reading(unlabelled_spec(saved.manifest.spec), saved.subwords)
         self._answering = Answering(saved, padded_steps, max_examples)
 
     @property
@@ -77,8 +71,7 @@ class Predictor:
           DataError: See `predict_blocks`.
           UsageError: The same.
         """
-        lines = (prediction_lines(table).split(b"\n")[:-1] for table in self.predict_blocks(records))
-        return [json.loads(line) for block in lines for line in block]
+        return entries_of(self.predict_blocks(records))
 
     def generate(self, records: Records, **options: Any) -> list[Prediction]:
         """Continues raw records; see `trainer.generation.generator.Generator.generate`.
@@ -106,14 +99,7 @@ class Predictor:
           DataError: A file cannot be read, or all are empty.
           UsageError: No file is meant, or nobody says how one is read.
         """
-        if isinstance(records, Mapping):
-            raise TypeError("predict takes records, not one record; give a list")
-        given = self._spec.input
-        if isinstance(records, str | Path):
-            parts = read_sources(find_sources([str(records)], given), given, self._fields)
-        else:
-            parts = parts_of_objects(records, self._fields, given.max_record_bytes)
-        return self.predict_parts(parts)
+        return self.predict_parts(self._reading.parts(records, "predict"))
 
     def predict_parts(self, parts: Iterable[SourcePart], watched: Watched | None = None) -> Iterator[pa.Table]:
         """Yields the predictions for raw records.
@@ -122,43 +108,12 @@ class Predictor:
           parts: With the fields of `raw_fields`.
           watched: Is told how far the work is.
         """
-        watched = watched or Watched(lambda *_: None)
-        located = [locate_events(parts, self._spec)] if self._spec.HasField("group") else self._located(parts)
-        for some in located:
-            watched.begin(some.consumed)
-            yield from self._tables(some, watched.batch)
-            watched.end(len(some.refused))
+        return rows_of(self._reading.located(parts), self._answering.answer, prediction_schema(self.manifest), watched)
 
     @property
-    def raw_fields(self) -> list[Any]:
-        """What is read of the input, see `schemas.formats.fields.Field`."""
-        return list(self._fields)
-
-    def _located(self, parts: Iterable[SourcePart]) -> Iterator[Located]:
-        return locate_records(parts, self._spec, self._saved.subwords)
-
-    def _tables(self, located: Located, after_batch: AfterBatch) -> Iterator[pa.Table]:
-        """Yields answers and refusals in the order of the input."""
-        by_place = np.argsort(located.refused_order, kind="stable")
-        places = located.refused_order[by_place]
-        refusals = refusals_of([located.refused[i] for i in by_place.tolist()], self.manifest)
-        told = 0
-        for answered in self._answering.answer(located, after_batch):
-            order = located.order[answered.first : answered.first + len(answered.table)]
-            is_last = answered.first + len(order) == len(located.block)
-            until = len(places) if is_last else int(np.searchsorted(places, order[-1], side="right"))
-            yield _merged(answered.table, order, refusals.slice(told, until - told), places[told:until])
-            told = until
-        if told < len(places):
-            yield refusals.slice(told)
-
-
-def _merged(answers: pa.Table, order: Int64s, refusals: pa.Table, places: Int64s) -> pa.Table:
-    """Returns the rows of both tables by their places in the input."""
-    if not len(refusals):
-        return answers
-    both = pa.concat_tables([answers, refusals]).combine_chunks()
-    return both.take(pa.array(np.argsort(np.concatenate([order, places]), kind="stable")))
+    def raw_fields(self) -> list[Field]:
+        """What is read of the input."""
+        return self._reading.fields
 
 
 def load(folder: str | Path) -> Predictor:

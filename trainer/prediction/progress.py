@@ -1,4 +1,4 @@
-"""How far a prediction is, on standard error: rows, share of the input's bytes, rows a second, time to go."""
+"""How far the work on raw records is, on standard error: rows, share of the input, rows a second, time to go."""
 
 import contextlib
 import sys
@@ -14,7 +14,7 @@ Tell = Callable[[int, int], None]
 
 
 class Watched:
-    """Follows predictions batch by batch, within blocks of the input whose bytes are known."""
+    """Follows the work batch by batch, within blocks of the input whose bytes are known."""
 
     def __init__(self, tell: Tell) -> None:
         """Sets what is told of rows, and of bytes of the input that they are of."""
@@ -36,47 +36,51 @@ class Watched:
         self._tell(self._rows, self._until)
 
 
-def progress_line(rows: int, consumed: int, size: int, seconds: float, unit: str = "records") -> str:
-    """Returns what is said of a prediction.
+def progress_line(
+    rows: int, consumed: int, size: int, seconds: float, unit: str = "records", name: str = "predict"
+) -> str:
+    """Returns what is said of the work.
 
     Args:
-      rows: Predicted so far.
+      rows: Made so far.
       consumed: Bytes of the input that they are of.
       size: Bytes of the input.
       seconds: Since the beginning.
       unit: What a row is of.
+      name: Of the work.
     """
     share = min(consumed / size, 1.0) if size else 1.0
-    said = f"predict: {rows:,} {unit}, {share:.0%} of the input, {rows / max(seconds, 1e-9):,.0f} {unit}/s"
+    said = f"{name}: {rows:,} {unit}, {share:.0%} of the input, {rows / max(seconds, 1e-9):,.0f} {unit}/s"
     return f"{said}, {seconds / share - seconds:.0f} s remaining" if share else said
 
 
 @contextlib.contextmanager
-def showing_progress(size: int, unit: str = "records") -> Iterator[Tell]:
+def showing_progress(size: int, unit: str = "records", name: str = "predict") -> Iterator[Tell]:
     """Yields what tells how far the work is, of rows and bytes: a bar on a terminal, else a line now and then.
 
     Args:
       size: Bytes of the input.
       unit: What a row is of.
+      name: Of the work.
     """
     if sys.stderr.isatty():
-        with _bar(size, unit) as tell:
+        with _bar(size, unit, name) as tell:
             yield tell
     else:
-        yield _lines(size, unit)
+        yield _lines(size, unit, name)
 
 
 @contextlib.contextmanager
-def _bar(size: int, unit: str) -> Iterator[Tell]:
+def _bar(size: int, unit: str, name: str) -> Iterator[Tell]:
     columns = (
-        TextColumn("predict"),
+        TextColumn(name),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[said]}, remaining"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("predict", total=max(size, 1), said="")
+        task = progress.add_task(name, total=max(size, 1), said="")
         start = time.monotonic()
 
         def tell(rows: int, consumed: int) -> None:
@@ -86,7 +90,7 @@ def _bar(size: int, unit: str) -> Iterator[Tell]:
         yield tell
 
 
-def _lines(size: int, unit: str) -> Tell:
+def _lines(size: int, unit: str, name: str) -> Tell:
     start = last = time.monotonic()
 
     def tell(rows: int, consumed: int) -> None:
@@ -94,6 +98,6 @@ def _lines(size: int, unit: str) -> Tell:
         now = time.monotonic()
         if now - last >= SECONDS_BETWEEN_LINES:
             last = now
-            say(progress_line(rows, consumed, size, now - start, unit))
+            say(progress_line(rows, consumed, size, now - start, unit, name))
 
     return tell

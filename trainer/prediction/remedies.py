@@ -11,8 +11,8 @@ _COMPRESSION = re.compile(r"say `input: \{compression: ([^}]*)\}` in the spec, o
 
 
 @contextlib.contextmanager
-def remedies_of_predict() -> Iterator[None]:
-    """Context in which an error that sends to the spec sends to the options of `predict` instead."""
+def remedies_as_options() -> Iterator[None]:
+    """Context in which an error that sends to the spec sends to the options of the command instead."""
     try:
         yield
     except LengthwiseError as error:
@@ -20,6 +20,6 @@ def remedies_of_predict() -> Iterator[None]:
 
 
 def with_options(message: str) -> str:
-    """Returns an error's text with the options of `predict` in the place of lines of a spec."""
+    """Returns an error's text with options of the command in the place of lines of a spec."""
     named = _COMPRESSION.sub(r"rename the file, whose suffix says the compression (\1)", message)
     return _OPTION.sub(r"say --\1 \2", named)

@@ -1,7 +1,6 @@
 """Small models of the next step, and sequences continued as plainly as can be: all is read again for each step."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,18 @@ import numpy.typing as npt
 import tensorflow as tf
 
 from schemas.contract import read_vocabularies
-from schemas.formats.fields import fields_of
 from schemas.formats.jsonl import parse_jsonl
 from schemas.manifest import load_manifest
 from schemas.model_inputs import ModelInputs
-from schemas.records.validate import validate
+from schemas.records.unlabelled import validate_unlabelled
 from schemas.vocabulary import PAD_ID
 from tests.trainer.dataset_builder import build_dataset
 from tests.trainer.properties.cases import SMALL
 from trainer import TrainerConfig, build_model
 from trainer.batches.padding import features_in_front, to_end
-from trainer.batches.parsing import input_specs
 from trainer.generation.options import GenerationOptions
 from trainer.generation.rules import beginnings_spec
+from trainer.prediction.records import fields_to_predict
 from trainer.saved import SavedModel
 
 Record = dict[str, Any]
@@ -49,6 +47,7 @@ sequences:
 context: {age: {type: number, normalize: zscore}, place: {type: category}}
 label: {type: next_step, of: waves, horizon: 2}
 """
+TEXT = "id: id\nsequences: {text: {type: tokens, empty: keep}}\nlabel: {type: next_step, end: true}"
 SPECS = {"tokens": TOKENS, "frames": FRAMES}
 WORDS = ["The", "old", "Cat", "sat", "b", "3rd", "mat", "seldom", "McDonald", ""]
 
@@ -90,59 +89,49 @@ def saved_model(data: Path, **settings: Any) -> SavedModel:
     return SavedModel(data, model, manifest, read_vocabularies(data, manifest), [])
 
 
-def reading_of(saved: SavedModel) -> Callable[[Any], Any]:
-    """Returns a function of features: the answers of all steps, and that behind the last one."""
-    model = saved.model
-    in_front = model.settings["padding"] == "pre"
-
-    def read(features: Any) -> Any:
-        whole = model(features_in_front(features) if in_front else features)
-        lengths = features[f"{model.task.leader}/length"]
-        return to_end(whole, lengths) if in_front else whole, model.last(features)
-
-    return tf.function(read, input_signature=[input_specs(saved.manifest)])
-
-
-def answers_of(saved: SavedModel, records: list[Record], read: Callable[[Any], Any]) -> npt.NDArray[Any]:
+def answers_of(saved: SavedModel, records: list[Record]) -> npt.NDArray[Any]:
     """Returns what a model answers after the last step of each record, all of which it reads."""
     spec = beginnings_spec(saved.manifest.spec)
     lines = "".join(json.dumps(record) + "\n" for record in records).encode()
-    block = validate(parse_jsonl(lines, fields_of(spec, for_training=False)), spec)
+    block = validate_unlabelled(parse_jsonl(lines, fields_to_predict(spec)), spec)
     assert not block.rejected, block.rejected[0]
     inputs = ModelInputs(block, saved.manifest, saved.vocabularies)
-    features = inputs.batch(np.arange(len(records)))
+    features = {name: tf.constant(values) for name, values in inputs.batch(np.arange(len(records))).items()}
+    in_front = saved.model.settings["padding"] == "pre"
+    whole = saved.model(features_in_front(features) if in_front else features)
     lengths = np.asarray(features[f"{saved.model.task.leader}/length"])
-    whole, last = (np.asarray(part) for part in read(features))
+    steps = np.asarray(to_end(whole, lengths) if in_front else whole)
     # Of an empty sequence no step is answered.
-    return np.where(lengths[:, None] > 0, whole[np.arange(len(records)), np.maximum(lengths - 1, 0)], last)
+    last = np.asarray(saved.model.last(features))
+    return np.where(lengths[:, None] > 0, steps[np.arange(len(records)), np.maximum(lengths - 1, 0)], last)
 
 
-def naively(
-    saved: SavedModel, records: list[Record], options: GenerationOptions, draws: Any, read: Callable[[Any], Any]
+def read_again(
+    saved: SavedModel, records: list[Record], entries: list[Record], options: GenerationOptions, draws: Any
 ) -> list[Record]:
     """Returns what generation is to give, {"generated", "ended"} of each record.
+
+    Each step is taken of what the model answers when it reads the beginning and all generated steps before it. So what
+    is returned is what was generated if and only if every single step is right.
 
     Args:
       saved: A model.
       records: Beginnings.
+      entries: What was generated.
       options: Those of generation.
       draws: Random numbers of each record and step.
-      read: Of `reading_of`.
     """
-    spec = saved.manifest.spec
-    of, frames = spec.label.of, spec.label.of == "waves"
-    grown = [{**record, of: list(record[of])} for record in records]
+    of = saved.manifest.spec.label.of
+    places = [(i, k) for i, entry in enumerate(entries) for k in range(min(len(entry["generated"]) + 1, options.steps))]
+    grown = [{**records[i], of: [*records[i][of], *entries[i]["generated"][:k]]} for i, k in places]
     results: list[Record] = [{"generated": [], "ended": False} for _ in records]
-    for step in range(options.steps):
-        for i, answer in enumerate(answers_of(saved, grown, read)):
-            if results[i]["ended"]:
-                continue
-            draw = draws[i, step] if options.drawn else 0.0
-            taken = answer[:2].tolist() if frames else taken_token(saved, answer, options, draw)
-            results[i]["ended"] = taken is None
-            if taken is not None:
-                results[i]["generated"].append(taken)
-                grown[i][of].append(taken)
+    for (i, k), answer in zip(places, answers_of(saved, grown), strict=True):
+        draw = draws[i, k] if options.drawn else 0.0
+        taken = answer[:2].tolist() if of == "waves" else taken_token(saved, answer, options, draw)
+        if taken is None:
+            results[i]["ended"] = True
+        else:
+            results[i]["generated"].append(taken)
     return results
 
 

@@ -18,6 +18,7 @@ ACCEPTED = [
     # What has a length of its own is read once.
     f"sequences: {{{TEXT}, waves: {{type: series, dims: 1}}}}\n{NEXT}",
     "sequences: {waves: {type: series, dims: 1, missing: zero}}\nlabel: {type: next_step}",
+    f"sequences: {{{TEXT}}}\ngroup: {{by: case, order_by: at}}\n{NEXT}",
 ]
 
 
@@ -32,10 +33,6 @@ REFUSED = {
     f"sequences: {{{TEXT}}}\nlabel: {{from: mood, type: class}}": (
         "label: the model predicts a label of type class, and only a next step continues a sequence; train a model on "
         "a data set with `label: {type: next_step}`"
-    ),
-    f"sequences: {{{TEXT}}}\ngroup: {{by: case, order_by: at}}\n{NEXT}": (
-        "group: the model's records are made of events that share 'case', and generate takes whole records; write a "
-        "data set of whole records and train on it"
     ),
     f"sequences: {{{TEXT}, tags: {{type: tokens, aligned_with: text}}}}\n{NEXT}": aligned("tags"),
     f"sequences: {{{TEXT}, clock: {{type: series, dims: 1, aligned_with: text}}}}\n{NEXT}": aligned("clock"),

@@ -9,7 +9,7 @@ from schemas.errors import DataError, UsageError
 from schemas.formats.sources import FORMATS
 from schemas.predictions import prediction_schema
 from tests.schemas.test_predictions import manifest_of
-from trainer.prediction.output import opened_output, plan_prediction
+from trainer.prediction.output import opened_output, plan_rows
 from trainer.prediction.progress import Watched, progress_line
 from trainer.prediction.remedies import with_options
 
@@ -22,9 +22,9 @@ def raw_file(folder: Path, name: str = "raw.jsonl") -> str:
 @pytest.mark.parametrize("name", ["out.csv", "out", "out.jsonl.gz"])
 def test_other_suffixes(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError) as error:
-        plan_prediction(Input(), [raw_file(tmp_path)], tmp_path / name)
+        plan_rows(Input(), [raw_file(tmp_path)], tmp_path / name)
     assert str(error.value) == (
-        f"--output {tmp_path / name}: has the suffix '{Path(name).suffix}', which names no form of predictions; end "
+        f"--output {tmp_path / name}: has the suffix '{Path(name).suffix}', which names no form of output; end "
         "the name in .jsonl or .parquet"
     )
 
@@ -35,7 +35,7 @@ def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
     (tmp_path / "link.jsonl").symlink_to(source)
     for output in (source, str(tmp_path / "link.jsonl")):
         with pytest.raises(UsageError) as error:
-            plan_prediction(Input(), [str(tmp_path / "?.jsonl")], output)
+            plan_rows(Input(), [str(tmp_path / "?.jsonl")], output)
         assert str(error.value) == (
             f"--output {output}: is the input; name another file, or the raw records would be lost"
         )
@@ -43,7 +43,7 @@ def test_the_input_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_patterns_that_match_nothing(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
-        plan_prediction(Input(), [f"{tmp_path}/*.jsonl"], tmp_path / "out.jsonl")
+        plan_rows(Input(), [f"{tmp_path}/*.jsonl"], tmp_path / "out.jsonl")
     assert str(error.value) == (
         f"--input {tmp_path}/*.jsonl: matches no file; check the path, and quote a pattern for the shell"
     )
@@ -73,7 +73,7 @@ def test_remedies_are_options(message: str, expected: str) -> None:
 
 def test_a_file_that_nobody_says_how_to_read(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
-        plan_prediction(Input(), [raw_file(tmp_path, "a.log")], tmp_path / "out.jsonl")
+        plan_rows(Input(), [raw_file(tmp_path, "a.log")], tmp_path / "out.jsonl")
     names = ", ".join(FORMATS)
     assert str(error.value) == (
         f"{tmp_path}/a.log: has the suffix '.log', which names no format; say --format …, one of {names}"

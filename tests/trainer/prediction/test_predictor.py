@@ -88,7 +88,8 @@ def test_parts_of_a_block_are_in_order(piece_model: Path, monkeypatch: Any) -> N
     records = [5, *RECORDS, {"id": "s", "text": ["a"], "place": "north"}, *RECORDS, "none"]
     expected = predictor.predict(records)
     assert [entry.get("line") for entry in expected if "error" in entry] == [1, 3, 4, 6, 8, 9, 11]
-    monkeypatch.setattr(predictor._answering._answering, "_examples", 1)
+    answering = predictor._answering._answering
+    monkeypatch.setattr(answering, "_asking", replace(answering._asking, examples=1))
     tables = list(predictor.predict_blocks(records))
     assert [len(table) for table in tables] == [2, 1, 3, 2, 1, 4]
     said = [json.loads(line) for table in tables for line in prediction_lines(table).splitlines()]
