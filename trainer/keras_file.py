@@ -7,6 +7,8 @@ forms; what is checked here does not depend on its version. HDF5 files can read 
 """
 
 import json
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -21,6 +23,7 @@ _PICKLES = (".pkl", ".pickle", ".npy", ".npz", ".py", ".pyc", ".so")
 _MOST_CONFIG = 64 << 20  # bytes; as objects of Python they are some ten times as many
 # Keras packs nothing, and what others pack again gets smaller by a few times; what fills a disk, by a thousand.
 _MOST_UNPACKED, _ROOM = 100, 1 << 20
+_COPIED = 1 << 20  # bytes at a time
 OWN_PACKAGE = "lengthwise"
 _OWN_MODULES = "trainer"
 # Parts of Keras that build models. Others, such as keras.utils, hold functions that read, write and download files.
@@ -192,8 +195,11 @@ def _check_weights(path: Path) -> None:
     import h5py
 
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS) as member, h5py.File(member, "r") as file:
-            _check_group(path, file, archive.getinfo(WEIGHTS).file_size)
+        with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS) as member, tempfile.TemporaryFile() as copy:
+            # HDF5 goes to and fro, and a zip is unpacked from its beginning each time that it goes back.
+            shutil.copyfileobj(member, copy, _COPIED)
+            with h5py.File(copy, "r") as file:
+                _check_group(path, file, archive.getinfo(WEIGHTS).file_size)
     except (OSError, ValueError, RuntimeError, KeyError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: its {WEIGHTS} is damaged ({first_line(error)}); {_SAVE_AGAIN}") from None
 
