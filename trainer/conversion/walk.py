@@ -154,12 +154,11 @@ def _rule(call: Call) -> Rule:
         return RULES[kind]
     if all(value.steps is None for value in values):
         return _as_it_is
-    rules = RULES if isinstance(layer, keras.layers.Layer) else OPERATIONS
+    is_layer = isinstance(layer, keras.layers.Layer)
+    rules = RULES if is_layer else OPERATIONS
     if kind not in rules:
-        raise RefusedError(
-            "is not known to leave padded steps out",
-            "wrap it in TimeDistributed if it works on every step by itself, or sum the steps up to a vector first",
-        )
+        wrap = "wrap it in TimeDistributed if it works on every step by itself, or " if is_layer else ""
+        raise RefusedError("is not known to leave padded steps out", f"{wrap}sum the steps up to a vector first")
     return rules[kind]
 
 
