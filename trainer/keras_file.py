@@ -7,6 +7,8 @@ forms; what is checked here does not depend on its version. HDF5 files can read 
 """
 
 import json
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -18,7 +20,10 @@ CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
 _MEMBERS = {"metadata.json", CONFIG, WEIGHTS}
 _PICKLES = (".pkl", ".pickle", ".npy", ".npz", ".py", ".pyc", ".so")
-_MOST_CONFIG = 256 << 20  # bytes
+_MOST_CONFIG = 64 << 20  # bytes; as objects of Python they are some ten times as many
+# Keras packs nothing, and what others pack again gets smaller by a few times; what fills a disk, by a thousand.
+_MOST_UNPACKED, _ROOM = 100, 1 << 20
+_COPIED = 1 << 20  # bytes at a time
 OWN_PACKAGE = "lengthwise"
 _OWN_MODULES = "trainer"
 # Parts of Keras that build models. Others, such as keras.utils, hold functions that read, write and download files.
@@ -37,7 +42,8 @@ _BUILDING = {
     "random",
     "regularizers",
 }
-_CODE = {"__lambda__", "Lambda"}
+# Besides the bytes of a function: a SavedModel of any folder, a pickle of PyTorch, functions of JAX by their names.
+_CODE = {"__lambda__", "Lambda", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 _SAVE_AGAIN = 'write it again: model.save("x.keras") of Keras, or train again'
 _NO_CODE = "write it with built-in layers, and save the model again"
 
@@ -72,7 +78,7 @@ def read_config(path: Path) -> Any:
     except zipfile.BadZipFile:
         raise DataError(f"{path}: is no .keras file; {_SAVE_AGAIN}") from None
     except (OSError, ValueError, RecursionError, NotImplementedError, RuntimeError) as error:
-        raise DataError(f"{path}: is damaged ({_first_line(error)}); {_SAVE_AGAIN}") from None
+        raise DataError(f"{path}: is damaged ({first_line(error)}); {_SAVE_AGAIN}") from None
 
 
 def layers_in(config: Any) -> list[tuple[str, str]]:
@@ -107,8 +113,13 @@ def load_keras_file(path: str | Path, remedy: str) -> Any:
         return keras.saving.load_model(path, compile=False, safe_mode=True)
     # Keras raises whatever its zip, JSON and HDF5 readers do.
     except Exception as error:
-        reason = _first_line(error)
+        reason = first_line(error)
         raise DataError(f"{path}: is damaged or was written by another version: {reason}; {remedy}") from None
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of what an error says, or its kind where it says nothing."""
+    return (str(error) or type(error).__name__).strip().splitlines()[0]
 
 
 def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
@@ -122,6 +133,9 @@ def _check_members(path: Path, members: list[zipfile.ZipInfo]) -> None:
             raise DataError(f"{path}: has {names.count(name)} {name} and not one; {_SAVE_AGAIN}")
     if members[names.index(CONFIG)].file_size > _MOST_CONFIG:
         raise DataError(f"{path}: its {CONFIG} has more than {_MOST_CONFIG >> 20} MiB; {_SAVE_AGAIN}")
+    size, unpacked = path.stat().st_size, sum(member.file_size for member in members)
+    if unpacked > _MOST_UNPACKED * size + _ROOM:
+        raise DataError(f"{path}: has {size} bytes that unpack to {unpacked}, as no model does; {_SAVE_AGAIN}")
 
 
 def _parts(config: Any, layer: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -141,8 +155,11 @@ def _parts(config: Any, layer: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _check_part(path: Path, layer: str, part: Mapping[str, Any]) -> None:
     where = f"{path}: layer {layer!r}" if layer else f"{path}"
-    if part.get("class_name") in _CODE:
-        raise DataError(f"{where} holds Python code ({part['class_name']}), which is never executed; {_NO_CODE}")
+    if isinstance(part.get("vocabulary"), str):
+        raise DataError(
+            f"{where} reads its vocabulary from the file {part['vocabulary']!r}, which is not within the model; "
+            f"give it the vocabulary as a list, and {_SAVE_AGAIN}"
+        )
     if "class_name" not in part:
         return
     names = [part["class_name"], *([part.get("config")] if part["class_name"] == "function" else [])]
@@ -150,6 +167,8 @@ def _check_part(path: Path, layer: str, part: Mapping[str, Any]) -> None:
         # A dot would lead from a module that is known to one that is not.
         if not isinstance(name, str) or not name.isidentifier():
             raise DataError(f"{where} names {name!r}, which is no name of a class or function; {_NO_CODE}")
+    if part["class_name"] in _CODE:
+        raise DataError(f"{where} holds code ({part['class_name']}), which is never executed; {_NO_CODE}")
     module, registered = part.get("module"), part.get("registered_name")
     if module is not None and not _is_known(module, registered):
         raise DataError(
@@ -176,16 +195,19 @@ def _check_weights(path: Path) -> None:
     import h5py
 
     try:
-        with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS) as member, h5py.File(member, "r") as file:
-            _check_group(path, file, archive.getinfo(WEIGHTS).file_size)
+        with zipfile.ZipFile(path) as archive, archive.open(WEIGHTS) as member, tempfile.TemporaryFile() as copy:
+            # HDF5 goes to and fro, and a zip is unpacked from its beginning each time that it goes back.
+            shutil.copyfileobj(member, copy, _COPIED)
+            with h5py.File(copy, "r") as file:
+                _check_group(path, file, archive.getinfo(WEIGHTS).file_size)
     except (OSError, ValueError, RuntimeError, KeyError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: its {WEIGHTS} is damaged ({_first_line(error)}); {_SAVE_AGAIN}") from None
+        raise DataError(f"{path}: its {WEIGHTS} is damaged ({first_line(error)}); {_SAVE_AGAIN}") from None
 
 
 def _check_group(path: Path, group: Any, size: int) -> None:
     import h5py
 
-    waiting = [group]
+    waiting, seen = [group], {group}
     while waiting:
         group = waiting.pop()
         for name in group:
@@ -193,13 +215,12 @@ def _check_group(path: Path, group: Any, size: int) -> None:
             if not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise DataError(f"{where} is a link to somewhere else, which no .keras file has; {_SAVE_AGAIN}")
             part = group[name]
+            if part in seen:
+                raise DataError(f"{where} is there under another name, too, which no .keras file does; {_SAVE_AGAIN}")
+            seen.add(part)
             if isinstance(part, h5py.Group):
                 waiting.append(part)
             elif part.external or part.is_virtual:
                 raise DataError(f"{where} is read from another file, which no .keras file does; {_SAVE_AGAIN}")
             elif part.nbytes > size:
                 raise DataError(f"{where} is said to have {part.nbytes} bytes in a file of {size}; {_SAVE_AGAIN}")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error) or type(error).__name__).strip().splitlines()[0]

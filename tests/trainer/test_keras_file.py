@@ -71,11 +71,11 @@ def test_what_keras_and_this_package_write_passes(tmp_path: Path) -> None:
     [
         (
             part("keras.layers", "Lambda", {"name": "evil", "function": {"class_name": "__lambda__", "config": {}}}),
-            f"layer 'evil' holds Python code (Lambda), which is never executed; {NO_CODE}",
+            f"layer 'evil' holds code (Lambda), which is never executed; {NO_CODE}",
         ),
         (
             layer(config={"name": "head", "activation": {"class_name": "__lambda__", "config": {"code": "4wAA"}}}),
-            f"layer 'head' holds Python code (__lambda__), which is never executed; {NO_CODE}",
+            f"layer 'head' holds code (__lambda__), which is never executed; {NO_CODE}",
         ),
         (
             part("os", "system", {"name": "shell", "command": "touch marker"}),
@@ -97,6 +97,19 @@ def test_what_keras_and_this_package_write_passes(tmp_path: Path) -> None:
         (
             part("trainer.cli", "main", {"name": "mine"}),
             f"layer 'mine' is built by trainer.cli.main, which is neither Keras' nor this package's; {NO_CODE}",
+        ),
+        (
+            part("keras.layers", "TFSMLayer", {"name": "saved", "filepath": "/tmp/x"}),
+            f"layer 'saved' holds code (TFSMLayer), which is never executed; {NO_CODE}",
+        ),
+        (
+            part("keras.layers", ["Dense"], {"name": "head"}),
+            f"layer 'head' names ['Dense'], which is no name of a class or function; {NO_CODE}",
+        ),
+        (
+            part("keras.layers", "TextVectorization", {"name": "words", "vocabulary": "/etc/passwd"}),
+            "layer 'words' reads its vocabulary from the file '/etc/passwd', which is not within the model; give it "
+            f"the vocabulary as a list, and {SAVE_AGAIN}",
         ),
         (
             layer(registered_name="theirs>Head", module=None),
@@ -163,7 +176,26 @@ def test_weights_of_other_files_are_refused(tmp_path: Path) -> None:
     assert refused(model(tmp_path, **{"model.weights.h5": weights(outside)})) == (
         f"weight /bias is read from another file, which no .keras file does; {SAVE_AGAIN}"
     )
+
+    def circle(file: Any) -> None:
+        file["layers/again"] = file["/"]
+
+    assert refused(model(tmp_path, **{"model.weights.h5": weights(circle)})) == (
+        f"weight /layers/again is there under another name, too, which no .keras file does; {SAVE_AGAIN}"
+    )
     content = weights(huge)
     assert refused(model(tmp_path, **{"model.weights.h5": content})) == (
         f"weight /bias is said to have {1 << 40} bytes in a file of {len(content)}; {SAVE_AGAIN}"
     )
+
+
+@pytest.mark.parametrize("name", ["assets/words.txt", "metadata.json"])
+def test_what_would_fill_the_disk_or_memory_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "x.keras"
+    members = {"config.json": json.dumps(config(layer())), "model.weights.h5": weights(), name: b" " * (8 << 20)}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+        unpacked = sum(member.file_size for member in archive.infolist())
+    size = path.stat().st_size
+    assert refused(path) == f"has {size} bytes that unpack to {unpacked}, as no model does; {SAVE_AGAIN}"

@@ -11,6 +11,7 @@ from keras import ops
 from schemas.errors import DataError
 from trainer.conversion.convert import Conversion
 from trainer.conversion.walk import graph_of
+from trainer.keras_file import first_line
 
 ANY = 8  # steps of drawn records where the fixed model takes any number
 RECORDS = 2  # of each length
@@ -46,9 +47,9 @@ def greatest_difference(fixed: Any, conversion: Conversion, name: str) -> float:
     differences = []
     for share in (1.0, 0.5, 0.0):
         drawn = _drawn(fixed, graph, conversion, share, draw)
-        alone = _alone(graph, drawn, conversion, full=share == 1.0)
+        alone = _alone(graph, drawn, conversion, name, full=share == 1.0)
         if alone is not None:
-            differences.append(_difference(alone, _padded_out(graph, conversion, drawn, draw)))
+            differences.append(_difference(alone, _answers(graph, conversion, drawn, draw, name)))
     difference, scale = max(one for one, _ in differences), max(scale for _, scale in differences)
     limit = LIMIT if _exact(fixed) else COARSE_LIMIT
     if not difference <= limit * max(scale, 1.0):
@@ -89,16 +90,16 @@ def _numbers(fixed: Any, tensor: Any, shape: tuple[int, ...], sentinels: bool, d
     return numbers.astype(tensor.dtype)
 
 
-def _alone(graph: Any, drawn: _Drawn, conversion: Conversion, full: bool) -> Any:
+def _alone(graph: Any, drawn: _Drawn, conversion: Conversion, name: str, full: bool) -> Any:
     """Returns what the fixed model says of records that have this many steps; None where it takes none so short."""
     counts = [tensor.shape[1] for tensor, is_one in zip(graph.inputs, conversion.sequences, strict=True) if is_one]
     times = dict(zip(counts, drawn.lengths, strict=True))
     try:
         return _run(graph, [ops.convert_to_tensor(array) for array in drawn.arrays], conversion.notes.repeats, times)
-    except Exception:
+    except Exception as error:
         # Keras raises whatever its backend does where a window is longer than the record.
         if full:
-            raise
+            raise DataError(f"{name}: cannot answer by itself ({first_line(error)}); mend the model first") from error
         return None
 
 
@@ -114,6 +115,17 @@ def _run(graph: Any, tensors: Any, repeats: list[str], times: dict[int | None, i
         return layer  # type: ignore[no-any-return]
 
     return graph._run_through_graph(tensors, operation_fn=operation)
+
+
+def _answers(graph: Any, conversion: Conversion, drawn: _Drawn, draw: np.random.Generator, name: str) -> Any:
+    try:
+        return _padded_out(graph, conversion, drawn, draw)
+    # Keras raises whatever its backend does, in many lines.
+    except Exception as error:
+        raise DataError(
+            f"{name}: the converted model cannot answer ({first_line(error)}); nothing is written; "
+            "please report the model"
+        ) from error
 
 
 def _padded_out(graph: Any, conversion: Conversion, drawn: _Drawn, draw: np.random.Generator) -> Any:

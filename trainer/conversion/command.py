@@ -45,12 +45,12 @@ def convert_file(source: str, output: str, sentinel_is_data: bool) -> dict[str, 
 def _tell(notes: Notes) -> None:
     for name, what in notes.sentinels.items():
         print(
-            f"layer '{name}': steps with {what} go on being skipped, as in the fixed model; "
+            f"layer {name!r}: steps with {what} go on being skipped, as in the fixed model; "
             "--sentinel_is_data makes them data",
             file=sys.stderr,
         )
     for name in notes.repeats:
-        print(f"layer '{name}': repeats its vector as often as each record has steps", file=sys.stderr)
+        print(f"layer {name!r}: repeats its vector as often as each record has steps", file=sys.stderr)
 
 
 def _write(model: Any, output: Path) -> None:

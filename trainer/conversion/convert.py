@@ -70,7 +70,10 @@ def converted(fixed: Any, name: str, sentinel_is_data: bool) -> Conversion:
     inputs = model_inputs(graph, walk.clones)
     lengths = [part.length for part in inputs if part.length is not None]
     if not lengths:
-        raise DataError(f"{name}: takes no sequence: no input is (batch, steps, features) or goes into an Embedding")
+        raise DataError(
+            f"{name}: takes no sequence: no input is (batch, steps, features) or goes into an Embedding; "
+            "feed a sequence of one number a step as (batch, steps, 1), and convert a model that begins there"
+        )
     out = walk.outputs(graph, [part.value for part in inputs])
     if walk.refusals:
         raise DataError(refusal_text(name, list(walk.refusals)))

@@ -3,6 +3,7 @@
 from functools import reduce
 from typing import Any
 
+import keras
 from keras import ops
 
 from trainer.conversion.calls import Call, Rule, origins, tensors
@@ -28,11 +29,20 @@ def operation(call: Call) -> Value:
     """An operation of `keras.ops` that looks at each number by itself; operations hand on no mask."""
     values = call.values
     highest = max(value.rank for value in values)
+    _check_constants(call, highest)
     for value in values:
         if value.steps is None and value.rank > 0 and (value.rank != highest or value.tensor.shape[1] != 1):
             raise RefusedError("joins a sequence with what has no steps of its own", _SAME_STEPS)
     out = call.layer(*tensors(call.args), **tensors(call.kwargs))
     return Value(out, _joined(values), None, origins(values))
+
+
+def _check_constants(call: Call, highest: int) -> None:
+    """Refuses an array that has a number for each of the fixed steps, such as embedded positions."""
+    for leaf in keras.tree.flatten((call.args, call.kwargs)):
+        shape = () if isinstance(leaf, Value) else tuple(getattr(leaf, "shape", ()))
+        if len(shape) >= highest - 1 and shape[-(highest - 1)] != 1:
+            raise RefusedError("joins a sequence with an array for the fixed number of steps", _SAME_STEPS)
 
 
 def concatenate(call: Call) -> Value:

@@ -45,8 +45,11 @@ def normalization(call: Call) -> Value:
         raise RefusedError(
             f"normalizes along the time axis (axis={axis})", "build it with axis=-1, over the features, and train again"
         )
-    # The statistics of a batch, in training, are those of its real steps.
-    given = {"mask": value.mask} if isinstance(call.layer, keras.layers.BatchNormalization) else {}
+    given = {}
+    if isinstance(call.layer, keras.layers.BatchNormalization) and axes == [value.rank - 1]:
+        # The statistics of a batch, in training, are those of its real steps. Keras asks for a mask of all other axes.
+        every = ops.ones_like(value.tensor[..., 0], dtype="bool")
+        given = {"mask": ops.logical_and(over_features(value.mask, value.rank - 1), every)}
     out = call.copy()(value.tensor, **given, **call.training)
     return replace(value, tensor=out, kept=call.passed(value), clean=False)
 

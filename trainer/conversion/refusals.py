@@ -38,7 +38,7 @@ class Refusal:
     remedy: str
 
     def __str__(self) -> str:
-        return f"{self.kind} '{self.layer}' {self.reason}; {self.remedy}"
+        return f"{self.kind} {self.layer!r} {self.reason}; {self.remedy}"
 
 
 class RefusedError(Exception):

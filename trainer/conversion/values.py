@@ -156,7 +156,12 @@ def lowest(tensor: Any) -> float:
     return float(ops.finfo(tensor.dtype).min) if hasattr(ops, "finfo") else _LOWEST[tensor.dtype]
 
 
-_LOWEST = {"float16": -65504.0, "bfloat16": -3.3895313892515355e38, "float32": -3.4028234663852886e38}
+_LOWEST = {
+    "float16": -65504.0,
+    "bfloat16": -3.3895313892515355e38,
+    "float32": -3.4028234663852886e38,
+    "float64": -1.7976931348623157e308,
+}
 
 
 def _number(fill: float, tensor: Any) -> float | int:

@@ -20,7 +20,7 @@ RULES: dict[str, Rule] = {
     **reshaping.RULES,
     **merging.RULES,
 }
-OPERATIONS: dict[str, Rule] = {**merging.OPERATIONS, **reshaping.OPERATIONS}
+OPERATIONS: dict[str, Rule] = {**merging.OPERATIONS, **reshaping.OPERATIONS, **windows.OPERATIONS}
 # These decide by what the fixed model skips or sums up, so that they are asked without a time axis, too.
 _ALWAYS_ASKED = {"Embedding", "Masking", "RepeatVector"}
 _LOST = object()  # what a refused layer would have returned
@@ -75,6 +75,7 @@ class Walk:
         leaves = keras.tree.flatten((args, kwargs))
         inner = graph_of(layer)
         unused = [leaf for leaf in leaves if isinstance(leaf, _Unused)]
+        lost = any(leaf is _LOST for leaf in leaves)  # a tensor among them would compare its numbers
         if unused and not isinstance(layer, keras.layers.Layer):
             return unused[:1] * len(_lost(layer))
         try:
@@ -83,9 +84,9 @@ class Walk:
                 return _lost(layer)
             if inner is not None and is_model(layer):
                 return self.through(inner, [leaf for leaf in leaves if isinstance(leaf, Value) or leaf is _LOST])
-            if _holds_code(layer) or (_LOST in leaves and type(layer).__name__ in ALWAYS):
+            if _holds_code(layer) or (lost and type(layer).__name__ in ALWAYS):
                 raise always("Lambda" if _holds_code(layer) else type(layer).__name__)
-            if _LOST in leaves:
+            if lost:
                 return _lost(layer)
             return self._converted(Call(layer, args, kwargs, self.clones, self.notes, self.sentinel_is_data))
         except RefusedError as error:
@@ -153,12 +154,11 @@ def _rule(call: Call) -> Rule:
         return RULES[kind]
     if all(value.steps is None for value in values):
         return _as_it_is
-    rules = RULES if isinstance(layer, keras.layers.Layer) else OPERATIONS
+    is_layer = isinstance(layer, keras.layers.Layer)
+    rules = RULES if is_layer else OPERATIONS
     if kind not in rules:
-        raise RefusedError(
-            "is not known to leave padded steps out",
-            "wrap it in TimeDistributed if it works on every step by itself, or sum the steps up to a vector first",
-        )
+        wrap = "wrap it in TimeDistributed if it works on every step by itself, or " if is_layer else ""
+        raise RefusedError("is not known to leave padded steps out", f"{wrap}sum the steps up to a vector first")
     return rules[kind]
 
 

@@ -5,12 +5,14 @@ pooling. With strides, `same` puts half of what is missing in front, and what is
 (https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2): such records are shifted, each by its own number.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from keras import ops
 
 from trainer.conversion.calls import Call, Rule, no_channels_first
+from trainer.conversion.refusals import RefusedError
 from trainer.conversion.values import (
     Value,
     cleaned,
@@ -144,6 +146,26 @@ def global_average(call: Call) -> Value:
     return Value(out, origins=(call.steps, *value.origins))
 
 
+def over_steps(call: Call) -> Value:
+    """`ops.sum`, `ops.mean` and `ops.max` of all real steps, or of the features of each; operations heed no mask."""
+    layer, value = call.layer, replace(call.value, kept=None)
+    axes = [
+        axis % value.rank
+        for axis in (layer.axis if isinstance(layer.axis, Sequence) else [layer.axis])
+        if axis is not None
+    ]
+    kind = type(layer).__name__
+    if 1 not in axes and axes and 0 not in axes:
+        return replace(value, tensor=layer(value.tensor), clean=False)
+    if axes != [1] or getattr(layer, "initial", None) is not None:
+        raise RefusedError(
+            f"is computed along the time axis and others at once (axis={layer.axis})", "give it axis=1 alone"
+        )
+    if kind == "Sum":
+        return Value(layer(cleaned(value).tensor), origins=(call.steps, *value.origins))
+    return (global_max if kind == "Max" else global_average)(replace(call, args=(value,), kwargs={}))
+
+
 RULES: dict[str, Rule] = {
     **dict.fromkeys(["Conv1D", "DepthwiseConv1D", "SeparableConv1D"], convolution),
     "MaxPooling1D": max_pooling,
@@ -151,3 +173,4 @@ RULES: dict[str, Rule] = {
     "GlobalMaxPooling1D": global_max,
     "GlobalAveragePooling1D": global_average,
 }
+OPERATIONS: dict[str, Rule] = dict.fromkeys(["Max", "Mean", "Sum"], over_steps)

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
 FEATURES = 4
 IDS = 9
@@ -118,6 +118,28 @@ def weighted_sum(steps: int) -> Any:
     return keras.Model(frames, layers.Flatten()(layers.Dot(axes=1)([weights, states])))
 
 
+def summed_steps(steps: int) -> Any:
+    """Weights of a Dense layer, and `keras.ops` over the steps."""
+    frames = keras.Input((steps, FEATURES), name="frames")
+    states = layers.GRU(4, return_sequences=True)(layers.Masking(-1.0)(frames))
+    weights = layers.Dense(1, activation="sigmoid")(states)
+    summed = [ops.sum(weights * states, axis=1), ops.mean(states, axis=1), ops.max(states, axis=-2)]
+    gates = ops.sum(states, axis=-1, keepdims=True)
+    return keras.Model(frames, layers.Concatenate()([*summed, layers.LSTM(2)(states * gates)]))
+
+
+def frames_of_video(steps: int) -> Any:
+    images = keras.Input((steps, 5, FEATURES), name="images")
+    states = layers.ConvLSTM1D(3, 3, padding="same", return_sequences=True)(images)
+    return keras.Model(images, layers.ConvLSTM1D(2, 3)(layers.BatchNormalization()(states)))
+
+
+def doubles(steps: int) -> Any:
+    frames = keras.Input((steps, FEATURES), name="frames", dtype="float64")
+    states = layers.LSTM(3, return_sequences=True, dtype="float64")(frames)
+    return keras.Model(frames, layers.GlobalMaxPooling1D(dtype="float64")(states))
+
+
 def heads(steps: int) -> Any:
     frames = keras.Input((steps, FEATURES), name="frames")
     mixed = layers.MultiHeadAttention(2, 3)(frames, frames, use_causal_mask=True)
@@ -216,6 +238,9 @@ FORMS: dict[str, Form] = {
     "attention": Form(attention(layers.Attention)),
     "additive attention": Form(attention(layers.AdditiveAttention)),
     "softmax over steps": Form(weighted_sum),
+    "sums over steps": Form(summed_steps),
+    "frames of a video": Form(frames_of_video, 1, ("images",)),
+    "of 64 bits": Form(doubles),
     "several heads": Form(heads),
     "gru regression": Form(sequential(gru(), of(layers.Dense, 1))),
     "simple rnn": Form(sequential(of(layers.SimpleRNN, 5), of(layers.Dense, 1))),

@@ -172,6 +172,17 @@ def test_a_conversion_that_differs_is_not_written(
     assert not (tmp_path / "v.keras").exists()
 
 
+def test_a_model_that_does_not_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    frames = keras.Input((6, 4))
+    words = layers.Masking()(frames)
+    path = tmp_path / "x.keras"
+    keras.Model(frames, layers.Softmax(axis=1)(words)).save(path)  # Keras fails on the mask as soon as it is called
+    code, out, err = run(capsys, path, tmp_path / "v.keras")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(f"error: {path}: cannot answer by itself (")
+    assert not (tmp_path / "v.keras").exists()
+
+
 def test_sentinels_as_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     keras.utils.set_random_seed(4)
     model = keras.Sequential([keras.Input((6,), name="ids"), layers.Embedding(9, 4, mask_zero=True), layers.LSTM(3)])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import pytest
 from keras import layers, ops
 
@@ -101,6 +102,7 @@ class Doubled(layers.Layer):  # type: ignore[misc]
             layers.Bidirectional(layers.GRU(2, go_backwards=True), backward_layer=layers.GRU(2), name="x"),
             "Bidirectional 'x' goes backwards in its forward layer; exchange its layers",
         ),
+        (layers.Flatten(name="a\nb\x1b[31m"), f"Flatten 'a\\nb\\x1b[31m' {FLATTEN}"),
         (
             layers.Softmax(axis=[1, 2], name="x"),
             "Softmax 'x' is computed along the time axis and others at once (axis=[1, 2]); compute it along one axis",
@@ -177,8 +179,25 @@ def test_an_operation_that_is_not_known() -> None:
     frames = keras.Input((8, 4))
     model = keras.Model(frames, ops.sort(layers.LSTM(3, return_sequences=True)(frames), axis=1), name="model")
     said = refused(model)
-    assert said.startswith("model: cannot be converted: Sort 'sort") and said.endswith(f"' {WRAP}")
-    assert refused(keras.Model(frames, layers.Dense(2)(ops.mean(frames, axis=1)), name="m")).endswith(f"' {WRAP}")
+    assert said.startswith("model: cannot be converted: Sort 'sort") and said.endswith(
+        "' is not known to leave padded steps out; sum the steps up to a vector first"
+    )
+    assert refused(keras.Model(frames, ops.mean(frames, axis=[1, 2], keepdims=True), name="m")).endswith(
+        "' is computed along the time axis and others at once (axis=[1, 2]); give it axis=1 alone"
+    )
+
+
+def test_positions_of_a_fixed_number_of_steps() -> None:
+    ids = keras.Input((8,), name="ids")
+    positions = layers.Embedding(8, 4)(ops.arange(8))
+    joined = layers.Embedding(9, 4)(ids) + positions
+    said = refused(keras.Model(ids, layers.Dense(1)(layers.GlobalMaxPooling1D()(joined)), name="model"))
+    assert said.startswith("model: cannot be converted: Add 'add") and said.endswith(
+        "' joins a sequence with an array for the fixed number of steps; give both the steps of one input, or sum each "
+        "up to a vector first"
+    )
+    shift = layers.Embedding(9, 4)(ids) + np.ones((1, 4), "float32")
+    assert convert(keras.Model(ids, shift)).output_shape == (None, None, 4)
 
 
 def test_models_without_a_graph_or_a_sequence() -> None:
@@ -193,7 +212,8 @@ def test_models_without_a_graph_or_a_sequence() -> None:
         "model: has no input shape, for it was never built; call it on a batch and save it again"
     )
     assert refused(keras.Sequential([keras.Input((4,)), layers.Dense(2)], name="model")) == (
-        "model: takes no sequence: no input is (batch, steps, features) or goes into an Embedding"
+        "model: takes no sequence: no input is (batch, steps, features) or goes into an Embedding; feed a sequence of "
+        "one number a step as (batch, steps, 1), and convert a model that begins there"
     )
 
 

@@ -237,6 +237,6 @@ def test_a_model_file_with_code_in_it_is_not_executed(made: Made, tmp_path: Path
     trace.unlink(missing_ok=True)
     with pytest.raises(DataError) as error:
         load_saved(folder)
-    rule = "layer 'code' holds Python code (Lambda), which is never executed"
+    rule = "layer 'code' holds code (Lambda), which is never executed"
     assert str(error.value).startswith(f"{folder}/model.keras: {rule}; ")
     assert not trace.exists()
