@@ -16,7 +16,7 @@ from schemas.spec import cuts_records
 from trainer.prediction.output import opened_output, plan_prediction
 from trainer.prediction.predictor import Predictor, load
 from trainer.prediction.progress import Watched, showing_progress
-from trainer.prediction.remedies import remedies_of_predict
+from trainer.prediction.remedies import remedies_of_predict, rows_with_options
 from trainer.progress import say
 
 _BAD_RECORDS_SHOWN = 20
@@ -64,12 +64,10 @@ def predict_files(
 def _write(predictor: Predictor, given: Input, sources: Sequence[Source], output: Path) -> "_Counts":
     counts, size = _Counts(sources), sum(source.bytes for source in sources)
     parts = read_sources(sources, given, predictor.raw_fields)
-    schema, unit = (
-        prediction_schema(predictor.manifest),
-        "pieces" if cuts_records(predictor.manifest.spec) else "records",
-    )
+    schema = prediction_schema(predictor.manifest)
+    unit = "pieces" if cuts_records(predictor.manifest.spec) else "records"
     with opened_output(output, schema) as write, showing_progress(size, unit) as tell:
-        for table in predictor.predict_parts(parts, Watched(tell)):
+        for table in map(rows_with_options, predictor.predict_parts(parts, Watched(tell))):
             write(table)
             counts.add(table)
         if not counts.records:
