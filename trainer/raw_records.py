@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 
@@ -17,12 +17,18 @@ _RECORDS_AT_A_TIME = 10_000
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[TextIO]:
-    """Opens a file that appears under its name when all is written, and not at all otherwise."""
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives a path beside that of a file, and puts what is written there in its place; else it is removed.
+
+    Args:
+      path: Of the file; what stands there already is replaced.
+
+    Raises:
+      DataError: It cannot be written.
+    """
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with unfinished.open("w", encoding="utf-8") as file:
-            yield file
+        yield unfinished
         unfinished.replace(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None

@@ -34,7 +34,7 @@ def generate_file(
     generator = Generator(saved, options)
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    with whole_file(output) as file:
+    with whole_file(output) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         for entry in generator.generate_lines(blocks_of_file(source, generator.max_record_bytes), show=True):
             file.write(json.dumps(entry, ensure_ascii=False, allow_nan=False) + "\n")
             if "error" in entry:

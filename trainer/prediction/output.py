@@ -1,19 +1,19 @@
 """The file of predictions, in the form that its suffix names: whole, or not there."""
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.dataset_pb2 import Input
-from schemas.errors import DataError, UsageError
+from schemas.errors import UsageError
 from schemas.formats.sources import Source, find_sources
 from schemas.prediction_lines import prediction_lines
 from trainer.prediction.remedies import remedies_of_predict
-from trainer.raw_records import check_predictions_file
+from trainer.raw_records import check_predictions_file, whole_file
 
 JSONL, PARQUET = "jsonl", "parquet"
 _SUFFIXES = {".jsonl": JSONL, ".ndjson": JSONL, ".parquet": PARQUET, ".pq": PARQUET}
@@ -72,15 +72,9 @@ def opened_output(path: Path, schema: pa.Schema) -> Iterator[Write]:
       UsageError: See `form_of`.
     """
     form = form_of(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with _parquet(unfinished, schema) if form == PARQUET else _lines(unfinished) as write:
-            yield write
-        unfinished.replace(path)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
+    opened = partial(_parquet, schema=schema) if form == PARQUET else _lines
+    with whole_file(path) as unfinished, opened(unfinished) as write:
+        yield write
 
 
 @contextlib.contextmanager
