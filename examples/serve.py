@@ -28,16 +28,18 @@ class RequestError(Exception):
     """An HTTP status, and what is wrong with a request."""
 
 
+class ExportError(Exception):
+    """Why a folder cannot be served."""
+
+
 class ServedModel:
     """A loaded export."""
 
     def __init__(self, folder: str, name: str) -> None:
-        """Loads the export in a folder, to be served under a name."""
-        import tensorflow as tf
+        """Loads the export in a folder, to be served under a name; ExportError where it is none."""
+        known = _export(folder)
+        import tensorflow as tf  # some seconds, after what can be wrong with a command line
 
-        known = json.loads((Path(folder) / "assets.extra" / "export.json").read_text(encoding="utf-8"))
-        if known.get("format_version", 1) != 1:
-            raise SystemExit(f"error: {folder}: is of another format version; export the model again")
         self.name = name
         self._tf = tf
         self._loaded = tf.saved_model.load(folder)
@@ -61,7 +63,7 @@ class ServedModel:
         """Returns the answer to POST /v1/models/NAME:predict; RequestError where it is not what a signature takes."""
         request = _request(body)
         name = request.get("signature_name", "serving_default")
-        if name not in self._signatures:
+        if not isinstance(name, str) or name not in self._signatures:
             raise RequestError(400, f"signature_name {name!r}: must be one of {', '.join(sorted(self._signatures))}")
         inputs = self._signatures[name]["inputs"]
         columns = _columns(request, [one["name"] for one in inputs])
@@ -102,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         """Answers predict."""
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._body()
         self._answer(lambda rest: (lambda: self.model.predict(body)) if rest == ":predict" else None)
 
     def _answer(self, find: Any) -> None:
@@ -117,6 +119,14 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
+    def _body(self) -> bytes:
+        """Returns what a request holds: nothing where it does not say how much that is."""
+        size = self.headers.get("Content-Length", "")
+        if size.isascii() and size.isdigit():
+            return self.rfile.read(int(size))
+        self.close_connection = True  # what is left must not be read as the next request
+        return b""
+
     def _found(self, find: Any) -> Any:
         parts = _PATH.fullmatch(self.path)
         found = find(parts["rest"] or "") if parts else None
@@ -127,10 +137,25 @@ class Handler(BaseHTTPRequestHandler):
         return found
 
 
+def _export(folder: str) -> dict[str, Any]:
+    """Returns what the export.json of an export says."""
+    path = Path(folder) / "assets.extra" / "export.json"
+    try:
+        known = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no JSON"
+        raise ExportError(f"{path}: cannot be read ({why}); `python -m trainer export` writes a whole folder") from None
+    if not isinstance(known, dict) or known.get("format_version", 1) != 1:
+        raise ExportError(f"{path}: is of another format version; export the model again")
+    return known
+
+
 def _request(body: bytes) -> dict[str, Any]:
+    if not body:
+        raise RequestError(400, "a request must have a body, and say its bytes in the header Content-Length")
     try:
         request = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RequestError(400, f"JSON Parse error: {error}") from None
     if not isinstance(request, dict) or ("instances" in request) == ("inputs" in request):
         raise RequestError(400, 'a request must be a JSON object with "instances" or "inputs", and not both')
@@ -190,7 +215,12 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address (default: %(default)s)")
     parser.add_argument("--port", type=int, default=8501, help="port (default: %(default)s)")
     asked = parser.parse_args()
-    server = make_server(asked.export, asked.name, asked.host, asked.port)
+    try:
+        server = make_server(asked.export, asked.name, asked.host, asked.port)
+    except ExportError as error:
+        raise SystemExit(f"error: {error}") from None
+    except OSError as error:
+        raise SystemExit(f"error: {asked.export}, {asked.host}:{asked.port}: {error}") from None
     print(f"http://{asked.host}:{server.server_port}/v1/models/{asked.name}", file=sys.stderr, flush=True)
     with contextlib.suppress(KeyboardInterrupt):
         server.serve_forever()

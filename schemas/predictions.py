@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, Rest, TooLong
+from schemas.formats.explain import NOT_FINITE
 from schemas.formats.rejected import Rejected
 from schemas.manifest_pb2 import Manifest
 from schemas.ragged import Int64s
@@ -20,7 +21,6 @@ from schemas.spec import CLASS, NEXT_STEP, NUMBER, PER_STEP_CLASS, cuts_records,
 
 Outputs = Mapping[str, npt.NDArray[Any]]
 
-NOT_FINITE = "not_finite"
 PREDICTION, PROBABILITIES, LENGTH = "prediction", "probabilities", "length"
 _NOT_FINITE_RULE = "the model's answer is no finite number"
 _MOST_NUMBERS, _MOST_NAME_BYTES = 2**22, 2**28  # of a table: 16 MiB, and 256 MiB of names of classes
@@ -101,21 +101,6 @@ def in_order(batches: Iterable[tuple[Int64s, Outputs]]) -> dict[str, npt.NDArray
     return flat | {LENGTH: lengths[place]}
 
 
-def predictions_of(block: ExampleBlock, outputs: Outputs, manifest: Manifest, classes: Sequence[str]) -> pa.Table:
-    """Returns the predictions for the examples of a block, with the columns of `prediction_schema`.
-
-    An example of whose numbers one is not finite has no answer: `error` and `reason` stand in its place.
-
-    Args:
-      block: The examples.
-      outputs: Of all of them, as `in_order` returns them.
-      manifest: Of the data set that the model was trained on.
-      classes: Names of the classes, in the order of their ids.
-    """
-    answers = answers_of(outputs, manifest, classes)
-    return together(heads_of(block, manifest.spec), answers, prediction_schema(manifest))
-
-
 def heads_of(block: ExampleBlock, spec: DatasetSpec) -> pa.Table:
     """Returns what is known of each example before a model has seen it: id, and as needed parent, start, cut_steps.
 
@@ -134,6 +119,8 @@ def heads_of(block: ExampleBlock, spec: DatasetSpec) -> pa.Table:
 
 def answers_of(outputs: Outputs, manifest: Manifest, classes: Sequence[str]) -> pa.Table:
     """Returns what a model says of examples: the columns from prediction to end, error, reason.
+
+    An example of whose numbers one is not finite has no answer: `error` and `reason` stand in its place.
 
     Args:
       outputs: As `in_order` returns them.

@@ -19,6 +19,7 @@ from trainer.model_folder import EXPORT_MARKER, check_model_folder, check_output
 from trainer.prediction.output import plan_rows
 from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
 from trainer.tensorflow_setup import import_tensorflow
+from trainer.training.signals import terminable
 
 # What needs TensorFlow is imported by the command that needs it: help and wrong usage answer at once.
 
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         asked = _parser().parse_args(arguments)
-        result = asked.command(asked)
+        with terminable():
+            result = asked.command(asked)
     except LengthwiseError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code

@@ -10,10 +10,9 @@ from schemas.dataset_pb2 import DatasetSpec, Empty, SplitBy, TooLong
 from schemas.formats.raw import RawBlock
 from schemas.formats.rejected import Rejected, excerpt
 from schemas.records.examples import ExampleBlock
+from schemas.records.lengths import TOO_SHORT
 from schemas.records.subwords import Subwords
 from schemas.records.validate import validate
-
-TOO_SHORT = "too_short"
 
 
 def unlabelled_spec(spec: DatasetSpec) -> DatasetSpec:

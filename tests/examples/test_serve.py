@@ -2,6 +2,7 @@
 
 import base64
 import json
+import socket
 import threading
 import urllib.error
 import urllib.request
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from examples.serve import make_server
+from examples.serve import ExportError, main, make_server
 from schemas.example_pb2 import Example
 from tests.trainer.dataset_builder import build_dataset
 from tests.trainer.properties.cases import write_untrained
@@ -147,6 +148,22 @@ def test_examples_in_base64(url: str) -> None:
         ),
         (
             ":predict",
+            {"instances": [], "signature_name": ["other"]},
+            400,
+            "signature_name ['other']: must be one of encoded, examples, serving_default",
+        ),
+        (":predict", b"", 400, "a request must have a body, and say its bytes in the header Content-Length"),
+        (":predict", b"[" * 100_000, 400, "JSON Parse error: maximum recursion depth exceeded"),
+        (
+            ":predict",
+            {"inputs": {name: [value] * 2 for name, value in row(["a"], [[1.0, 2.0]]).items()} | {"waves_length": [1]}},
+            400,
+            "the model cannot read the request: assertion failed: "
+            "[place, text, text_length, waves, waves_length: must have a row for each record, all of them as many; "
+            "received] [2 2 2 2 1]",
+        ),
+        (
+            ":predict",
             {"instances": [row(["a"], [[1.0]])]},
             400,
             "waves: must have shape [None, None, 2]; received [1, 1, 1]",
@@ -163,3 +180,29 @@ def test_what_is_no_request_is_refused(url: str, path: str, body: Any, status: i
     found, said = asked(f"{url}{path}", body)
     assert found == status
     assert said["error"].startswith(error)
+
+
+def test_a_body_of_unknown_size_is_not_read_as_another_request(url: str) -> None:
+    host, port = url.split("/")[2].split(":")
+    with socket.create_connection((host, int(port))) as connection:
+        head = b"POST /v1/models/mood:predict HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n"
+        connection.sendall(head)
+        with connection.makefile("rb") as answer:
+            said = answer.read()  # to the end: the server closes the connection
+    assert said.startswith(b"HTTP/1.1 400 ")
+    assert said.endswith(b'{"error": "a request must have a body, and say its bytes in the header Content-Length"}\n')
+
+
+def test_what_is_no_export_is_said_in_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "assets.extra" / "export.json"
+    remedy = "`python -m trainer export` writes a whole folder"
+    monkeypatch.setattr("sys.argv", ["serve.py", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == f"error: {path}: cannot be read (No such file or directory); {remedy}"
+    path.parent.mkdir()
+    for content, said in (("{", f"cannot be read (it is no JSON); {remedy}"), ('{"format_version": 2}', "is of ")):
+        path.write_text(content)
+        with pytest.raises(ExportError) as error:
+            make_server(str(tmp_path), "mood", "127.0.0.1", 0)
+        assert str(error.value).startswith(f"{path}: {said}")

@@ -21,7 +21,6 @@ from schemas.predictions import (
     in_order,
     placed,
     prediction_schema,
-    predictions_of,
     refusals_of,
     together,
 )
@@ -38,6 +37,11 @@ LABELS = {
 }
 FLOATS = st.floats(width=32)
 TEXT = st.text(max_size=5)
+
+
+def predicted(block: ExampleBlock, outputs: Any, manifest: Manifest, classes: list[str]) -> pa.Table:
+    """Heads and answers of examples side by side."""
+    return together(heads_of(block, manifest), answers_of(outputs, manifest, classes), manifest)
 
 
 def manifest_of(task: str, more: str = "") -> Manifest:
@@ -151,7 +155,7 @@ def test_a_table_and_its_lines_say_what_the_model_said(task: str, data: Any) -> 
     said = data.draw(batches(task, classes))
     count = sum(len(rows) for rows, _ in said)
     ids = data.draw(st.lists(TEXT, min_size=count, max_size=count))
-    table = predictions_of(block_of(ids), in_order(said), manifest, classes)
+    table = predicted(block_of(ids), in_order(said), manifest, classes)
     table.validate(full=True)
     assert table.schema == prediction_schema(manifest)
     entries = [json.loads(line) for line in prediction_lines(table).split(b"\n")[:-1]]
@@ -195,7 +199,7 @@ def test_lines_of_parts_of_a_table_are_parts_of_its_lines() -> None:
         "prediction": np.array([b"a", b"b", b"a"], object),
         "probabilities": np.array([[1, 0], [np.nan, 1], [1, 0.5]], np.float32),
     }
-    table = predictions_of(block_of(["x", 'y"\n', "z"]), said, manifest, ["a", "b"])
+    table = predicted(block_of(["x", 'y"\n', "z"]), said, manifest, ["a", "b"])
     assert prediction_lines(table) == (
         b'{"id": "x", "prediction": "a", "probabilities": {"a": 1.0, "b": 0.0}}\n'
         b'{"id": "y\\"\\n", "error": "the model\'s answer is no finite number", "reason": "not_finite"}\n'
@@ -269,7 +273,7 @@ def test_which_windows_leave_out_steps(rest: str, expected: bool) -> None:
 def test_examples_without_an_answer_say_where_they_stand() -> None:
     manifest = manifest_of("number")
     said = {"prediction": np.array([1, np.nan, np.inf], np.float32)}
-    table = predictions_of(block_of(["a", "b", "c"]), said, manifest, [])
+    table = predicted(block_of(["a", "b", "c"]), said, manifest, [])
     told = placed(table, ["x.csv", ""], np.array([0, 0, 1]), np.array([1, 2, 7]))
     assert told.schema == table.schema
     assert told.select(["file", "line"]).to_pylist() == [

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -234,12 +235,12 @@ def test_wrong_usage_is_one_line(capsys: Any) -> None:
     )
 
 
-def test_an_interrupt_is_one_line(token_data: Path, capsys: Any, monkeypatch: Any) -> None:
-    def interrupt() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("trainer.cli.import_tensorflow", interrupt)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_one_line(token_data: Path, capsys: Any, monkeypatch: Any, number: int) -> None:
+    before = signal.getsignal(number)
+    monkeypatch.setattr("trainer.cli.import_tensorflow", lambda: signal.raise_signal(number))
     assert failure(capsys, "batches", "--data", token_data) == (130, "error: interrupted; nothing was written")
+    assert signal.getsignal(number) == before
 
 
 def test_the_public_names() -> None:

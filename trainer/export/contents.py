@@ -21,8 +21,6 @@ from trainer.export.columns import ColumnKind, column_kinds
 from trainer.export.dense import dense_names, dense_specs
 from trainer.export.signatures import ENCODED, EXAMPLES, encoded_specs
 
-_LISTS = {ColumnKind.TOKENS, ColumnKind.READY_TOKENS, ColumnKind.SERIES}
-
 
 def export_contents(
     manifest: Manifest, training: Mapping[str, Any], signatures: Mapping[str, Any], parity: Mapping[str, Any]

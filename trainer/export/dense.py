@@ -15,8 +15,7 @@ from schemas.times import FIRST_MICROS, LAST_MICROS, UNIX_UNITS
 from trainer.export.columns import ColumnKind, column_kinds
 
 INVALID_LENGTH = "invalid_length"
-LENGTH = "length"
-_LISTS = {ColumnKind.TOKENS, ColumnKind.READY_TOKENS, ColumnKind.SERIES}
+LISTS = {ColumnKind.TOKENS, ColumnKind.READY_TOKENS, ColumnKind.SERIES}
 _SECONDS = UNIX_UNITS["unix_seconds"]
 
 
@@ -30,7 +29,7 @@ def dense_names(spec: DatasetSpec) -> dict[str, str]:
       DataError: Two of them would be the same.
     """
     kinds = column_kinds(spec)
-    return signature_names([*kinds, *(length_feature(name) for name, kind in kinds.items() if kind in _LISTS)])
+    return signature_names([*kinds, *(length_feature(name) for name, kind in kinds.items() if kind in LISTS)])
 
 
 def dense_specs(spec: DatasetSpec) -> dict[str, tf.TensorSpec]:
@@ -51,13 +50,17 @@ def read_dense(arguments: Mapping[str, Any], spec: DatasetSpec) -> tuple[dict[st
     Args:
       arguments: Of `dense_specs`, by name.
       spec: A resolved spec.
+
+    Raises:
+      tf.errors.InvalidArgumentError: See `of_one_batch`.
     """
+    arguments = of_one_batch(arguments)
     names, kinds = dense_names(spec), column_kinds(spec)
     columns: dict[str, Any] = {}
     bad = []
     for name, kind in kinds.items():
         values = arguments[names[name]]
-        if kind in _LISTS or kind == ColumnKind.TIMES:
+        if kind in LISTS or kind == ColumnKind.TIMES:
             series = name.split("/")[0]
             lengths = tf.cast(arguments[names[length_feature(series)]], tf.int64)
             width = tf.shape(values, tf.int64)[1]
@@ -67,6 +70,27 @@ def read_dense(arguments: Mapping[str, Any], spec: DatasetSpec) -> tuple[dict[st
     count = tf.shape(arguments[names[next(iter(kinds))]])[0]
     refused = tf.reduce_any(tf.stack(bad), axis=0) if bad else tf.zeros([count], tf.bool)
     return columns, tf.where(refused, INVALID_LENGTH, "")
+
+
+def of_one_batch(arguments: Mapping[str, Any]) -> dict[str, tf.Tensor]:
+    """Returns arguments, but fails where they are of different numbers of records.
+
+    Without it TensorFlow would repeat a single row, or leave rows out, and answer for other records than it was asked
+    about.
+
+    Args:
+      arguments: Tensors by name, each with a row for each record.
+
+    Raises:
+      tf.errors.InvalidArgumentError: When the graph runs; for the whole batch.
+    """
+    names = sorted(arguments)
+    counts = tf.stack([tf.shape(arguments[name], tf.int64)[0] for name in names])
+    rule = f"{', '.join(names)}: must have a row for each record, all of them as many; received"
+    same = tf.debugging.Assert(tf.reduce_all(counts == counts[0]), [rule, counts], summarize=len(names))
+    # Eagerly it has failed by now, and is no operation.
+    with tf.control_dependencies([] if same is None else [same]):
+        return {name: tf.identity(arguments[name]) for name in names}
 
 
 def series_unit(name: str, spec: DatasetSpec) -> float:
@@ -100,4 +124,4 @@ def _form(name: str, kind: ColumnKind, spec: DatasetSpec) -> tuple[list[int | No
         return [None, None], tf.float64
     if kind == ColumnKind.NUMBER:
         return [None], tf.float32
-    return [None, None] if kind in _LISTS else [None], tf.string
+    return [None, None] if kind in LISTS else [None], tf.string

@@ -22,12 +22,11 @@ from schemas.records.tokens import read_tokens
 from schemas.records.verdicts import Mask, Verdicts
 from schemas.times import UNIX_UNITS
 from trainer.export.columns import ColumnKind, column_kinds
-from trainer.export.dense import dense_names
+from trainer.export.dense import LISTS, dense_names
 from trainer.export.examples import feature_names
 
 # One record: by name of the column bytes, a float, or an array of its steps; without those that it has no value of.
 Row = dict[str, Any]
-_LISTS = {ColumnKind.TOKENS, ColumnKind.READY_TOKENS, ColumnKind.SERIES}
 _MICROSECONDS = 1e6  # of one second
 
 
@@ -76,12 +75,12 @@ class RawRows:
         arguments: dict[str, npt.NDArray[Any]] = {}
         for name, kind in self._kinds.items():
             values = [row[name] for row in some]
-            if kind not in _LISTS and kind != ColumnKind.TIMES:
+            if kind not in LISTS and kind != ColumnKind.TIMES:
                 dtype = np.float32 if kind == ColumnKind.NUMBER else object
                 arguments[names[name]] = np.array(values, dtype)
                 continue
             arguments[names[name]] = _padded(values)
-            if kind in _LISTS:
+            if kind in LISTS:
                 arguments[names[length_feature(name)]] = np.array([len(value) for value in values], np.int64)
         return arguments
 
@@ -112,7 +111,7 @@ class RawRows:
             return {name: value.reshape(-1).tolist()}
         if kind == ColumnKind.TIMES:
             return {name: [int(time) for time in value]}
-        return {name: list(value) if kind in _LISTS else [value]}
+        return {name: list(value) if kind in LISTS else [value]}
 
     def _read(self, name: str, kind: ColumnKind, raw: RawBlock) -> tuple[Sequence[Any], Mask, Mask]:
         """Returns the value of each record, which of them are missing, and which cannot be said."""

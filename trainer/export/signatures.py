@@ -9,7 +9,7 @@ import tensorflow as tf
 from schemas.manifest_pb2 import Manifest
 from schemas.signature_names import signature_names
 from trainer.batches.parsing import input_specs
-from trainer.export.dense import dense_specs
+from trainer.export.dense import dense_specs, of_one_batch
 from trainer.export.record_model import RecordModel
 
 SERVING_DEFAULT, EXAMPLES, ENCODED = "serving_default", "examples", "encoded"
@@ -44,7 +44,7 @@ def signatures_of(model: RecordModel) -> dict[str, Any]:
         return model.of_examples(arguments[EXAMPLES])
 
     def of_encoded(**arguments: tf.Tensor) -> dict[str, tf.Tensor]:
-        return model.of_encoded({names[argument]: values for argument, values in arguments.items()})
+        return model.of_encoded({names[argument]: values for argument, values in of_one_batch(arguments).items()})
 
     asked = {SERVING_DEFAULT: of_dense, EXAMPLES: of_examples, ENCODED: of_encoded}
     return {name: tf.function(ask, autograph=False).get_concrete_function(**specs[name]) for name, ask in asked.items()}
@@ -55,11 +55,6 @@ def encoded_specs(manifest: Manifest) -> dict[str, tf.TensorSpec]:
     inputs = input_specs(manifest)
     names = signature_names(inputs)
     return {names[name]: tf.TensorSpec(spec.shape, spec.dtype, name=names[name]) for name, spec in inputs.items()}
-
-
-def described(specs: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Returns dtype and shape of tensors by name, in plain values; None: any size."""
-    return {name: {"dtype": spec.dtype.name, "shape": spec.shape.as_list()} for name, spec in sorted(specs.items())}
 
 
 def operations(signatures: Mapping[str, Any]) -> set[str]:

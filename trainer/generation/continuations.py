@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.predictions import LENGTH, NOT_FINITE, Outputs, cuts_steps, in_order
+from schemas.formats.explain import NOT_FINITE
+from schemas.predictions import LENGTH, Outputs, cuts_steps, in_order
 from schemas.ragged import Int64s
 from trainer.generation.rules import beginnings_spec, continues_series
 

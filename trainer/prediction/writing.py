@@ -14,7 +14,7 @@ from schemas.formats.fields import Field
 from schemas.formats.sources import Source, SourcePart, read_sources
 from trainer.prediction.output import opened_output
 from trainer.prediction.progress import Watched, showing_progress
-from trainer.prediction.remedies import remedies_as_options
+from trainer.prediction.remedies import remedies_as_options, rows_with_options
 from trainer.progress import say
 
 _BAD_RECORDS_SHOWN = 20
@@ -96,7 +96,7 @@ def write_rows(work: Work, given: Input, sources: Sequence[Source], output: Path
         opened_output(output, work.schema) as write,
         showing_progress(size, work.unit, work.name) as tell,
     ):
-        for table in work.tables(read_sources(sources, given, work.fields), Watched(tell)):
+        for table in map(rows_with_options, work.tables(read_sources(sources, given, work.fields), Watched(tell))):
             write(table)
             counts.add(table)
         if not counts.records:

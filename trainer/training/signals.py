@@ -16,6 +16,27 @@ class Stopped(LengthwiseError):  # noqa: N818  # nothing went wrong
     exit_code = 130
 
 
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Within it SIGTERM interrupts as Ctrl-C does, so that nothing half written is left behind.
+
+    Raises:
+      KeyboardInterrupt: There was one.
+    """
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be caught
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 class StopSignals:
     """Notices SIGINT and SIGTERM while it is entered; a second one interrupts at once.
 

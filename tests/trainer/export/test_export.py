@@ -35,6 +35,7 @@ sequences:
 context: {place: {type: category}}
 label: {from: mood, type: class}
 """
+METRICS = {"loss": 1.25, "accuracy": 0.5}
 ASK_KERAS = """
 import keras, numpy as np, sys
 from trainer import RecordModel
@@ -53,6 +54,8 @@ class Made:
         records = records_of("train", TRAIN_LENGTHS)
         build_dataset(folder / "data", SPEC, {"train": records, "test": records[:8]}, BOUNDS)
         self.model = write_untrained(folder / "data", folder / "model")
+        training = self.model / "training.json"
+        training.write_text(json.dumps(json.loads(training.read_text()) | {"metrics": METRICS}))
         self.raw = folder / "raw.jsonl"
         others = [*records_of("new", [1, 2, 9, 0, 4]), {"id": "bad"}]
         self.raw.write_text("".join(json.dumps(record) + "\n" for record in others))
@@ -94,6 +97,7 @@ def test_what_stands_in_the_folder(made: Made) -> None:
     assert {f"assets.extra/{name}" for name in extra} | {"saved_model.pb", "model.keras"} <= files
     said = read_export(made.export)
     assert (said["format_version"], said["fingerprint"]) == (1, manifest.fingerprint)
+    assert said["metrics"] == METRICS
     assert said["spec"]["sequences"]["text"]["max_length"] == 6
     waves = next(one for one in said["signatures"]["serving_default"]["inputs"] if one["name"] == "waves")
     note = "frames of 2 numbers; NaN: a missing number; padded at the end; waves_length says how many are real"
@@ -119,6 +123,16 @@ def test_a_whole_batch_of_nothing(made: Made) -> None:
             shapes = {name: [0, *(size or width for size in spec.shape[1:])] for name, spec in specs.items()}
             said = ask(**{name: tf.zeros(shapes[name], spec.dtype) for name, spec in specs.items()})
             assert {values.shape[0] for values in said.values()} == {0}
+
+
+@pytest.mark.parametrize("signature", ["serving_default", "encoded"])
+def test_arguments_of_other_numbers_of_records_are_refused(made: Made, signature: str) -> None:
+    ask = tf.saved_model.load(made.export).signatures[signature]
+    specs = ask.structured_input_signature[1]
+    given = {name: tf.zeros([2, *(size or 1 for size in spec.shape[1:])], spec.dtype) for name, spec in specs.items()}
+    assert ask(**given)["prediction"].shape == [2]
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"a row for each record, all of them as many; received"):
+        ask(**given | {"waves_length": given["waves_length"][:1]})
 
 
 def test_an_export_that_says_otherwise_is_not_written(

@@ -133,7 +133,6 @@ def record(draw: random.Random, name: str, steps: int) -> Record:
         "age": round(draw.gauss(40, 10), 2),
         "place": draw.choice(["north", "south"]),
         "mood": draw.choice(["bright", "dark", "odd"]),
-        "alarm": draw.choice(["no", "yes"]),
         "size": round(draw.gauss(100, 10), 3),
     }
 

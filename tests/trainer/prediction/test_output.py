@@ -6,12 +6,13 @@ import pytest
 
 from schemas.dataset_pb2 import Input
 from schemas.errors import DataError, UsageError
+from schemas.formats.rejected import Rejected
 from schemas.formats.sources import FORMATS
-from schemas.predictions import prediction_schema
+from schemas.predictions import prediction_schema, refusals_of
 from tests.schemas.test_predictions import manifest_of
 from trainer.prediction.output import opened_output, plan_rows
 from trainer.prediction.progress import Watched, progress_line
-from trainer.prediction.remedies import with_options
+from trainer.prediction.remedies import rows_with_options, with_options
 
 
 def raw_file(folder: Path, name: str = "raw.jsonl") -> str:
@@ -65,10 +66,19 @@ def test_patterns_that_match_nothing(tmp_path: Path) -> None:
             "b; rename the file, whose suffix says the compression (gzip)",
         ),
         ("c: holds no record", "c: holds no record"),
+        (
+            "'text' must have one step or more; say `empty: keep` or `empty: drop` in the spec to allow none",
+            "'text' must have one step or more; only a model that was trained with `empty: keep` in its spec answers "
+            "for none",
+        ),
     ],
 )
 def test_remedies_are_options(message: str, expected: str) -> None:
     assert with_options(message) == expected
+    refused = Rejected("a.jsonl", 0, 7, "any", message, "")
+    table = rows_with_options(refusals_of([refused], manifest_of("number")))
+    assert table["error"].to_pylist() == [expected]
+    assert table.schema == prediction_schema(manifest_of("number"))
 
 
 def test_a_file_that_nobody_says_how_to_read(tmp_path: Path) -> None:
