@@ -11,7 +11,7 @@ from schemas.contract import read_contract
 from schemas.manifest import load_manifest
 from schemas.signature_names import signature_names
 from tests.trainer.dataset_builder import build_dataset
-from tests.trainer.properties.cases import write_untrained
+from tests.trainer.properties.cases import QUICK_TO_TRACE, write_untrained
 from tests.trainer.properties.data_sets import write_data
 from trainer import cli
 from trainer.batches.parsing import input_specs
@@ -42,7 +42,7 @@ def write_export(model: Path, folder: Path) -> Path:
 
 def write_models(task: str, root: Path) -> tuple[Path, Path]:
     """Writes a model folder and an export of it for a task of `tests.trainer.properties.data_sets`."""
-    model = write_untrained(write_data(root / "data", task), root / "model")
+    model = write_untrained(write_data(root / "data", task), root / "model", QUICK_TO_TRACE)
     return model, write_export(model, root / "export")
 
 
