@@ -59,7 +59,7 @@ def write_pieces_model(root: Path) -> tuple[Path, Path]:
     """Writes a model of windows of 4 steps, whose rest is dropped, and an export of it."""
     records = [{"id": str(i), "x": [[float(i)]] * 9, "size": float(i)} for i in range(8)]
     build_dataset(root / "data", PIECES_SPEC, {"train": records, "validation": records[:2]})
-    model = write_untrained(root / "data", root / "model")
+    model = write_untrained(root / "data", root / "model", QUICK_TO_TRACE)
     return model, write_export(model, root / "export")
 
 
