@@ -15,7 +15,7 @@ import pytest
 from examples.serve import ExportError, main, make_server
 from schemas.example_pb2 import Example
 from tests.trainer.dataset_builder import build_dataset
-from tests.trainer.properties.cases import write_untrained
+from tests.trainer.properties.cases import QUICK_TO_TRACE, write_untrained
 from tests.trainer.properties.data_sets import BOUNDS, TRAIN_LENGTHS, records_of
 from trainer import export_model
 
@@ -38,7 +38,8 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     build_dataset(folder / "data", SPEC, {"train": records, "test": records[:8]}, BOUNDS)
     raw = folder / "raw.jsonl"
     raw.write_text("".join(json.dumps(record) + "\n" for record in records_of("new", [1, 2, 9, 0, 4])))
-    export_model(write_untrained(folder / "data", folder / "model"), folder / "export", [str(raw)])
+    model = write_untrained(folder / "data", folder / "model", QUICK_TO_TRACE)
+    export_model(model, folder / "export", [str(raw)])
     server = make_server(str(folder / "export"), "mood", "127.0.0.1", 0)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}/v1/models/mood"

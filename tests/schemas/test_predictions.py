@@ -41,7 +41,8 @@ TEXT = st.text(max_size=5)
 
 def predicted(block: ExampleBlock, outputs: Any, manifest: Manifest, classes: list[str]) -> pa.Table:
     """Heads and answers of examples side by side."""
-    return together(heads_of(block, manifest), answers_of(outputs, manifest, classes), manifest)
+    heads, answers = heads_of(block, manifest.spec), answers_of(outputs, manifest, classes)
+    return together(heads, answers, prediction_schema(manifest))
 
 
 def manifest_of(task: str, more: str = "") -> Manifest:

@@ -11,7 +11,7 @@ from schemas.contract import read_contract
 from schemas.manifest import load_manifest
 from schemas.signature_names import signature_names
 from tests.trainer.dataset_builder import build_dataset
-from tests.trainer.properties.cases import write_untrained
+from tests.trainer.properties.cases import PLAIN, QUICK_TO_TRACE, write_untrained
 from tests.trainer.properties.data_sets import write_data
 from trainer import cli
 from trainer.batches.parsing import input_specs
@@ -42,7 +42,8 @@ def write_export(model: Path, folder: Path) -> Path:
 
 def write_models(task: str, root: Path) -> tuple[Path, Path]:
     """Writes a model folder and an export of it for a task of `tests.trainer.properties.data_sets`."""
-    model = write_untrained(write_data(root / "data", task), root / "model")
+    settings = PLAIN if task == "class" else QUICK_TO_TRACE
+    model = write_untrained(write_data(root / "data", task), root / "model", settings)
     return model, write_export(model, root / "export")
 
 
@@ -59,7 +60,7 @@ def write_pieces_model(root: Path) -> tuple[Path, Path]:
     """Writes a model of windows of 4 steps, whose rest is dropped, and an export of it."""
     records = [{"id": str(i), "x": [[float(i)]] * 9, "size": float(i)} for i in range(8)]
     build_dataset(root / "data", PIECES_SPEC, {"train": records, "validation": records[:2]})
-    model = write_untrained(root / "data", root / "model")
+    model = write_untrained(root / "data", root / "model", QUICK_TO_TRACE)
     return model, write_export(model, root / "export")
 
 

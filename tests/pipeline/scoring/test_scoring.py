@@ -35,7 +35,7 @@ from tests.pipeline.scoring.exports import (
     write_pieces_model,
 )
 from tests.pipeline.scoring.shelf import PREFIX
-from tests.trainer.properties.cases import write_untrained
+from tests.trainer.properties.cases import QUICK_TO_TRACE, write_untrained
 from tests.trainer.properties.data_sets import records_of
 from trainer.saved import load_saved
 
@@ -240,7 +240,7 @@ def event(user: int, at: int, **more: Any) -> dict[str, Any]:
 def test_events_are_grouped_into_the_records_that_are_predicted_for(tmp_path: Path) -> None:
     labelled = [event(user, at, churned=user % 2 == 0) for at in range(9) for user in range(12)]
     prepare(GROUPED, write_jsonl(tmp_path / "train.jsonl", labelled), tmp_path / "data")
-    model = write_untrained(tmp_path / "data", tmp_path / "model")
+    model = write_untrained(tmp_path / "data", tmp_path / "model", QUICK_TO_TRACE)
     events = [event(user, at) for at in range(7) for user in range(30) if (user + at) % 5] + [{"user": "u1", "at": 99}]
     source = write_jsonl(tmp_path / "in.jsonl", events[::-1])
     result = score(str(write_export(model, tmp_path / "export")), source, tmp_path / "out")

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import layers
 
+from tests.effort import tries
 from tests.trainer.conversion.forms import FEATURES, drawn
 from tests.trainer.conversion.test_forms import assert_same, padded, shaken
 from trainer.conversion.convert import convert
@@ -91,7 +92,7 @@ def built(stack: Any, steps: int) -> Any:
 
 
 @pytest.mark.quick
-@settings(max_examples=20)
+@settings(max_examples=tries(8))
 @given(STACKS, st.lists(st.integers(1, STEPS + 4), min_size=2, max_size=2), st.integers(0, 99))
 def test_any_stack_is_equal_to_each_record_alone(stack: Any, shorter: list[int], seed: int) -> None:
     fixed = built(stack, STEPS)

@@ -15,6 +15,7 @@ from tokenizers import models, pre_tokenizers
 
 from schemas.dataset_pb2 import Missing, Tokenizer
 from schemas.records.subwords import load_subwords
+from tests.effort import tries
 from tests.trainer.export.reading import Case, assert_alike
 from trainer.export.columns import ColumnKind, column_specs
 
@@ -165,7 +166,7 @@ def times(draw: st.DrawFn, steps: int) -> list[int]:
 
 
 @pytest.mark.parametrize("name", SPECS)
-@settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=tries(15), suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_records(name: str, data: st.DataObject) -> None:
     case = case_of(name)

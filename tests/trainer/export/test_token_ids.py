@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from schemas.errors import DataError
 from schemas.spec import parse_spec
 from schemas.vocabulary import Vocabulary
+from tests.effort import tries
 from trainer.export import token_ids
 from trainer.export.token_ids import TokenIds, token_tables
 
@@ -27,7 +28,7 @@ def strings(values: list[str]) -> tf.Tensor:
 
 
 @pytest.mark.parametrize("oov_buckets", [0, 1, 2, 7])
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=tries(20))
 @given(
     st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), unique=True, max_size=6),
     st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=6),

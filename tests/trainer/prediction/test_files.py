@@ -2,6 +2,8 @@
 
 import gzip
 import json
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +13,17 @@ import pytest
 
 from schemas.errors import DataError, UsageError
 from schemas.formats.sources import find_sources, read_sources
+from schemas.manifest import load_manifest
 from schemas.prediction_lines import prediction_lines
 from schemas.predictions import prediction_schema
 from tests.pipeline.formats import COMPRESSORS, SUFFIXES, WRITERS
 from tests.trainer.dataset_builder import build_dataset
+from tests.trainer.properties.cases import write_untrained
 from trainer import load
-from trainer.config import TrainerConfig
+from trainer.prediction import files
 from trainer.prediction.files import predict_files
+from trainer.prediction.predictor import Predictor
 from trainer.prediction.progress import Watched
-from trainer.training.train import train
 
 SPEC = """
 id: id
@@ -28,8 +32,9 @@ context: {age: {type: number, normalize: zscore}}
 label: {from: stars, type: class}
 """
 WORDS = ["a", "bé", "東京", 'say "hi"', "c,d", "x"]
-TINY = {"embedding_size": 3, "units": 3, "bidirectional": False, "epochs": 1}
 CASES = [(name, "") for name in WRITERS] + [("jsonl", suffix) for suffix in COMPRESSORS if suffix] + [("csv", ".gz")]
+
+Load = Callable[[str | Path], Predictor]
 
 
 def reviews(count: int = 40) -> list[dict[str, Any]]:
@@ -50,8 +55,20 @@ def reviews(count: int = 40) -> list[dict[str, Any]]:
 def review_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("reviews")
     build_dataset(folder / "data", SPEC, {"train": reviews()})
-    train(folder / "data", folder / "model", TrainerConfig(**TINY))
-    return folder / "model"
+    return write_untrained(folder / "data", folder / "model")
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Load:
+    """Loads each model once: a predictor that is called again has no graphs to trace."""
+    return cache(load)
+
+
+@pytest.fixture
+def once(loaded: Load, monkeypatch: pytest.MonkeyPatch) -> Load:
+    """Lets files be predicted for with the models that are loaded already."""
+    monkeypatch.setattr(files, "load", loaded)
+    return loaded
 
 
 def write(folder: Path, name: str, suffix: str = "", rows: list[dict[str, Any]] | None = None) -> Path:
@@ -71,16 +88,18 @@ def near(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("name", "suffix"), CASES)
-def test_every_format_has_the_same_predictions(review_model: Path, tmp_path: Path, name: str, suffix: str) -> None:
-    expected = load(review_model).predict(reviews())
+def test_every_format_has_the_same_predictions(
+    review_model: Path, tmp_path: Path, name: str, suffix: str, once: Load
+) -> None:
+    expected = once(review_model).predict(reviews())
     assert [entry["id"] for entry in expected] == [f"r{i}" for i in range(40)]
     options = {"format": name} if name in SUFFIXES else {}
     assert entries_of(review_model, [write(tmp_path, name, suffix)], tmp_path, **options) == near(expected)
 
 
-def test_lines_and_texts_and_encodings(token_model: Path, tmp_path: Path) -> None:
+def test_lines_and_texts_and_encodings(token_model: Path, tmp_path: Path, once: Load) -> None:
     texts = ["a good b", "bad bad é", "c"]
-    expected = [entry["probabilities"] for entry in load(token_model).predict({"text": text} for text in texts)]
+    expected = [entry["probabilities"] for entry in once(token_model).predict({"text": text} for text in texts)]
     (tmp_path / "in.txt").write_text("\n".join(texts))
     (tmp_path / "in16.txt").write_text("\n".join(texts), encoding="utf-16")
     (tmp_path / "texts").mkdir()
@@ -95,6 +114,7 @@ def test_lines_and_texts_and_encodings(token_model: Path, tmp_path: Path) -> Non
         assert [entry["probabilities"] for entry in entries] == [pytest.approx(one, abs=1e-6) for one in expected]
 
 
+@pytest.mark.usefixtures("once")
 def test_files_folders_and_patterns_stand_in_their_order(review_model: Path, tmp_path: Path) -> None:
     rows = reviews(10)
     write(tmp_path / "b", "csv", rows=rows[4:6])
@@ -105,11 +125,11 @@ def test_files_folders_and_patterns_stand_in_their_order(review_model: Path, tmp
     assert found == ["r4", "r5", "r2", "r3", "r0", "r1"]
 
 
-def test_parts_of_files_are_one_input(review_model: Path, tmp_path: Path) -> None:
+def test_parts_of_files_are_one_input(review_model: Path, tmp_path: Path, once: Load) -> None:
     rows: list[Any] = reviews()
     rows[7] = {"id": "bad", "text": 5}
     paths = [write(tmp_path / "a", "jsonl", rows=rows[:25]), write(tmp_path / "b", "jsonl", rows=rows[25:])]
-    predictor = load(review_model)
+    predictor = once(review_model)
     given = predictor.manifest.spec.input
     sources = find_sources(map(str, paths), given)
     told: list[tuple[int, int]] = []
@@ -127,6 +147,7 @@ def test_parts_of_files_are_one_input(review_model: Path, tmp_path: Path) -> Non
     assert said[:7] + said[8:] == near(expected[:7] + expected[8:])
 
 
+@pytest.mark.usefixtures("once")
 def test_bad_records_keep_their_place(token_model: Path, tmp_path: Path, capsys: Any) -> None:
     source, other, output = tmp_path / "raw.jsonl", tmp_path / "raw.csv", tmp_path / "predictions.jsonl"
     lines = [b'{"id": "a", "text": "good"}', b"nonsense", b"", b'{"id": "b", "text": 5}', b'{"id": "c", "text": "bad"}']
@@ -153,6 +174,7 @@ def test_bad_records_keep_their_place(token_model: Path, tmp_path: Path, capsys:
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
+@pytest.mark.usefixtures("once")
 def test_only_the_first_bad_records_are_shown(token_model: Path, tmp_path: Path, capsys: Any) -> None:
     source, output = tmp_path / "raw.jsonl", tmp_path / "predictions.jsonl"
     source.write_text("nonsense\n" * 50)
@@ -162,17 +184,19 @@ def test_only_the_first_bad_records_are_shown(token_model: Path, tmp_path: Path,
     assert lines[-1] == f"... and 30 more; each says why in its row of {output}"
 
 
+@pytest.mark.usefixtures("once")
 def test_parquet_says_what_lines_say(token_model: Path, tmp_path: Path) -> None:
     source = tmp_path / "raw.jsonl"
     source.write_text('{"id": "a", "text": "good"}\nnonsense\n{"id": "b", "text": ""}\n')
     expected = entries_of(token_model, [source], tmp_path)
     predict_files(token_model, [str(source)], tmp_path / "predictions.parquet")
     table = pq.read_table(tmp_path / "predictions.parquet")
-    assert table.schema.equals(prediction_schema(load(token_model).manifest))
+    assert table.schema.equals(prediction_schema(load_manifest(token_model)))
     assert [json.loads(line) for line in prediction_lines(table).splitlines()] == expected
     assert table["probabilities"].type == pa.map_(pa.string(), pa.float32())
 
 
+@pytest.mark.usefixtures("once")
 def test_a_damaged_file_is_one_error_and_nothing_is_written(token_model: Path, tmp_path: Path) -> None:
     source, output = tmp_path / "raw.jsonl.gz", tmp_path / "predictions.jsonl"
     source.write_bytes(gzip.compress(b'{"id": "a", "text": "good"}\n' * 100)[:-20])
@@ -190,6 +214,7 @@ def test_a_damaged_file_is_one_error_and_nothing_is_written(token_model: Path, t
         (b"\n \n", "holds no record, as all input; give files with one or more records"),
     ],
 )
+@pytest.mark.usefixtures("once")
 def test_inputs_without_records(token_model: Path, tmp_path: Path, content: bytes, expected: str) -> None:
     source, output = tmp_path / "raw.jsonl", tmp_path / "predictions.jsonl"
     source.write_bytes(content)
@@ -199,6 +224,7 @@ def test_inputs_without_records(token_model: Path, tmp_path: Path, content: byte
     assert not output.exists()
 
 
+@pytest.mark.usefixtures("once")
 def test_an_output_that_cannot_be_written(token_model: Path, tmp_path: Path) -> None:
     source, output = tmp_path / "raw.jsonl", tmp_path / "nowhere" / "predictions.jsonl"
     source.write_text('{"id": "a", "text": "good"}\n')
@@ -207,10 +233,10 @@ def test_an_output_that_cannot_be_written(token_model: Path, tmp_path: Path) -> 
     assert str(error.value) == (f"--output {output}: there is no folder {output.parent}; make it, or name another file")
 
 
-def test_memory_that_does_not_suffice_costs_one_record(token_model: Path, monkeypatch: Any) -> None:
+def test_memory_that_does_not_suffice_costs_one_record(token_model: Path, monkeypatch: Any, once: Load) -> None:
     import tensorflow as tf
 
-    predictor = load(token_model)
+    predictor = once(token_model)
     run, widths = predictor._answering._run, []
 
     def limited(batch: Any) -> Any:
@@ -236,8 +262,8 @@ def test_memory_that_does_not_suffice_costs_one_record(token_model: Path, monkey
     assert entries[3] == near(predictor.predict(records[3:4]))[0]
 
 
-def test_a_record_far_longer_than_any_in_training(token_model: Path) -> None:
-    short, long = load(token_model).predict([{"id": "s", "text": "good"}, {"id": "l", "text": "good " * 40_000}])
+def test_a_record_far_longer_than_any_in_training(token_model: Path, once: Load) -> None:
+    short, long = once(token_model).predict([{"id": "s", "text": "good"}, {"id": "l", "text": "good " * 40_000}])
     assert [short["prediction"], long["prediction"]] == ["bright", "bright"]
 
 
@@ -252,7 +278,7 @@ def test_events_become_records_where_their_keys_first_occur(tmp_path: Path) -> N
     whole = [{"who": f"w{i}", "word": ["a", "b"], "mood": str(i % 2)} for i in range(4)]
     build_dataset(tmp_path / "data", EVENTS.replace("group:", "id: who #"), {"train": whole})
     manifest_with_events(tmp_path / "data")
-    train(tmp_path / "data", tmp_path / "model", TrainerConfig(**TINY))
+    write_untrained(tmp_path / "data", tmp_path / "model")
     events: list[Any] = [
         {"who": "x", "at": 2, "word": "b"},
         {"who": "y", "at": 1, "word": "a", "mood": "1"},

@@ -76,9 +76,10 @@ def test_patterns_that_match_nothing(tmp_path: Path) -> None:
 def test_remedies_are_options(message: str, expected: str) -> None:
     assert with_options(message) == expected
     refused = Rejected("a.jsonl", 0, 7, "any", message, "")
-    table = rows_with_options(refusals_of([refused], manifest_of("number")))
+    schema = prediction_schema(manifest_of("number"))
+    table = rows_with_options(refusals_of([refused], schema))
     assert table["error"].to_pylist() == [expected]
-    assert table.schema == prediction_schema(manifest_of("number"))
+    assert table.schema == schema
 
 
 def test_a_file_that_nobody_says_how_to_read(tmp_path: Path) -> None:

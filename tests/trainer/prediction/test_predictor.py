@@ -13,11 +13,10 @@ from schemas.manifest_pb2 import Manifest
 from schemas.prediction_lines import prediction_lines
 from schemas.spec import parse_spec
 from tests.trainer.dataset_builder import build_dataset
+from tests.trainer.properties.cases import write_untrained
 from trainer import load
-from trainer.config import TrainerConfig
 from trainer.prediction.predictor import Predictor
 from trainer.saved import load_saved
-from trainer.training.train import train
 
 TEXTS = ["a good b", "", "bad " * 30, "good", "c d e f a b bad", "unheard of good"]
 
@@ -26,8 +25,14 @@ def records_of(texts: list[str]) -> list[dict[str, Any]]:
     return [{"id": f"r{i}", "text": text} for i, text in enumerate(texts)]
 
 
-def test_order_and_content(token_model: Path) -> None:
-    entries = load(token_model).predict(records_of(TEXTS))
+@pytest.fixture(scope="module")
+def predictor(token_model: Path) -> Predictor:
+    """Of the trained model, loaded once; whoever changes it changes it back."""
+    return load(token_model)
+
+
+def test_order_and_content(predictor: Predictor) -> None:
+    entries = predictor.predict(records_of(TEXTS))
     assert [entry["id"] for entry in entries] == [f"r{i}" for i in range(len(TEXTS))]
     for entry in entries:
         assert list(entry) == ["id", "prediction", "probabilities"]
@@ -37,11 +42,11 @@ def test_order_and_content(token_model: Path) -> None:
     assert [entries[i]["prediction"] for i in (0, 3, 4)] == ["bright", "bright", "dark"]
 
 
-def test_a_prediction_does_not_depend_on_its_batch(token_model: Path) -> None:
+def test_a_prediction_does_not_depend_on_its_batch(token_model: Path, predictor: Predictor) -> None:
     records = records_of(TEXTS)
-    together = load(token_model).predict(records)
+    together = predictor.predict(records)
     one_by_one = Predictor(load_saved(token_model), 10_000, 1).predict(records)
-    reversed_order = load(token_model).predict(records[::-1])[::-1]
+    reversed_order = predictor.predict(records[::-1])[::-1]
     for entries in (one_by_one, reversed_order):
         for entry, expected in zip(entries, together, strict=True):
             assert entry["id"] == expected["id"]
@@ -67,7 +72,7 @@ def test_policies_that_drop_give_a_reason_instead(tmp_path: Path) -> None:
     """
     records = [{"id": str(i), "waves": [[float(i), 1.0]] * (1 + i % 3), "size": 100.0 + i} for i in range(30)]
     build_dataset(tmp_path / "data", spec, {"train": records})
-    train(tmp_path / "data", tmp_path / "model", TrainerConfig(units=3, epochs=1))
+    write_untrained(tmp_path / "data", tmp_path / "model")
     waves = [np.ones((2, 2), np.float32), [], [[1, 2]] * 4, [[1, 2, 3]], [[1.0, float("nan")]], [[5, 6]]]
     entries = load(tmp_path / "model").predict({"id": i, "waves": item} for i, item in enumerate(waves))
     assert [entry.get("reason") for entry in entries] == [
@@ -98,12 +103,11 @@ def test_parts_of_a_block_are_in_order(piece_model: Path, monkeypatch: Any) -> N
     ]
 
 
-def test_no_records_no_predictions(token_model: Path) -> None:
-    assert load(token_model).predict([]) == []
+def test_no_records_no_predictions(predictor: Predictor) -> None:
+    assert predictor.predict([]) == []
 
 
-def test_an_answer_that_is_no_number_is_an_error_in_its_place(token_model: Path, monkeypatch: Any) -> None:
-    predictor = load(token_model)
+def test_an_answer_that_is_no_number_is_an_error_in_its_place(predictor: Predictor, monkeypatch: Any) -> None:
     answers = np.array([[0.25, 0.75], [np.nan, np.nan]], np.float32)
     said = {"prediction": tf.constant(["dark", "bright"]), "probabilities": tf.constant(answers)}
     monkeypatch.setattr(predictor._answering, "_run", lambda _: said)
@@ -113,9 +117,9 @@ def test_an_answer_that_is_no_number_is_an_error_in_its_place(token_model: Path,
     ]
 
 
-def test_one_record_is_no_list_of_records(token_model: Path) -> None:
+def test_one_record_is_no_list_of_records(predictor: Predictor) -> None:
     with pytest.raises(TypeError, match="give a list"):
-        load(token_model).predict({"id": "a", "text": "good"})
+        predictor.predict({"id": "a", "text": "good"})
 
 
 PIECES = """
@@ -131,16 +135,14 @@ WHOLE_WINDOWS = PIECES.replace("POLICY", "") + "window: {length: 2, rest: drop}\
 
 @pytest.fixture(scope="module")
 def piece_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trained for the form only, on whole windows."""
+    """Of whole windows, with random weights."""
     records = [
         {"id": f"t{i}", "text": ["a", "b"], "place": ["north", "south"][i % 2], "mood": ["bright", "dark"][i % 2]}
         for i in range(4)
     ]
     folder = tmp_path_factory.mktemp("pieces")
     build_dataset(folder / "data", WHOLE_WINDOWS, {"train": records})
-    config = TrainerConfig(embedding_size=3, units=3, bidirectional=False, epochs=1)
-    train(folder / "data", folder / "model", config)
-    return folder / "model"
+    return write_untrained(folder / "data", folder / "model")
 
 
 def cut_as(model: Path, spec: str) -> Predictor:
@@ -221,7 +223,7 @@ def test_gaps_are_filled_as_in_training(tmp_path: Path) -> None:
     """
     records = [{"id": str(i), "x": [[1.0 + i]], "at": [5], "size": 1.0 + i} for i in range(4)]
     build_dataset(tmp_path / "data", spec, {"train": records})
-    train(tmp_path / "data", tmp_path / "model", TrainerConfig(units=3, bidirectional=False, epochs=1))
+    write_untrained(tmp_path / "data", tmp_path / "model")
     predictor = load(tmp_path / "model")
     seen = []
     run = predictor._answering._run

@@ -23,6 +23,7 @@ POISON = 1e6
 SMALL: dict[str, Any] = {"embedding_size": 3, "units": 3, "input_dropout": 0.0, "step_dropout": 0.0, "dropout": 0.0}
 ALL_POOLINGS = ("mean", "max", "last", "attention")
 PLAIN = "gru forward"
+QUICK_TO_TRACE = "convolutions alone"  # an answer follows from the order of steps, without a loop over them
 SETTINGS: dict[str, dict[str, Any]] = {
     "lstm both ways": {},
     "lstm both ways, two layers, normalised": {"layers": 2, "layer_norm": True, "pooling": ("attention", "last")},
@@ -99,10 +100,10 @@ def model_of(folder: Path, settings: str, **changes: Any) -> SequenceModel:
     return model
 
 
-def write_untrained(data: Path, folder: Path) -> Path:
+def write_untrained(data: Path, folder: Path, settings: str = PLAIN) -> Path:
     """Writes the model folder of a small model for a data set, and returns it."""
     manifest = load_manifest(data)
-    write_model(folder, model_of(data, PLAIN), read_contract(data, manifest), small_config(PLAIN), {})
+    write_model(folder, model_of(data, settings), read_contract(data, manifest), small_config(settings), {})
     return folder
 
 
