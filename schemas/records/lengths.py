@@ -1,7 +1,8 @@
 """Length policies and windows: which steps of each record become an example, and of which record each is."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,8 @@ EMPTY_SEQUENCE = "empty_sequence"
 TOO_LONG = "too_long"
 TOO_SHORT = "too_short"  # of a record that has no whole window, where each record is to be told of
 NOT_ALIGNED = "not_aligned"
+
+Maximum = Callable[[Any, int], Any]
 
 
 @dataclass(frozen=True)
@@ -71,17 +74,49 @@ def pieces_of(name: str, lengths: Int64s, spec: DatasetSpec) -> Pieces:
       lengths: int64, (records,); of records that are kept.
       spec: A resolved spec.
     """
+    window = window_of(name, spec)
+    if window is not None:
+        return _windows(lengths, window)
+    return Pieces(np.arange(len(lengths)), *steps_kept(spec.sequences[name], lengths, np.maximum))
+
+
+def window_of(name: str, spec: DatasetSpec) -> Window | None:
+    """Returns the window that a sequence is cut by; None where a record stays one example."""
     feature = spec.sequences[name]
     if spec.HasField("window"):
-        return _windows(lengths, spec.window)
+        return spec.window
     if feature.too_long == TooLong.split:
-        return _windows(lengths, Window(length=feature.max_length, stride=feature.max_length, rest=Rest.keep))
-    start = np.zeros_like(lengths)
-    if feature.HasField("max_length"):
-        beyond = np.maximum(lengths - feature.max_length, 0)
-        start = {TooLong.truncate_head: beyond, TooLong.truncate_both: beyond // 2}.get(feature.too_long, start)
-        lengths = lengths - beyond
-    return Pieces(np.arange(len(lengths)), start, start + lengths)
+        return Window(length=feature.max_length, stride=feature.max_length, rest=Rest.keep)
+    return None
+
+
+def steps_kept(feature: SequenceFeature, lengths: Any, maximum: Maximum) -> tuple[Any, Any]:
+    """Returns the first step that a record keeps, and the one behind the last, int64, (records,) each.
+
+    Args:
+      feature: A resolved sequence that is not cut by windows.
+      lengths: int64, (records,): an array, or a tensor of a graph.
+      maximum: That of its library, element by element.
+    """
+    start = 0 * lengths
+    if not feature.HasField("max_length"):
+        return start, lengths
+    beyond = maximum(lengths - feature.max_length, 0)
+    start = {TooLong.truncate_head: beyond, TooLong.truncate_both: beyond // 2}.get(feature.too_long, start)
+    return start, start + lengths - beyond
+
+
+def window_counts(window: Window, lengths: Any, maximum: Maximum) -> Any:
+    """Returns how many windows a record has, int64, (records,): one every `stride` steps, and one of the rest if kept.
+
+    Args:
+      window: Resolved.
+      lengths: int64, (records,): an array, or a tensor of a graph.
+      maximum: That of its library, element by element.
+    """
+    if window.rest == Rest.keep:
+        return -(-maximum(lengths - window.length, 0) // window.stride) + 1
+    return maximum(lengths - window.length + window.stride, 0) // window.stride
 
 
 def steps_left_out(pieces: Pieces, lengths: Int64s) -> Int64s:
@@ -114,10 +149,7 @@ def _apply_empty(name: str, empty: Mask, feature: SequenceFeature, verdicts: Ver
 
 def _windows(lengths: Int64s, window: Window) -> Pieces:
     """Returns windows of `length` steps, one every `stride`, and of the rest what no window covers yet."""
-    beyond: Int64s = np.maximum(lengths - window.length, 0)
-    counts: Int64s = beyond // window.stride + (lengths >= window.length)
-    if window.rest == Rest.keep:
-        counts = counts + ((lengths < window.length) | (beyond % window.stride > 0))
+    counts: Int64s = window_counts(window, lengths, np.maximum)
     record = np.repeat(np.arange(len(lengths)), counts)
     start = (np.arange(len(record)) - np.repeat(np.cumsum(counts) - counts, counts)) * window.stride
     return Pieces(record, start, np.minimum(start + window.length, lengths[record]))

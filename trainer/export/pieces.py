@@ -6,7 +6,15 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from schemas.dataset_pb2 import DatasetSpec, Empty, Rest, TooLong, Window
-from schemas.records.lengths import EMPTY_SEQUENCE, NOT_ALIGNED, TOO_LONG, TOO_SHORT
+from schemas.records.lengths import (
+    EMPTY_SEQUENCE,
+    NOT_ALIGNED,
+    TOO_LONG,
+    TOO_SHORT,
+    steps_kept,
+    window_counts,
+    window_of,
+)
 from schemas.spec import leaders
 from trainer.export.verdicts import Verdicts
 
@@ -57,17 +65,11 @@ def pieces_of(name: str, lengths: tf.Tensor, spec: DatasetSpec) -> Pieces:
       lengths: int64, (records,); 0 of refused ones, which have one example all the same.
       spec: A resolved spec.
     """
-    feature = spec.sequences[name]
-    if spec.HasField("window"):
-        return _windows(lengths, spec.window)
-    if feature.too_long == TooLong.split:
-        return _windows(lengths, Window(length=feature.max_length, stride=feature.max_length, rest=Rest.keep))
-    start = tf.zeros_like(lengths)
-    if feature.HasField("max_length"):
-        beyond = tf.maximum(lengths - feature.max_length, 0)
-        start = {TooLong.truncate_head: beyond, TooLong.truncate_both: beyond // 2}.get(feature.too_long, start)
-        lengths = lengths - beyond
-    return Pieces(tf.range(tf.size(lengths, tf.int64)), start, start + lengths)
+    window = window_of(name, spec)
+    if window is not None:
+        return _windows(lengths, window)
+    start, stop = steps_kept(spec.sequences[name], lengths, tf.maximum)
+    return Pieces(tf.range(tf.size(lengths, tf.int64)), start, stop)
 
 
 def steps_left_out(pieces: Pieces, lengths: tf.Tensor) -> tf.Tensor:
@@ -116,12 +118,8 @@ def width_of(places: tf.RaggedTensor) -> tf.Tensor:
 
 def _windows(lengths: tf.Tensor, window: Window) -> Pieces:
     """Returns windows of `length` steps, one every `stride`, and of the rest what no window covers yet."""
-    beyond = tf.maximum(lengths - window.length, 0)
-    counts = beyond // window.stride + tf.cast(lengths >= window.length, tf.int64)
-    if window.rest == Rest.keep:
-        counts += tf.cast(beyond % window.stride > 0, tf.int64)
-    # A record shorter than a window is one piece: it is all rest, or refused.
-    numbers = tf.ragged.range(tf.maximum(counts, 1))
+    # A refused record, which may be shorter than a window whose rest is dropped, has one piece all the same.
+    numbers = tf.ragged.range(tf.maximum(window_counts(window, lengths, tf.maximum), 1))
     record = numbers.value_rowids()
     start = numbers.flat_values * window.stride
     return Pieces(record, start, tf.minimum(start + window.length, tf.gather(lengths, record)))
