@@ -78,8 +78,8 @@ def _add_score(commands: "argparse._SubParsersAction[_Parser]") -> None:
         "--input", required=True, nargs="+", action="extend", metavar="PATTERN", help="files or folders of raw records"
     )
     score.add_argument("--output", required=True, metavar="DIR", help="folder of the predictions")
-    score.add_argument("--format", default="jsonl", help="of the predictions: jsonl (the default) or parquet")
-    score.add_argument("--input_format", default="", help="of all input, where suffixes and spec do not say it")
+    score.add_argument("--output_format", default="jsonl", help="of the predictions: jsonl (the default) or parquet")
+    score.add_argument("--format", default="", help="of all input, where suffixes and spec do not say it")
     score.add_argument("--encoding", default="", help="of all input, where it is another than the spec says")
     score.add_argument("--replace", action="store_true", help="replace the predictions that are there")
     score.add_argument(
@@ -158,8 +158,8 @@ def _score(options: argparse.Namespace, rest: list[str], console: Console) -> in
         open_model(options.model),
         options.input,
         options.output,
+        output_format=options.output_format,
         format=options.format,
-        input_format=options.input_format,
         encoding=options.encoding,
         replace=options.replace,
         max_rejected=limit,

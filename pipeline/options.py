@@ -88,7 +88,7 @@ def _refuse_unknown(flags: Sequence[str]) -> None:
             "--no_report",
             "--model",
             "--format",
-            "--input_format",
+            "--output_format",
             "--encoding",
         )
         flag = unknown[0].split("=")[0]

@@ -32,13 +32,13 @@ class ScoringJob:
     Attributes:
       job: The records, read as `run` reads them, with the spec of records to predict for.
       model: The model.
-      format: Of the predictions.
+      output_format: Of the predictions.
       quiet: Whether what TensorFlow says of itself is kept from standard error, where a run shows its progress.
     """
 
     job: Job
     model: ScoringModel
-    format: Format
+    output_format: Format
     quiet: bool = False
 
     def without_inputs(self) -> "ScoringJob":
@@ -58,7 +58,7 @@ class ScoringJob:
           part: Its place in the block.
           consumed: As of `Job.staged_path`.
         """
-        name = f"block-{block:07d}-{part:05d}-{consumed}.{self.format}"
+        name = f"block-{block:07d}-{part:05d}-{consumed}.{self.output_format}"
         return files.join(self.job.staging, "predictions", name)
 
 
@@ -67,8 +67,8 @@ def plan_scoring(
     inputs: Sequence[str],
     output: str,
     *,
-    format: str = "jsonl",
-    input_format: str = "",
+    output_format: str = "jsonl",
+    format: str = "",
     encoding: str = "",
     replace: bool = False,
     max_rejected: int | float | None = None,
@@ -81,8 +81,8 @@ def plan_scoring(
       model: As `open_model` returns it.
       inputs: Patterns of files of raw records.
       output: Folder of the predictions.
-      format: Of the predictions: jsonl or parquet.
-      input_format: Of the records, where it is another than the spec and the suffixes say.
+      output_format: Of the predictions: jsonl or parquet.
+      format: Of the records, where it is another than the spec and the suffixes say.
       encoding: Likewise.
       replace: Whether predictions that are there may be replaced.
       max_rejected: Records allowed to have no prediction: a count, or as a float a share; None: any number.
@@ -93,12 +93,12 @@ def plan_scoring(
       UsageError: A setting that cannot mean anything.
       DataError: The input is empty or cannot be read.
     """
-    if format not in FORMATS:
-        raise UsageError(f"--format {format}: is no format of predictions; say {' or '.join(FORMATS)}")
+    if output_format not in FORMATS:
+        raise UsageError(f"--output_format {output_format}: is no format of predictions; say {' or '.join(FORMATS)}")
     spec = unlabelled_spec(model.manifest.spec)
-    if input_format and input_format not in INPUT_FORMATS:
-        raise UsageError(f"--input_format {input_format}: is none; choose one of {', '.join(INPUT_FORMATS)}")
-    spec.input.CopyFrom(input_as(spec.input, input_format, encoding))
+    if format and format not in INPUT_FORMATS:
+        raise UsageError(f"--format {format}: is none; choose one of {', '.join(INPUT_FORMATS)}")
+    spec.input.CopyFrom(input_as(spec.input, format, encoding))
     check_scores_folder(output, replace)
     found = cut_files(_without_splits(match_inputs(inputs, spec.input)), spec.input, block_bytes)
     groups = spec.HasField("group")
@@ -117,7 +117,7 @@ def plan_scoring(
         tokenizers=model.tokenizers,
         partitions=partitions_of(size, block_bytes) if groups else 0,
     )
-    return ScoringJob(job, model, cast("Format", format))
+    return ScoringJob(job, model, cast("Format", output_format))
 
 
 def exported(scoring: ScoringJob) -> ScoringJob:

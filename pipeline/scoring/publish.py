@@ -49,7 +49,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         parts = sorted(parts)
         judge_rejected(job, analysis)
         check_counts(analysis, parts)
-        published = name_parts(parts, scoring.format)
+        published = name_parts(parts, scoring.output_format)
         result = describe_run(scoring, analysis, published) | {"rejected_files": _write_rejected(scoring, analysis)}
         check_inputs(job)
         _check_other_run(scoring, result)
@@ -106,7 +106,7 @@ def describe_run(scoring: ScoringJob, analysis: Analysis, published: dict[str, W
         counts["events"] = {"read": analysis.found, **outcomes}
     return {
         "format_version": FORMAT_VERSION,
-        "format": scoring.format,
+        "format": scoring.output_format,
         "model": {"manifest_fingerprint": scoring.model.manifest.fingerprint, "sha256": scoring.model.sha256},
         "counts": counts,
         "files": [

@@ -38,7 +38,7 @@ class ScoreRecords(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         *,
         inputs: Sequence[str] = (),
         output: str = "",
-        format: str = "jsonl",
+        output_format: str = "jsonl",
         replace: bool = False,
         max_rejected: int | float | None = None,
         scoring: ScoringJob | None = None,
@@ -49,7 +49,7 @@ class ScoreRecords(beam.PTransform):  # type: ignore[misc]  # Beam has no types
           model: Folder of an export, or of a trained model.
           inputs: Patterns of files of raw records.
           output: Folder of the predictions.
-          format: Of the predictions: jsonl or parquet.
+          output_format: Of the predictions: jsonl or parquet.
           replace: Whether predictions that are there may be replaced.
           max_rejected: Records allowed to have no prediction: a count, or as a float a share; None: any number.
           scoring: A run that is planned already, in place of all the others.
@@ -60,7 +60,7 @@ class ScoreRecords(beam.PTransform):  # type: ignore[misc]  # Beam has no types
         """
         super().__init__()
         if scoring is None:
-            settings = {"format": format, "replace": replace, "max_rejected": max_rejected}
+            settings = {"output_format": output_format, "replace": replace, "max_rejected": max_rejected}
             scoring = plan_scoring(open_model(model), inputs, output, **settings)  # type: ignore[arg-type]
         self.scoring = exported(scoring)
 

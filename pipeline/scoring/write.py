@@ -78,7 +78,7 @@ class _WritePart(beam.DoFn):  # type: ignore[misc]
             for block, item in rejected:
                 analysis.reject(block, [item])
             yield beam.pvalue.TaggedOutput(ANALYSES, analysis)
-        content = encode(table, self._scoring.format)
+        content = encode(table, self._scoring.output_format)
         path = self._scoring.staged_path(part.block, part.part, part.consumed)
         files.write(path, content)
         records = part.located.examples.records - len(refused)

@@ -152,10 +152,10 @@ def test_a_model_that_cannot_be_exported(
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        (["--format", "xml"], "--format xml: is no format of predictions; say jsonl or parquet"),
+        (["--output_format", "xml"], "--output_format xml: is no format of predictions; say jsonl or parquet"),
         (
-            ["--input_format", "xml"],
-            "--input_format xml: is none; choose one of jsonl, csv, tsv, lines, text_files, parquet, avro, "
+            ["--format", "xml"],
+            "--format xml: is none; choose one of jsonl, csv, tsv, lines, text_files, parquet, avro, "
             "tfrecord, tfrecord_sequence",
         ),
         (["--max_rejected", "x"], "--max_rejected x: is no limit; say a count such as 10, or a share such as 0.5%"),

@@ -105,7 +105,7 @@ def test_files_are_in_order_and_parquet_says_the_same(classes: Models, tmp_path:
     write_jsonl(tmp_path / "in" / "a.jsonl", records[:40])
     (tmp_path / "in" / "a2.jsonl.gz").write_bytes(gzip.compress(jsonl(records[40:60])))
     lines = score(classes.export, str(tmp_path / "in"), tmp_path / "lines")
-    tables = score(classes.export, str(tmp_path / "in"), tmp_path / "tables", format="parquet")
+    tables = score(classes.export, str(tmp_path / "in"), tmp_path / "tables", output_format="parquet")
     found = as_written(content(tmp_path / "lines", lines))
     assert [entry["id"] for entry in found] == [record["id"] for record in records]
     rows = [row for file in tables["files"] for row in pq.read_table(tmp_path / "tables" / file["path"]).to_pylist()]
