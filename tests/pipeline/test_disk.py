@@ -91,8 +91,8 @@ def test_the_estimate_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kin
     job = make_job(spec, write_jsonl(tmp_path / "in.jsonl", records), tmp_path / "out", block_bytes=BLOCK_BYTES)
     need = estimate(job)
     seen = []
-    delete = run._delete_staging
-    monkeypatch.setattr(run, "_delete_staging", lambda of: (seen.append(bytes_in(tmp_path / "out")), delete(of)))
+    delete = run.delete_staging
+    monkeypatch.setattr(run, "delete_staging", lambda *of: (seen.append(bytes_in(tmp_path / "out")), delete(*of)))
     run_job(job)
     [used] = seen
     assert used < need.most

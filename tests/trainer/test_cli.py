@@ -237,10 +237,15 @@ def test_wrong_usage_is_one_line(capsys: Any) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_is_one_line(token_data: Path, capsys: Any, monkeypatch: Any, number: int) -> None:
-    before = signal.getsignal(number)
+    # A shell that starts the tests in the background has them ignore SIGINT.
+    usual = {signal.SIGINT: signal.default_int_handler}.get(number, signal.SIG_DFL)
+    before = signal.signal(number, usual)
     monkeypatch.setattr("trainer.cli.import_tensorflow", lambda: signal.raise_signal(number))
-    assert failure(capsys, "batches", "--data", token_data) == (130, "error: interrupted; nothing was written")
-    assert signal.getsignal(number) == before
+    try:
+        assert failure(capsys, "batches", "--data", token_data) == (130, "error: interrupted; nothing was written")
+        assert signal.getsignal(number) == usual
+    finally:
+        signal.signal(number, before)
 
 
 def test_the_public_names() -> None:
