@@ -34,7 +34,8 @@ def backwards(tensor: Any, steps: Steps) -> Any:
     """
     ones = step_numbers(tensor)
     padded = ops.expand_dims(ops.max(ones, axis=1) + 1 - steps.length, 1)
-    return gathered(tensor, ops.minimum(ones + padded, ops.max(ones, axis=1, keepdims=True)))
+    # In this order: Keras 3.15 takes a second term of (batch, 1) for a bias where there are as many steps as rows.
+    return gathered(tensor, ops.minimum(padded + ones, ops.max(ones, axis=1, keepdims=True)))
 
 
 def _sequences(layer: Any) -> int:

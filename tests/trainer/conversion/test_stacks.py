@@ -105,3 +105,12 @@ def test_any_stack_is_equal_to_each_record_alone(stack: Any, shorter: list[int],
         alone = built(stack, length)
         alone.set_weights(fixed.get_weights())
         assert_same(out, number, alone(records[number][0]))
+
+
+def test_as_many_records_as_steps() -> None:
+    keras.utils.set_random_seed(0)
+    backwards = keras.layers.LSTM(1, go_backwards=True, return_sequences=True)
+    fixed = keras.Sequential([keras.Input((3, 2)), backwards, keras.layers.LSTM(3)])
+    records = np.random.default_rng(0).normal(size=(3, 3, 2)).astype("float32")
+    answers = np.asarray(convert(fixed)([records, np.array([1, 1, 3])]))
+    np.testing.assert_allclose(answers[2], np.asarray(fixed(records))[2], rtol=1e-6, atol=1e-6)
