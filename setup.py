@@ -8,11 +8,13 @@ from setuptools import setup
 # so everything that needs it sits in the "trainer" extra.
 CORE = [
     "apache-beam>=2.77",
+    "cattrs>=24.1",  # what a killed run had done, to JSON and back
     "fastavro>=1.9",
     "google-crc32c>=1.5",  # Beam installs no CRC library, and TFRecord framing needs one
     "jinja2>=3.1",
     "matplotlib>=3.9",  # the plots of the report; workers never import it
     "numpy>=1.26",
+    "prometheus-client>=0.20",
     "protobuf>=6.31",
     "pyarrow>=18",
     "pyyaml>=6.0",
@@ -44,10 +46,14 @@ setup(
         "schemas",
         "schemas.formats",
         "schemas.records",
+        "schemas.spans",
         "pipeline",
+        "pipeline.commands",
+        "pipeline.drift",
         "pipeline.infer",
         "pipeline.report",
         "pipeline.scoring",
+        "pipeline.spans",
         "pipeline.statistics",
         "pipeline.vocabulary",
         "trainer",

@@ -42,6 +42,37 @@ class GivenFile(NamedTuple):
     sha256: str
 
 
+class Base(NamedTuple):
+    """The span whose vocabularies, normalisation and buckets another one takes.
+
+    Attributes:
+      name: Of the span.
+      path: Of its manifest.
+      fingerprint: Of its manifest.
+    """
+
+    name: str
+    path: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class SpanRun:
+    """What a run knows of the spans beside its own.
+
+    Attributes:
+      root: Folder of all spans; the data set of this one is `schemas.spans.names.span_path(name)` within it.
+      name: Of the span.
+      base: None where this span plans for itself and the others.
+      extend: Most entries to add to each vocabulary of the base.
+    """
+
+    root: str
+    name: str
+    base: Base | None = None
+    extend: int = 0
+
+
 @dataclass(frozen=True)
 class Job:
     """One run.
@@ -63,6 +94,7 @@ class Job:
       tokenizers: Files that cut texts into subwords.
       given: Files that state vocabularies and classes.
       partitions: Of the keys of events, where the spec groups them; else 0.
+      span: Of several; None where the data set stands alone.
     """
 
     spec_bytes: bytes
@@ -81,6 +113,7 @@ class Job:
     tokenizers: tuple[TokenizerFile, ...] = ()
     given: tuple[GivenFile, ...] = ()
     partitions: int = 0
+    span: SpanRun | None = None
 
     @property
     def spec(self) -> DatasetSpec:

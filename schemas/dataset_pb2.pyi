@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DatasetSpec(_message.Message):
-    __slots__ = ("name", "id", "sequences", "label", "split", "buckets", "input", "context", "group", "window", "duplicate_ids", "stored_as")
+    __slots__ = ("name", "id", "sequences", "label", "split", "buckets", "input", "context", "group", "window", "duplicate_ids", "stored_as", "drift")
     class SequencesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -35,6 +35,7 @@ class DatasetSpec(_message.Message):
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_IDS_FIELD_NUMBER: _ClassVar[int]
     STORED_AS_FIELD_NUMBER: _ClassVar[int]
+    DRIFT_FIELD_NUMBER: _ClassVar[int]
     name: str
     id: str
     sequences: _containers.MessageMap[str, SequenceFeature]
@@ -47,7 +48,8 @@ class DatasetSpec(_message.Message):
     window: Window
     duplicate_ids: DuplicateIds.Value
     stored_as: StoredAs.Value
-    def __init__(self, name: _Optional[str] = ..., id: _Optional[str] = ..., sequences: _Optional[_Mapping[str, SequenceFeature]] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., split: _Optional[_Union[Split, _Mapping]] = ..., buckets: _Optional[_Union[Buckets, _Mapping]] = ..., input: _Optional[_Union[Input, _Mapping]] = ..., context: _Optional[_Mapping[str, ContextFeature]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., duplicate_ids: _Optional[_Union[DuplicateIds.Value, str]] = ..., stored_as: _Optional[_Union[StoredAs.Value, str]] = ...) -> None: ...
+    drift: Drift
+    def __init__(self, name: _Optional[str] = ..., id: _Optional[str] = ..., sequences: _Optional[_Mapping[str, SequenceFeature]] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., split: _Optional[_Union[Split, _Mapping]] = ..., buckets: _Optional[_Union[Buckets, _Mapping]] = ..., input: _Optional[_Union[Input, _Mapping]] = ..., context: _Optional[_Mapping[str, ContextFeature]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., duplicate_ids: _Optional[_Union[DuplicateIds.Value, str]] = ..., stored_as: _Optional[_Union[StoredAs.Value, str]] = ..., drift: _Optional[_Union[Drift, _Mapping]] = ...) -> None: ...
 
 class SequenceType(_message.Message):
     __slots__ = ()
@@ -592,3 +594,25 @@ class BatchSeconds(_message.Message):
     padded_steps: int
     examples: int
     def __init__(self, batch: _Optional[float] = ..., step: _Optional[float] = ..., padded_step: _Optional[float] = ..., padded_steps: _Optional[int] = ..., examples: _Optional[int] = ...) -> None: ...
+
+class Drift(_message.Message):
+    __slots__ = ("warn", "fail")
+    WARN_FIELD_NUMBER: _ClassVar[int]
+    FAIL_FIELD_NUMBER: _ClassVar[int]
+    warn: DriftLimits
+    fail: DriftLimits
+    def __init__(self, warn: _Optional[_Union[DriftLimits, _Mapping]] = ..., fail: _Optional[_Union[DriftLimits, _Mapping]] = ...) -> None: ...
+
+class DriftLimits(_message.Message):
+    __slots__ = ("length_distance", "oov_rate_change", "class_share_change", "mean_shift", "rejected_share_change")
+    LENGTH_DISTANCE_FIELD_NUMBER: _ClassVar[int]
+    OOV_RATE_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    CLASS_SHARE_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    MEAN_SHIFT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_SHARE_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    length_distance: float
+    oov_rate_change: float
+    class_share_change: float
+    mean_shift: float
+    rejected_share_change: float
+    def __init__(self, length_distance: _Optional[float] = ..., oov_rate_change: _Optional[float] = ..., class_share_change: _Optional[float] = ..., mean_shift: _Optional[float] = ..., rejected_share_change: _Optional[float] = ...) -> None: ...

@@ -106,7 +106,7 @@ class Quantile(_message.Message):
     def __init__(self, share: _Optional[float] = ..., length: _Optional[int] = ...) -> None: ...
 
 class NumberStatistics(_message.Message):
-    __slots__ = ("count", "missing", "zeros", "mean", "deviation", "min", "max")
+    __slots__ = ("count", "missing", "zeros", "mean", "deviation", "min", "max", "exact_sum", "exact_squares")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     MISSING_FIELD_NUMBER: _ClassVar[int]
     ZEROS_FIELD_NUMBER: _ClassVar[int]
@@ -114,6 +114,8 @@ class NumberStatistics(_message.Message):
     DEVIATION_FIELD_NUMBER: _ClassVar[int]
     MIN_FIELD_NUMBER: _ClassVar[int]
     MAX_FIELD_NUMBER: _ClassVar[int]
+    EXACT_SUM_FIELD_NUMBER: _ClassVar[int]
+    EXACT_SQUARES_FIELD_NUMBER: _ClassVar[int]
     count: int
     missing: int
     zeros: int
@@ -121,7 +123,9 @@ class NumberStatistics(_message.Message):
     deviation: float
     min: float
     max: float
-    def __init__(self, count: _Optional[int] = ..., missing: _Optional[int] = ..., zeros: _Optional[int] = ..., mean: _Optional[float] = ..., deviation: _Optional[float] = ..., min: _Optional[float] = ..., max: _Optional[float] = ...) -> None: ...
+    exact_sum: str
+    exact_squares: str
+    def __init__(self, count: _Optional[int] = ..., missing: _Optional[int] = ..., zeros: _Optional[int] = ..., mean: _Optional[float] = ..., deviation: _Optional[float] = ..., min: _Optional[float] = ..., max: _Optional[float] = ..., exact_sum: _Optional[str] = ..., exact_squares: _Optional[str] = ...) -> None: ...
 
 class CategoryStatistics(_message.Message):
     __slots__ = ("count", "oov")

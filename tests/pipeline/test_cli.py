@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli import main, parse_limit
+from pipeline.cli import main
+from pipeline.commands.common import parse_limit
 from pipeline.vocabulary.summary import describe_vocabularies
 from schemas.errors import UsageError
 from schemas.manifest import load_manifest

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.analysis import Analysis, BlockSummary, EventCounts
-from pipeline.cli import parse_limit
+from pipeline.commands.common import parse_limit
 from pipeline.moments import moments_of
 from pipeline.plan import check_rejected, plan_dataset, plan_shards, shard_starts
 from schemas.errors import DataError

@@ -1,0 +1,27 @@
+"""What the modules of commands share: their type of parser, and how options of several of them are read."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from schemas.errors import UsageError
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+else:
+    Commands = object
+
+
+def parse_limit(text: str) -> int | float:
+    """Returns the limit that `--max_rejected` states: a count, or a share as a float.
+
+    Raises:
+      UsageError: It is neither.
+    """
+    try:
+        # Read as one number: 0.7 / 100 is not the float nearest to 0.007.
+        limit = float(f"{text[:-1]}e-2") if text.endswith("%") else int(text)
+    except ValueError:
+        limit = -1
+    if limit < 0 or (isinstance(limit, float) and not limit <= 1):
+        raise UsageError(f"--max_rejected {text}: is no limit; say a count such as 10, or a share such as 0.5%")
+    return limit

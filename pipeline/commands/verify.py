@@ -1,0 +1,27 @@
+"""`verify`: a data set checked against its manifest."""
+
+import argparse
+import json
+
+from rich.console import Console
+
+from pipeline.commands.common import Commands
+
+BEAM_OPTIONS = False
+
+
+def add(commands: Commands) -> None:
+    """Declares the command and its options."""
+    verify = commands.add_parser("verify", help="check a data set against its manifest", allow_abbrev=False)
+    verify.add_argument("folder", metavar="DIR", help="folder of the data set")
+
+
+def execute(options: argparse.Namespace, _: list[str], console: Console) -> int:
+    """Checks every file; returns 1 where one differs."""
+    from pipeline.verify import verify
+
+    result = verify(options.folder)
+    for problem in result["problems"]:
+        console.print(problem, highlight=False)
+    print(json.dumps(result, indent=2))
+    return 1 if result["problems"] else 0

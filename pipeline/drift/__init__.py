@@ -1,0 +1,1 @@
+"""How far a span is from its base."""

@@ -1,0 +1,1 @@
+"""Runs that publish one span of a data set beside the others."""

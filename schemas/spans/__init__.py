@@ -1,0 +1,1 @@
+"""Spans: data sets beside each other that share vocabularies, normalisation and buckets."""
