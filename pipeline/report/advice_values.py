@@ -34,8 +34,11 @@ def oov_advice(facts: Facts) -> Iterator[Sentence]:
 def _oov_remedy(facts: Facts, name: str, vocabulary: Vocabulary) -> Sentence:
     owner = vocabulary_owner(facts.manifest.spec, name)
     options = vocabulary_options(facts.manifest.spec, owner)
+    base = facts.manifest.span.base
     if options.file:
         return say("the file that the spec names does not fit these texts; count a vocabulary, or name another file")
+    if base:
+        return say("the vocabulary is that of the span {}; extend it with --extend_vocabulary", Name(base))
     different = plural(vocabulary.distinct, "different token")
     if vocabulary.covered >= vocabulary.tokens:
         return say(

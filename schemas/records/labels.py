@@ -76,7 +76,7 @@ def reject_unknown(label: pa.Array | Ragged, classes: KnownClasses, verdicts: Ve
     else:
         broken = ~is_among(label, classes.names)
     rule = (
-        f"a label must be one of the {len(classes.names):,} classes of {classes.path}; {classes.remedy}, say "
+        f"a label must be one of the {len(classes.names):,} class{'' if len(classes.names) == 1 else 'es'} of {classes.path}; {classes.remedy}, say "
         "label.unknown: keep, or allow it with --max_rejected"
     )
     verdicts.reject(broken, UNKNOWN_LABEL, rule)
