@@ -83,10 +83,7 @@ def plan_job(
     """
     spec = resolve(spec)
     raw_fields_of(spec)
-    root = output.rstrip("/") or output
-    check_root(root, span)
-    plan = plan_span(span, root) if span else None
-    folder = span_folder(root, span.name) if span else root
+    folder, plan = _place(output, span)
     check_output(folder, replace or plan is not None)
     found = cut_files(match_inputs(inputs, spec.input), spec.input, block_bytes)
     named = {file.split for file in found}
@@ -112,6 +109,13 @@ def plan_job(
         partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
         span=plan.run if plan else None,
     )
+
+
+def _place(output: str, span: SpanRequest | None) -> tuple[str, SpanPlan | None]:
+    """Returns the folder of the data set, and what is planned for it where it is one of several spans."""
+    root = output.rstrip("/") or output
+    check_root(root, span)
+    return (span_folder(root, span.name), plan_span(span, root)) if span else (root, None)
 
 
 def _shared(
