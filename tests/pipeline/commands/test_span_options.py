@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.commands.span_options import add_span_options, span_request
+from pipeline.report.words import percent
 from pipeline.spans.request import SpanRequest
 from schemas.errors import UsageError
 from tests.pipeline.helpers import REVIEW_SPEC, review_records, tree, write_jsonl
@@ -95,8 +96,10 @@ def test_a_span_without_training_records_is_told_of(tmp_path: Path, capsys: pyte
         "60 records read, 60 kept (test 60)",
         f"text: vocabulary of {told['vocabularies']['text']['size']}, from 1; steps out of vocabulary: test {rate:.2%}",
     ]
-    assert f"next: {100 * rate:.0f} % of the steps of 'text' in split 'test' are out of vocabulary" in lines[5]
-    assert lines[5].endswith("the vocabulary is that of the span '1'; extend it with --extend_vocabulary")
+    assert lines[5] == (
+        f"next: {percent(rate)} of the steps of 'text' in split 'test' are out of vocabulary: the vocabulary is that of "
+        "the span '1'; extend it with --extend_vocabulary"
+    )
     page = Path(told["report"]).read_text()
     assert "There are no training records." in page
     assert "those of the span" in page
