@@ -97,8 +97,8 @@ def test_a_span_without_training_records_is_told_of(tmp_path: Path, capsys: pyte
         f"text: vocabulary of {told['vocabularies']['text']['size']}, from 1; steps out of vocabulary: test {rate:.2%}",
     ]
     assert lines[5] == (
-        f"next: {percent(rate)} of the steps of 'text' in split 'test' are out of vocabulary: the vocabulary is that of "
-        "the span '1'; extend it with --extend_vocabulary"
+        f"next: {percent(rate)} of the steps of 'text' in split 'test' are out of vocabulary: the vocabulary is that "
+        "of the span '1'; extend it with --extend_vocabulary"
     )
     page = Path(told["report"]).read_text()
     assert "There are no training records." in page
