@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.report.about_label import labels_by_split
 from pipeline.verify import verify
 from schemas.errors import DataError, UsageError
 from schemas.example import DIGEST_MODULUS
@@ -190,6 +191,31 @@ def test_a_span_may_have_no_training_record(tmp_path: Path, split: str) -> None:
     assert contract(span) == contract(base)
     assert not span.span.extends
     assert verify(str(folder(root, "2")))["problems"] == []
+
+
+def test_a_span_may_keep_no_record_at_all(tmp_path: Path) -> None:
+    root, records = tmp_path / "out", review_records(40)
+    spec = REVIEW_SPEC.replace("{type: tokens,", "{type: tokens, empty: drop,")
+    base = publish(root, "1", write_jsonl(tmp_path / "1.jsonl", records), spec=spec)
+    empty = [record | {"text": ""} for record in records]
+    span = publish(root, "2", write_jsonl(tmp_path / "2.jsonl", empty), spec=spec)
+    assert (span.counts.read, span.counts.kept, dict(span.counts.dropped)) == (40, 0, {"empty text": 40})
+    assert (list(span.statistics), list(span.shards)) == ([], [])
+    assert contract(span) == contract(base)
+    with pytest.raises(DataError, match="the input holds no record"):
+        publish(root, "3", write_jsonl(tmp_path / "3.jsonl", [b"", b""]), spec=spec)
+
+
+def test_the_next_step_is_that_of_the_base_without_training_records(tmp_path: Path) -> None:
+    root = tmp_path / "out"
+    events = [{"k": i % 9, "o": i, "w": "abc"[i % 3]} for i in range(90)]
+    source = write_jsonl(tmp_path / "1.jsonl", events)
+    spec = "group: {by: k, order_by: o}\nsequences: {w: {type: tokens}}\nlabel: {type: next_step, of: w, end: true}\n"
+    base = publish(root, "1", source, spec=spec)
+    span = publish(root, "2", f"test={source}", spec=spec)
+    assert contract(span) == contract(base)
+    assert labels_by_split(span) == {"test": 90}
+    assert list(span.statistics) == ["test"]  # nothing that was asked has added a split
 
 
 def test_the_first_span_needs_training_records(tmp_path: Path) -> None:
