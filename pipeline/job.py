@@ -95,6 +95,7 @@ class Job:
       given: Files that state vocabularies and classes.
       partitions: Of the keys of events, where the spec groups them; else 0.
       span: Of several; None where the data set stands alone.
+      accept_drift: Whether a span is published however far it is from its base.
     """
 
     spec_bytes: bytes
@@ -114,6 +115,7 @@ class Job:
     given: tuple[GivenFile, ...] = ()
     partitions: int = 0
     span: SpanRun | None = None
+    accept_drift: bool = False
 
     @property
     def spec(self) -> DatasetSpec:
