@@ -64,6 +64,7 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
         threads=local_threads(beam),
         spec_text=Path(options.spec).read_text(encoding="utf-8"),
         span=span_request(options),
+        accept_drift=options.accept_drift,
     )
     manifest = already_published(job)
     if manifest:

@@ -1,7 +1,6 @@
 """What follows from drift: a span that is too far from its base is not published, one that is far is told."""
 
 from collections.abc import Sequence
-from pathlib import PurePosixPath
 
 from pipeline import files
 from pipeline.drift.compare import EVENTS, compare, is_beyond
@@ -9,6 +8,7 @@ from pipeline.drift.population import Population, load_statistics, population
 from pipeline.drift.told import held
 from pipeline.job import Job
 from pipeline.spans.base import load_base
+from pipeline.spans.request import folder_of
 from schemas.errors import DataError
 from schemas.manifest_pb2 import DriftMeasure, Manifest
 from schemas.messages import canonical_json, printable, to_plain
@@ -39,8 +39,7 @@ def judge_drift(job: Job, manifest: Manifest, statistics: DatasetStatistics) -> 
     manifest_of_base = load_base(job)
     if manifest_of_base is None or job.span is None or job.span.base is None:
         return
-    folder = str(PurePosixPath(job.span.base.path).parent)
-    base = population(manifest_of_base, load_statistics(folder, manifest_of_base))
+    base = population(manifest_of_base, load_statistics(folder_of(job.span.base), manifest_of_base))
     span = population(manifest, statistics)
     measures = compare(span, base)
     del manifest.span.drift[:]
@@ -49,7 +48,7 @@ def judge_drift(job: Job, manifest: Manifest, statistics: DatasetStatistics) -> 
     if beyond and not job.accept_drift:
         path = files.join(job.failed, DRIFT_NAME)
         files.write(path, canonical_json({"span": job.span.name, **_told(measures, span, base)}))
-        raise DataError(_refusal(job.span.base.name, worst(beyond, "fail"), len(beyond), span, base, path))
+        raise DataError(_refusal(manifest_of_base.span.name, worst(beyond, "fail"), len(beyond), span, base, path))
 
 
 def drift_lines(manifest: Manifest) -> list[str]:
