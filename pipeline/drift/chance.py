@@ -4,7 +4,7 @@
 tell no more than ten draws in the worst case: `effective_records` says how many that are at least.
 
 Each function returns `Chance`: what two such samples show on average, and the margin that they do not exceed but in
-1 of 1,000 comparisons. Margins are bounds that hold for samples of any size where a bound is known.
+1 of 100 spans at most. Margins are bounds, which most measures keep far more often than that.
 """
 
 import math
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-FALSE_ALARMS = 0.001  # of all comparisons by one measure together
+FALSE_ALARMS = 0.01  # most, by one measure of all features together
 _POINTS = 200  # at which an integral is evaluated
 _WIDEST = 8.0  # standard deviations beyond which nothing lies
 
@@ -23,7 +23,7 @@ class Chance(NamedTuple):
 
     Attributes:
       average: Of the measure.
-      margin: Not exceeded but in FALSE_ALARMS of all comparisons.
+      margin: Exceeded in FALSE_ALARMS of all spans at most.
     """
 
     average: float

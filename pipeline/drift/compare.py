@@ -66,8 +66,8 @@ def compare(span: Population, base: Population) -> list[DriftMeasure]:
 
 
 def is_beyond(measure: DriftMeasure, limit: float) -> bool:
-    """Returns whether a value is beyond a limit, by more than chance explains; never where the limit is 0, none."""
-    return bool(limit and measure.value > limit + measure.margin)
+    """Returns whether a value is beyond a limit and beyond what chance explains; never where the limit is 0, none."""
+    return bool(limit and measure.value > max(limit, measure.margin))
 
 
 def _lengths(span: Population, base: Population) -> Iterator[_Found]:

@@ -73,8 +73,8 @@ def describe(measure: DriftMeasure) -> str:
 
 
 def worst(measures: Sequence[DriftMeasure], kind: str) -> DriftMeasure:
-    """Returns the measure that is the most times its limit, less what chance explains; the first of equal ones."""
-    return max(measures, key=lambda measure: (measure.value - measure.margin) / getattr(measure, kind))
+    """Returns the measure that is the most times its limit; the first of equal ones."""
+    return max(measures, key=lambda measure: float(measure.value / getattr(measure, kind)))
 
 
 def _refusal(name: str, measure: DriftMeasure, count: int, span: Population, base: Population, path: str) -> str:
@@ -82,9 +82,9 @@ def _refusal(name: str, measure: DriftMeasure, count: int, span: Population, bas
     more = f", and {count - 1:,} more measure(s) beyond their limits" if count > 1 else ""
     mine, theirs = held(measure, span), held(measure, base, is_base=True)
     return (
-        f"too far from the base '{name}': {describe(measure)} is beyond {limit}, {measure.fail:g}, by more than chance "
-        f"explains (margin {measure.margin:.2g}): the base has {theirs}, this span {mine}{more}; look at {path} and at "
-        f"the input, raise {limit} in the spec, or publish all the same by --accept_drift"
+        f"too far from the base '{name}': {describe(measure)} is beyond {limit}, {measure.fail:g}: the base has "
+        f"{theirs}, this span {mine}{more}; look at {path} and at the input, raise {limit} in the spec, or publish all "
+        "the same by --accept_drift"
     )
 
 
