@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipeline.drift.chance import Chance, chance_of_distance, chance_of_shares, chance_of_shift
+from pipeline.drift.limits import EVENTS
 from pipeline.drift.measures import (
     binned,
     greatest_difference,
@@ -21,8 +22,6 @@ from schemas.manifest_pb2 import Counts, DriftMeasure, EventCounts
 from schemas.spec import category_features, leaders, series_sequences, token_sequences
 from schemas.spec_drift import drift_limits
 from schemas.statistics_pb2 import NumberStatistics
-
-EVENTS = "events"  # the feature of the measure of rejected events
 
 
 @dataclass(frozen=True)
@@ -63,11 +62,6 @@ def compare(span: Population, base: Population) -> list[DriftMeasure]:
             )
         )
     return measures
-
-
-def is_beyond(measure: DriftMeasure, limit: float) -> bool:
-    """Returns whether a value is beyond a limit and beyond what chance explains; never where the limit is 0, none."""
-    return bool(limit and measure.value > max(limit, measure.margin))
 
 
 def _lengths(span: Population, base: Population) -> Iterator[_Found]:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from pipeline import files
-from pipeline.drift.compare import EVENTS, compare, is_beyond
+from pipeline.drift.compare import compare
+from pipeline.drift.limits import EVENTS, is_beyond
 from pipeline.drift.population import Population, load_statistics, population
 from pipeline.drift.told import held
 from pipeline.job import Job
