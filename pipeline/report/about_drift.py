@@ -62,7 +62,7 @@ def verdict(measure: DriftMeasure) -> str:
 
 def measure_words(measure: DriftMeasure) -> Sentence:
     """Returns a measure with what it is of and its value."""
-    return say(f"{WHAT[measure.measure]} of {{}}: {number(measure.value)}", _named(measure))
+    return say(f"{WHAT[measure.measure]} ({{}}) {number(measure.value)}", _named(measure))
 
 
 def kinds(measures: Sequence[DriftMeasure]) -> list[str]:

@@ -68,7 +68,8 @@ def _what_stands_out(facts: SpansFacts) -> Section:
     if facts.missing:
         points.append(_missing(facts.missing))
     points += _contracts(facts)
-    return Section("out", "What stands out", [Points(points)])
+    block: Block = Points(points) if points else Paragraph("Nothing stands out.")
+    return Section("out", "What stands out", [block])
 
 
 def _missing(names: Sequence[str]) -> Sentence:

@@ -17,9 +17,11 @@ from schemas.spec import PER_STEP_CLASS, token_sequences
 MEDIAN = 2  # its place among the quantiles
 _SHARES = (0.05, 0.25, 0.5, 0.75, 0.95)
 _LEGEND = (
-    "The area is what chance explains; at the dashed line a run warns, at the dotted one it fails. Spans without a "
-    "base have no distance. Of the dimensions of a series, the greatest is drawn."
+    "The area is what chance explains at most, the grey line what it makes on average; at the dashed line a run warns, "
+    "at the dotted one it fails. Spans without a base have no distance. Of the dimensions of a series, the greatest is "
+    "drawn."
 )
+_LIMITS = (("warn", "warn", "--"), ("fail", "fail", ":"), ("by chance", "by_chance", "-"))
 _UNITS = {"mean_shift": "deviations"}  # the others have none
 
 
@@ -45,9 +47,9 @@ def _drift_plot(facts: SpansFacts, kind: str) -> Plot:
         for feature in features[: len(SERIES)]
     ]
     limits = [
-        Limit(word, _at(facts, {name: _most(measures, word) for name, measures in by_span.items()}))
-        for word in ("warn", "fail")
-        if any(_most(measures, word) for measures in by_span.values())
+        Limit(word, _at(facts, {name: _most(measures, field) for name, measures in by_span.items()}), style)
+        for word, field, style in _LIMITS
+        if any(_most(measures, field) for measures in by_span.values())
     ]
     chance = _at(facts, {name: _most(measures, "margin") for name, measures in by_span.items() if measures})
     most, name = max((value, name) for name, found in greatest.items() for value in found.values())

@@ -11,7 +11,7 @@ from pipeline.report.plots import GRID, HEIGHT, INK, MUTED, SERIES, Plot, draw, 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_AXIS = 56  # letters that fit along the axis
+_AXIS = 44  # letters that fit along the axis
 _NAME = 16  # letters of a name that are shown
 _STYLES = ("-", "--", "-.", ":")
 _NONE = math.nan
@@ -35,10 +35,12 @@ class Limit(NamedTuple):
     Attributes:
       name: Of our own.
       values: One for each place; None where there is none.
+      style: Of the line, as matplotlib has it.
     """
 
     name: str
     values: Sequence[float | None]
+    style: str
 
 
 def over_time(
