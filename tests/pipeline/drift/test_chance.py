@@ -121,3 +121,11 @@ def test_more_comparisons_make_the_margin_wider_and_not_the_mean() -> None:
     alone, among = chance_of_shift(50, 50, 1), chance_of_shift(50, 50, 100)
     assert alone.average == among.average
     assert alone.margin < among.margin < 2 * alone.margin
+
+
+def test_the_worked_example_of_the_docs() -> None:
+    """Of docs/drift.md: 439 of 685 negative reviews, and 1,334 of 2,664 in the base."""
+    assert greatest_difference([439, 246, 0], [1334, 1330, 0]) == pytest.approx(0.140125, abs=5e-7)
+    found = chance_of_shares([1773, 1576, 0], 685, 2664, 1)
+    assert found.average == pytest.approx(0.017061, abs=5e-7)
+    assert found.margin == pytest.approx(0.076935, abs=5e-7)

@@ -67,7 +67,7 @@ def test_the_page_over_time() -> None:
     assert "3 spans, from 2026-11-01 to 2026-11-05 ." in page.text
     assert "2026-11-02 : Jensen-Shannon distance of lengths ( text ) 0.5, beyond 0.1." in page.text
     assert "No span between the first and the last: 2026-11-03 , 2026-11-04 ." in page.text
-    assert "2026-11-01 is the base of 2 spans." in page.text
+    assert "2026-11-01 is the base of 2 spans shown here." in page.text
     assert "Vocabularies were extended in 2026-11-05 ." in page.text
     assert set(page.tags) <= TAGS
     assert {name for name, _ in page.attributes} <= ATTRIBUTES
