@@ -101,6 +101,7 @@ class Job:
       given: Files that state vocabularies and classes; of a span with a base, those of the base.
       partitions: Of the keys of events, where the spec groups them; else 0.
       span: Of several; None where the data set stands alone.
+      accept_drift: Whether a span is published however far it is from its base.
     """
 
     spec_bytes: bytes
@@ -120,6 +121,7 @@ class Job:
     given: tuple[GivenFile, ...] = ()
     partitions: int = 0
     span: SpanRun | None = None
+    accept_drift: bool = False
 
     @property
     def spec(self) -> DatasetSpec:

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from pipeline import files
 from pipeline.disk import check_space, estimate, with_need
+from pipeline.drift.judge import drift_lines
 from pipeline.failure import find_message
 from pipeline.fit import check_fit, unread_fields
 from pipeline.interrupts import interruptible
@@ -67,7 +68,7 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
             delete_staging(job, MANIFEST_NAME)
     seconds = time.monotonic() - started
     files.write(files.join(job.output, RUN_NAME), _run_record(job, options, seconds, unread))
-    advice = advice_lines(job.output, manifest)
+    advice = [*drift_lines(manifest), *advice_lines(job.output, manifest)]
     console.print(summarise(manifest, job.output, seconds, unread, advice), highlight=False)
     return manifest
 
@@ -166,5 +167,6 @@ def _run_record(job: Job, options: PipelineOptions, seconds: float, unread: list
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in packages},
         "unread_fields": unread,
+        **({"accept_drift": True} if job.accept_drift else {}),
     }
     return canonical_json(record)

@@ -46,7 +46,7 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
     # Beam takes 2 s to import, which --help and a misspelt option need not wait for.
     from pipeline.inputs import plan_job
     from pipeline.options import beam_options, local_threads
-    from pipeline.report.after_run import draw_report, remove_report, report_of
+    from pipeline.report.after_run import draw_report, draw_spans_report, remove_report, report_of
     from pipeline.run import run
     from pipeline.spans.describe import PUBLISHED, UNCHANGED, describe_span
     from pipeline.spans.unchanged import already_published, unchanged_line
@@ -64,6 +64,7 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
         threads=local_threads(beam),
         spec_text=Path(options.spec).read_text(encoding="utf-8"),
         span=span_request(options),
+        accept_drift=options.accept_drift,
     )
     manifest = already_published(job)
     if manifest:
@@ -77,6 +78,8 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
         remove_report(job.output)
     else:
         path = draw_report(job.output, console)
+        if job.span:
+            draw_spans_report(job.span.root, console)
     told = {**describe_span(manifest, PUBLISHED), **describe(manifest, job.output), "report": path}
     print(json.dumps(told, indent=2))
     return 0
