@@ -32,8 +32,9 @@ def read_contract(data: Path, manifest: Manifest) -> dict[str, bytes]:
 def _files(manifest: Manifest) -> list[VocabularyFile | TokenizerFile]:
     """Returns what a manifest says of the files that say what ids mean, sorted by name."""
     vocabularies, tokenizers = manifest.vocabularies, manifest.tokenizers
-    stated = [*(vocabularies[name] for name in sorted(vocabularies)), manifest.classes]
-    return [file for file in [*stated, *(tokenizers[name] for name in sorted(tokenizers))] if file.path]
+    stated: list[VocabularyFile | TokenizerFile] = [vocabularies[name] for name in sorted(vocabularies)]
+    stated += [manifest.classes, *(tokenizers[name] for name in sorted(tokenizers))]
+    return [file for file in stated if file.path]
 
 
 def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]:

@@ -145,13 +145,13 @@ def _check_fit(saved: SavedModel, given: Manifest, data: str) -> None:
     Vocabularies of the model may have been extended since the data were written.
     """
     trained = saved.manifest
-    ours, theirs, unknown = stated_vocabularies(trained), stated_vocabularies(given), _unknown(saved, given)
+    known, stated, unknown = stated_vocabularies(trained), stated_vocabularies(given), _unknown(saved, given)
     for part, ours, theirs in (
         ("form of sequences", _sequences(trained), _sequences(given)),
         ("context", _context(trained), _context(given)),
         ("label", _label(trained), _label(given)),
-        ("set of classes", CLASSES in ours, CLASSES in theirs and CLASSES not in unknown),
-        ("set of vocabularies", [*ours], [what for what in theirs if what not in unknown]),
+        ("set of classes", CLASSES in known, CLASSES in stated and CLASSES not in unknown),
+        ("set of vocabularies", sorted(known), sorted(what for what in stated if what not in unknown)),
     ):
         if ours != theirs:
             raise DataError(

@@ -29,14 +29,16 @@ def merge_manifests(spans: Mapping[str, Manifest]) -> Manifest:
       spans: Manifests by the names of the spans, in order, one or more.
 
     Raises:
-      DataError: Two spans do not belong together; `check_vocabularies` says what only the content of files tells.
+      DataError: Two spans do not belong together. Whether a shorter vocabulary is the beginning of a longer one
+        of the same base only the content of their files tells, and `schemas.spans.folder.load_data` looks at it.
     """
-    newest_name, newest = list(spans.items())[-1]
+    newest = list(spans.values())[-1]
     name = definer_of(spans)
     contract = spans[name]
     for other, manifest in spans.items():
         _check_same(manifest, contract, other, name)
         _check_sizes(manifest, contract, other, name)
+    inputs: list[InputFile] = [file for manifest in spans.values() for file in manifest.inputs]
     merged = Manifest(
         format_version=FORMAT_VERSION,
         spec=newest.spec,
@@ -44,7 +46,7 @@ def merge_manifests(spans: Mapping[str, Manifest]) -> Manifest:
         buckets=contract.buckets,
         classes=contract.classes,
         parts=[SpanPart(name=of, fingerprint=manifest.fingerprint) for of, manifest in spans.items()],
-        inputs=sorted((file for manifest in spans.values() for file in manifest.inputs), key=_path),
+        inputs=sorted(inputs, key=lambda file: str(file.path)),
         counts=add_counts([manifest.counts for manifest in spans.values()]),
         shards=_shards(spans),
         rejected_files=_rejected(spans),
@@ -176,7 +178,3 @@ def _move(manifest: Manifest, added: str, removed: str) -> None:
     for file in files:
         if file.path:
             file.path = added + file.path.removeprefix(removed)
-
-
-def _path(file: InputFile) -> str:
-    return str(file.path)
