@@ -81,7 +81,7 @@ def _grow_embedding(entry: Any, before: Any, ids: Ids, keep_new: bool) -> None:
     (variable,), (old,) = entry.weights, before.weights
     grown = _value(old)[ids]
     if keep_new:
-        grown[len(old) :] = _value(variable)[len(old) :]
+        grown[old.shape[0] :] = _value(variable)[old.shape[0] :]
     variable.assign(grown)
 
 

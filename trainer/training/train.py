@@ -85,10 +85,6 @@ def train(
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
     validation = _validation(data, manifest, model, config)
-    if validation is not None and config.monitor not in validation.names:
-        raise UsageError(
-            f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, validation.names)}"
-        )
     folder = TrainingFolder(output, fresh)
     try:
         origin = _origin(manifest, "" if earlier is None else earlier.fingerprint)
@@ -185,7 +181,12 @@ def _validation(data: Path, manifest: Manifest, model: SequenceModel, config: Tr
     if VALIDATION not in manifest.statistics or not manifest.statistics[VALIDATION].records:
         return None
     batching = Batching(config.batching, validation_limits(config))
-    return Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
+    evaluator = Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
+    if config.monitor not in evaluator.names:
+        raise UsageError(
+            f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, evaluator.names)}"
+        )
+    return evaluator
 
 
 def validation_limits(config: TrainerConfig) -> BatchLimits:

@@ -147,10 +147,8 @@ def test_a_model_keeps_paths_as_of_one_data_set() -> None:
 
 
 def test_a_spec_may_have_another_name_input_and_other_seconds() -> None:
-    other = (
-        SPEC.replace("tiny", "other")
-        + "\nbuckets: {seconds: {batch: 0.1, step: 0, padded_step: 0, padded_steps: 8, examples: 4}}\ninput: {format: jsonl}"
-    )
+    seconds = "buckets: {seconds: {batch: 0.1, step: 0, padded_step: 0, padded_steps: 8, examples: 4}}"
+    other = f"{SPEC.replace('tiny', 'other')}\n{seconds}\ninput: {{format: jsonl}}"
     spans = {"a": span_manifest("a", {}), "b": span_manifest("b", {}, spec=other)}
     assert merge_manifests(spans).spec.name == "other"
 
