@@ -39,6 +39,7 @@ def merge_manifests(spans: Mapping[str, Manifest]) -> Manifest:
         _check_same(manifest, contract, other, name)
         _check_sizes(manifest, contract, other, name)
     inputs: list[InputFile] = [file for manifest in spans.values() for file in manifest.inputs]
+    inputs.sort(key=lambda file: file.path)
     merged = Manifest(
         format_version=FORMAT_VERSION,
         spec=newest.spec,
@@ -46,7 +47,7 @@ def merge_manifests(spans: Mapping[str, Manifest]) -> Manifest:
         buckets=contract.buckets,
         classes=contract.classes,
         parts=[SpanPart(name=of, fingerprint=manifest.fingerprint) for of, manifest in spans.items()],
-        inputs=sorted(inputs, key=lambda file: str(file.path)),
+        inputs=inputs,
         counts=add_counts([manifest.counts for manifest in spans.values()]),
         shards=_shards(spans),
         rejected_files=_rejected(spans),
