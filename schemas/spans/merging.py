@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.errors import DataError
-from schemas.manifest import FORMAT_VERSION, data_fingerprint, fingerprint
+from schemas.manifest import SPAN_VERSION, data_fingerprint, fingerprint
 from schemas.manifest_pb2 import InputFile, Manifest, RejectedFile, Shard, SpanPart, TokenizerFile, Vocabulary
 from schemas.messages import to_plain
 from schemas.spans.names import span_path
@@ -41,7 +41,7 @@ def merge_manifests(spans: Mapping[str, Manifest]) -> Manifest:
     inputs: list[InputFile] = [file for manifest in spans.values() for file in manifest.inputs]
     inputs.sort(key=lambda file: file.path)
     merged = Manifest(
-        format_version=FORMAT_VERSION,
+        format_version=SPAN_VERSION,
         spec=newest.spec,
         features=contract.features,
         buckets=contract.buckets,

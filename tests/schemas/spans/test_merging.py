@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from schemas.errors import DataError
 from schemas.example import DIGEST_MODULUS
-from schemas.manifest import FORMAT_VERSION, data_fingerprint, fingerprint, seal, shards_of
+from schemas.manifest import SPAN_VERSION, data_fingerprint, fingerprint, seal, shards_of
 from schemas.manifest_pb2 import (
     Bucket,
     Counts,
@@ -98,7 +98,7 @@ def test_two_spans_are_one_data_set() -> None:
     assert [file.path for file in merged.rejected_files] == [f"spans/{name}/rejected/a.jsonl" for name in spans]
     assert not merged.statistics_files
     assert not merged.HasField("span")
-    assert merged.format_version == FORMAT_VERSION
+    assert merged.format_version == SPAN_VERSION
     assert merged.fingerprint == fingerprint(merged)
 
 
