@@ -19,6 +19,7 @@ from pipeline.failure import find_message
 from pipeline.fit import check_fit, unread_fields
 from pipeline.interrupts import interruptible
 from pipeline.job import RUN_NAME, Job
+from pipeline.logs import note
 from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset
 from pipeline.progress import ShowProgress
@@ -44,6 +45,7 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
     Raises:
       LengthwiseError: The input or its records are not what the spec says; nothing is published.
     """
+    note(console, run=job.run, span=job.span.name if job.span else "")
     check_fit(job)
     unread = unread_fields(job)
     need = estimate(job)
