@@ -14,7 +14,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import IO, TextIO
+from typing import IO, TextIO, cast
 
 from rich.console import Console
 
@@ -100,10 +100,11 @@ def level_of(message: str) -> str:
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Returns whether arguments ask for JSON: before they are parsed, because what is wrong with them is logged, too."""
+    """Returns whether arguments ask for JSON: before they are parsed, as what is wrong with them is logged, too."""
     words = list(arguments)
     return any(
-        word == f"{OPTION}={JSON}" or (word == OPTION and words[i + 1 : i + 2] == [JSON]) for i, word in enumerate(words)
+        word == f"{OPTION}={JSON}" or (word == OPTION and words[i + 1 : i + 2] == [JSON])
+        for i, word in enumerate(words)
     )
 
 
@@ -126,7 +127,7 @@ def logging_console(arguments: Sequence[str]) -> Iterator[Console]:
     command = next((word for word in arguments if not word.startswith("-")), "")
     with json_lines(sys.stderr, command) as stream:
         try:
-            yield Console(file=stream, soft_wrap=True, markup=False, force_terminal=False, no_color=True)
+            yield Console(file=cast("TextIO", stream), soft_wrap=True, markup=False, force_terminal=False, no_color=True)
         except Exception:  # an error of ours: Python itself would print it when this context is over
             traceback.print_exc()
             raise SystemExit(1) from None
@@ -142,7 +143,7 @@ def json_lines(target: TextIO, command: str) -> Iterator[JsonLines]:
     """
     with _caught_descriptor(target) as (real, start):
         stream = JsonLines(real, command)
-        reader = start(stream)
+        reader = start(cast("TextIO", stream))
         with contextlib.redirect_stderr(stream):
             try:
                 yield stream

@@ -206,7 +206,7 @@ def check_inputs(job: Job) -> None:
 
 def sweep(output: str, manifest: Manifest | None) -> None:
     """Deletes the files of earlier runs that the manifest does not name (None: names nothing)."""
-    sweep_files(output, _SWEPT, {*named_files(manifest), *_copies(manifest)} if manifest else set())
+    sweep_files(output, _SWEPT, {*named_files(manifest), *plain_copies(manifest)} if manifest else set())
 
 
 def sweep_files(output: str, patterns: Iterable[str], kept: Iterable[str]) -> None:
@@ -259,11 +259,11 @@ def _write_copies(job: Job, manifest: Manifest) -> None:
     """Writes what people look for under plain names; readers go by the manifest."""
     spec = job.spec_text or dump_spec(manifest.spec)
     files.write(files.join(job.output, SPEC_NAME), spec.encode())
-    for copy, path in _copies(manifest).items():
+    for copy, path in plain_copies(manifest).items():
         files.write(files.join(job.output, copy), files.read(files.join(job.output, path)))
 
 
-def _copies(manifest: Manifest) -> dict[str, str]:
+def plain_copies(manifest: Manifest) -> dict[str, str]:
     """Returns the copy of each vocabulary and file of statistics under its plain name, and what it is a copy of."""
     vocabularies = [*manifest.vocabularies.values(), *([manifest.classes] if manifest.HasField("classes") else [])]
     paths = [entry.path for entry in vocabularies] + [file.path for file in manifest.statistics_files]

@@ -1,6 +1,7 @@
 """One run of the pipeline as a command: plan, execute, clean up, tell."""
 
 import contextlib
+import hashlib
 import importlib.metadata
 import io
 import platform
@@ -18,20 +19,20 @@ from pipeline.disk import check_space, estimate, with_need
 from pipeline.failure import find_message
 from pipeline.fit import check_fit, unread_fields
 from pipeline.interrupts import interruptible
-from pipeline.job import RUN_NAME, Job
+from pipeline.job import RUN_NAME, SPEC_NAME, Job
 from pipeline.logs import note
 from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset
 from pipeline.progress import ShowProgress
 from pipeline.publish import sweep
 from pipeline.report.after_run import advice_lines
+from pipeline.seals import seal_record
 from pipeline.summary import summarise
 from pipeline.terminal import quiet_workers
 from pipeline.threads import stop_threads
 from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 from schemas.manifest_pb2 import Manifest
-from schemas.messages import canonical_json
 
 
 def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
@@ -67,7 +68,7 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
         with contextlib.suppress(OSError, LengthwiseError):
             delete_staging(job, MANIFEST_NAME)
     seconds = time.monotonic() - started
-    files.write(files.join(job.output, RUN_NAME), _run_record(job, options, seconds, unread))
+    files.write(files.join(job.output, RUN_NAME), seal_record(_run_record(job, options, seconds, unread)))
     advice = advice_lines(job.output, manifest)
     console.print(summarise(manifest, job.output, seconds, unread, advice), highlight=False)
     return manifest
@@ -156,10 +157,12 @@ def describe_start(job: Job, options: PipelineOptions, disk: str = "") -> str:
     return "; ".join([*filter(None, parts), f"runner: {describe_runner(options)}"])
 
 
-def _run_record(job: Job, options: PipelineOptions, seconds: float, unread: list[str]) -> bytes:
+def _run_record(job: Job, options: PipelineOptions, seconds: float, unread: list[str]) -> dict[str, Any]:
     packages = ("apache-beam", "pyarrow", "numpy", "protobuf")
-    record: dict[str, Any] = {
+    spec = files.read(files.join(job.output, SPEC_NAME))
+    return {
         "run": job.run,
+        "spec_sha256": hashlib.sha256(spec).hexdigest(),
         "seconds": seconds,
         "runner": describe_runner(options),
         "host": platform.node(),
@@ -167,4 +170,3 @@ def _run_record(job: Job, options: PipelineOptions, seconds: float, unread: list
         "packages": {name: importlib.metadata.version(name) for name in packages},
         "unread_fields": unread,
     }
-    return canonical_json(record)
