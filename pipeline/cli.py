@@ -13,11 +13,20 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from pipeline.commands import infer, report, run, score, verify
+from pipeline.commands import backfill, infer, prune, report, run, score, spans, verify
 from pipeline.logs import JSON, OPTION, TEXT, logging_console
 from schemas.errors import LengthwiseError, UsageError
 
-_COMMANDS: dict[str, Any] = {"run": run, "infer": infer, "verify": verify, "report": report, "score": score}
+_COMMANDS: dict[str, Any] = {
+    "run": run,
+    "backfill": backfill,
+    "spans": spans,
+    "prune": prune,
+    "infer": infer,
+    "verify": verify,
+    "report": report,
+    "score": score,
+}
 INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 
 

@@ -156,7 +156,7 @@ def check_space(job: Job, need: Need) -> str:
     Raises:
       UsageError: Less is free than the run is likely to need.
     """
-    free = _free(job.output)
+    free = free_bytes(job.output)
     if free is None:
         return ""
     if free < need.likely:
@@ -179,7 +179,7 @@ def with_need(error: DataError, need: Need) -> DataError:
     )
 
 
-def _free(path: str) -> int | None:
+def free_bytes(path: str) -> int | None:
     """Returns the bytes free where a local path lies or will lie; None where that is unknown."""
     if not files.is_local(path):
         return None

@@ -127,7 +127,9 @@ def logging_console(arguments: Sequence[str]) -> Iterator[Console]:
     command = next((word for word in arguments if not word.startswith("-")), "")
     with json_lines(sys.stderr, command) as stream:
         try:
-            yield Console(file=cast("TextIO", stream), soft_wrap=True, markup=False, force_terminal=False, no_color=True)
+            yield Console(
+                file=cast("TextIO", stream), soft_wrap=True, markup=False, force_terminal=False, no_color=True
+            )
         except Exception:  # an error of ours: Python itself would print it when this context is over
             traceback.print_exc()
             raise SystemExit(1) from None

@@ -151,7 +151,9 @@ def _add_manifest(found: _Figures, manifest: Manifest, written: int) -> None:
     if TRAIN in manifest.statistics and manifest.statistics[TRAIN].records:
         efficiency = padding(manifest)["bucketed"]
         found.one("lengthwise_padding_efficiency", "Real steps of each padded step (train)", efficiency)
-    found.many("lengthwise_drift", "How far the span is from its base; of a series the worst dimension", drift(manifest))
+    found.many(
+        "lengthwise_drift", "How far the span is from its base; of a series the worst dimension", drift(manifest)
+    )
 
 
 def _add_counts(found: _Figures, counts: Counts) -> None:
