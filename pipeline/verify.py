@@ -39,7 +39,7 @@ def verify(folder: str) -> dict[str, Any]:
     """
     path = files.join(folder, MANIFEST_NAME)
     if not files.exists(path):
-        raise DataError(f"{folder}: holds no data set (no {MANIFEST_NAME}); check the path")
+        raise DataError(f"{folder}: holds no data set (no {MANIFEST_NAME}) and no spans; check the path")
     content = files.read(path)
     manifest = parse_manifest(content, path)
     problems: list[str] = []

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pipeline.spans.choose import is_definer
 from schemas.errors import UsageError
 from schemas.manifest_pb2 import Manifest
-from schemas.spans.names import in_order, period, period_of, select
+from schemas.spans.names import in_order, period, period_of
 
 
 class Retention(NamedTuple):
@@ -71,8 +71,14 @@ def _dependents(name: str, published: Mapping[str, Manifest], going: list[str]) 
 
 def _before(names: list[str], before: str) -> list[str]:
     beyond = period(before, "--before").start
-    dated = select(names, until=before)  # refuses names that are no dates
-    return [name for name in dated if period(name, "--before").start < beyond]
+    starts = {name: when.start for name in names if (when := period_of(name))}
+    other = [name for name in names if name not in starts]
+    if other:
+        raise UsageError(
+            f"--before {before}: the span '{other[0]}' is no date, so that it is unknown whether it is older; say "
+            "--keep N, or remove the folder of that span yourself"
+        )
+    return [name for name in names if starts[name] < beyond]
 
 
 def _check_order_is_known(names: list[str], keep: int) -> None:

@@ -122,7 +122,10 @@ def test_a_changed_manifest(copied: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == f"error: {tmp_path}: holds no data set (no manifest.json); check the path\n"
+    assert (
+        capsys.readouterr().err
+        == f"error: {tmp_path}: holds no data set (no manifest.json) and no spans; check the path\n"
+    )
 
 
 def more_records(manifest: Manifest) -> str:
