@@ -42,6 +42,7 @@ def add(commands: Commands) -> None:
 def execute(options: argparse.Namespace, rest: list[str], console: Console) -> int:
     """Writes a data set; see `pipeline.run`."""
     # Beam takes 2 s to import, which --help and a misspelt option need not wait for.
+    from pipeline.exclusive import exclusive
     from pipeline.inputs import plan_job
     from pipeline.options import beam_options, local_threads
     from pipeline.report.after_run import draw_report, remove_report
@@ -51,20 +52,22 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
 
     beam = beam_options(rest)
     spec = load_spec(options.spec)
-    job = plan_job(
-        spec,
-        options.input,
-        options.output,
-        replace=options.replace,
-        max_rejected=parse_limit(options.max_rejected),
-        threads=local_threads(beam),
-        spec_text=Path(options.spec).read_text(encoding="utf-8"),
-    )
-    manifest = run(job, beam, console)
-    path = None
-    if options.no_report:
-        remove_report(options.output)
-    else:
-        path = draw_report(options.output, console)
+    spec_text = Path(options.spec).read_text(encoding="utf-8")
+    with exclusive(options.output, "run", console, spec_text=spec_text, report=not options.no_report):
+        job = plan_job(
+            spec,
+            options.input,
+            options.output,
+            replace=options.replace,
+            max_rejected=parse_limit(options.max_rejected),
+            threads=local_threads(beam),
+            spec_text=spec_text,
+        )
+        manifest = run(job, beam, console)
+        path = None
+        if options.no_report:
+            remove_report(options.output)
+        else:
+            path = draw_report(options.output, console)
     print(json.dumps({**describe(manifest, options.output), "report": path}, indent=2))
     return 0
