@@ -13,6 +13,8 @@ from pipeline.finishing import finish, has_report, is_finished
 from pipeline.folders import check_folder
 from pipeline.locks import holding, is_held
 from pipeline.report.after_run import draw_report
+from pipeline.spans.published import published_names, span_folder
+from pipeline.spans.request import SpanRequest
 from schemas.errors import DataError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 
@@ -20,22 +22,20 @@ from schemas.manifest import MANIFEST_NAME, parse_manifest
 @contextlib.contextmanager
 def exclusive(
     output: str,
+    span: SpanRequest | None,
     command: str,
     console: Console,
     *,
-    root: str = "",
-    contract: bool = False,
     spec_text: str = "",
     report: bool = True,
 ) -> Iterator[None]:
     """Context in which no other run writes to a data set, and what is published there is complete.
 
     Args:
-      output: Folder of the data set.
+      output: Folder of the data set; with `span` that of all spans.
+      span: Of several in the output.
       command: What the run does, for whoever has to wait.
       console: Where it is said what was taken over and finished.
-      root: Folder of all spans, where the data set is one of them.
-      contract: Whether the run may decide on what other spans take from it, so that only one such may run in `root`.
       spec_text: The spec as the person wrote it.
       report: Whether a data set has a report.
 
@@ -43,13 +43,20 @@ def exclusive(
       HeldError: Another run writes there.
       UsageError: The folder cannot be written to, or a link leads out of it.
     """
-    check_folder(output, root)
+    root = output.rstrip("/") or output
+    folder = span_folder(root, span.name) if span and root else root
+    check_folder(folder, root if span else "")
     with contextlib.ExitStack() as stack:
-        if contract and root:
+        if span and decides_for_others(root, span):
             stack.enter_context(holding(root, command, console))
-        stack.enter_context(holding(output, command, console))
-        settle(output, console, spec_text, report)
+        stack.enter_context(holding(folder, command, console))
+        settle(folder, console, spec_text, report)
         yield
+
+
+def decides_for_others(root: str, span: SpanRequest) -> bool:
+    """Returns whether a span may be one that later ones take vocabularies from: two such must not run at a time."""
+    return bool(span.extend) or not set(published_names(root)) - {span.name}
 
 
 def settle(output: str, console: Console, spec_text: str = "", report: bool = True) -> None:

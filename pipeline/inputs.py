@@ -9,7 +9,16 @@ from typing import Any
 from pipeline import files
 from pipeline.blocks import InputFile
 from pipeline.failure import told_of
-from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
+from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, GivenFile, Job, TokenizerFile
+from pipeline.spans.published import span_folder
+from pipeline.spans.request import (
+    SpanPlan,
+    SpanRequest,
+    check_root,
+    check_same_fractions,
+    check_same_plan,
+    plan_span,
+)
 from pipeline.subwords import find_tokenizers
 from pipeline.vocabulary.given import find_given
 from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
@@ -49,6 +58,7 @@ def plan_job(
     spec_text: str = "",
     block_bytes: int = BLOCK_BYTES,
     shard_bytes: int = SHARD_BYTES,
+    span: SpanRequest | None = None,
 ) -> Job:
     """Returns the run that these settings mean.
 
@@ -57,13 +67,14 @@ def plan_job(
     Args:
       spec: A spec; what it does not say is filled in.
       inputs: Patterns, each `PATTERN` or `SPLIT=PATTERN`.
-      output: Folder of the data set.
+      output: Folder of the data set; with `span` that of all spans.
       replace: Whether a data set that is there may be replaced.
       max_rejected: Rejected records allowed: a count, or as a float a share.
       threads: Threads of a worker; more than 1 where the runner has only one.
       spec_text: The spec as the person wrote it, kept beside the data set.
       block_bytes: Size of a block.
       shard_bytes: Size that a shard aims at.
+      span: Of several in the output; whether it is published already, `pipeline.spans.unchanged` finds out.
 
     Raises:
       UsageError: A setting that cannot mean anything.
@@ -72,15 +83,18 @@ def plan_job(
     """
     spec = resolve(spec)
     raw_fields_of(spec)
-    check_output(output, replace)
+    folder, plan = _place(output, span)
+    check_output(folder, replace or plan is not None)
     found = cut_files(match_inputs(inputs, spec.input), spec.input, block_bytes)
     named = {file.split for file in found}
     size = sum(file.bytes for file in found)
+    tokenizers = find_tokenizers(spec)
+    fractions, given = _shared(spec, plan, named, tokenizers)
     return Job(
         spec_bytes=spec.SerializeToString(deterministic=True),
         inputs=tuple(found),
-        fractions=split_fractions(spec, named),
-        output=output.rstrip("/") or output,
+        fractions=fractions,
+        output=folder,
         run=run_name(),
         block_bytes=block_bytes,
         shard_bytes=shard_bytes,
@@ -90,10 +104,32 @@ def plan_job(
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
         id_shares=min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES),
-        tokenizers=find_tokenizers(spec),
-        given=find_given(spec),
+        tokenizers=tokenizers,
+        given=given,
         partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
+        span=plan.run if plan else None,
     )
+
+
+def _place(output: str, span: SpanRequest | None) -> tuple[str, SpanPlan | None]:
+    """Returns the folder of the data set, and what is planned for it where it is one of several spans."""
+    root = output.rstrip("/") or output
+    check_root(root, span)
+    return (span_folder(root, span.name), plan_span(span, root)) if span else (root, None)
+
+
+def _shared(
+    spec: DatasetSpec, plan: SpanPlan | None, named: set[str], tokenizers: tuple[TokenizerFile, ...]
+) -> tuple[Mapping[str, float], tuple[GivenFile, ...]]:
+    """Returns how records are shared out, and the files of vocabularies; those of a span must go with its base."""
+    given = find_given(spec)
+    if plan is None or plan.manifest is None:
+        return split_fractions(spec, named), given
+    given = check_same_plan(spec, plan, given, tokenizers)
+    fractions = split_fractions(spec, named, has_base=True)
+    before = split_fractions(spec, {file.split for file in plan.manifest.inputs}, has_base=True)
+    check_same_fractions(fractions, before, named, plan)
+    return fractions, given
 
 
 def partitions_of(size: int, block_bytes: int) -> int:
@@ -145,7 +181,7 @@ def _starts(file: InputFile, given: Input, block_bytes: int) -> tuple[int, ...]:
         return starts_of(stream, file.bytes, file.reading, given, block_bytes)
 
 
-def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
+def split_fractions(spec: DatasetSpec, named: set[str], has_base: bool = False) -> Mapping[str, float]:
     """Returns how the records of files without a split of their own are shared out; empty where no hash decides.
 
     Files given as `train=` count as such: `train` is what is left for training, and 10 % of it
@@ -155,6 +191,7 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
     Args:
       spec: A resolved spec.
       named: Splits of the input files; empty for those without.
+      has_base: Whether it is for a span that takes all plans from another one, and so needs no file for training.
 
     Raises:
       UsageError: An input and the spec both decide on one split.
@@ -166,7 +203,7 @@ def split_fractions(spec: DatasetSpec, named: set[str]) -> Mapping[str, float]:
     if both:
         name, field = min(both), _SAYS_SPLITS[spec.split.by]
         raise UsageError(f"split '{name}' comes from --input {name}= and from {field} in the spec; remove one")
-    if named and others == named:
+    if named and others == named and not has_base:
         given = ", ".join(f"{name}=" for name in sorted(others))
         raise UsageError(f"--input: no file is for training, only {given}; say {TRAIN}= or no split for some")
     if fractions or decided:

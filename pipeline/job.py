@@ -34,22 +34,24 @@ class GivenFile(NamedTuple):
 
     Attributes:
       name: Of the vocabulary; "label" for classes.
-      path: As the spec says.
+      path: As the spec says, or of the base of a span.
       sha256: Of its content.
+      of_base: Whether it is the base's.
     """
 
     name: str
     path: str
     sha256: str
+    of_base: bool = False
 
 
 class Base(NamedTuple):
     """The span whose vocabularies, normalisation and buckets another one takes.
 
     Attributes:
-      name: Of the span.
-      path: Of its manifest.
-      fingerprint: Of its manifest.
+      name: Of the span that made them; the run's own where it makes a span again that others took them from.
+      path: Of the manifest that they are read from: that span's, or where it was removed, of another that took them.
+      fingerprint: Of this manifest.
     """
 
     name: str
@@ -66,12 +68,16 @@ class SpanRun:
       name: Of the span.
       base: None where this span plans for itself and the others.
       extend: Most entries to add to each vocabulary of the base.
+      known: Other spans that were published when the run began.
+      note: What to tell of the base; empty: nothing that the person did not say.
     """
 
     root: str
     name: str
     base: Base | None = None
     extend: int = 0
+    known: frozenset[str] = frozenset()
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ class Job:
       named_splits: Splits that inputs name.
       id_shares: Shares into which record ids are divided to look for those that occur again.
       tokenizers: Files that cut texts into subwords.
-      given: Files that state vocabularies and classes.
+      given: Files that state vocabularies and classes; of a span with a base, those of the base.
       partitions: Of the keys of events, where the spec groups them; else 0.
       span: Of several; None where the data set stands alone.
       key: Name of a staging folder that a later run may go on from, see `pipeline.done`; empty where none may.

@@ -14,7 +14,7 @@ from pipeline.vocabulary.token_files import PARTITIONS
 from schemas.buckets import Int64s, plan_buckets, plan_buckets_at_knee
 from schemas.dataset_pb2 import Buckets, DatasetSpec
 from schemas.errors import DataError
-from schemas.manifest_pb2 import Bucket, Moments
+from schemas.manifest_pb2 import Bucket, Manifest, Moments
 from schemas.statistics_pb2 import TokenStatistics
 from schemas.vocabulary import Vocabulary, as_tokens, ranked
 
@@ -150,6 +150,8 @@ def plan_dataset(
     candidates: Mapping[str, TokenCandidates],
     spec: DatasetSpec,
     given: Mapping[str, pa.StringArray] | None = None,
+    base: Manifest | None = None,
+    more: int = 0,
 ) -> DatasetPlan:
     """Plans vocabularies, classes, normalisation and buckets from the training split.
 
@@ -157,20 +159,23 @@ def plan_dataset(
       analysis: Of all blocks.
       candidates: By name of the token column.
       spec: A resolved spec.
-      given: Entries of the vocabularies that files state, by name.
+      given: Entries of the vocabularies that files or the base of a span state, by name.
+      base: Of a span, which takes normalisation and buckets from it and needs no training record.
+      more: Most entries added to each vocabulary of the base.
 
     Raises:
       DataError: There is nothing to plan from.
     """
-    if not analysis.train_records:
+    if not (analysis.train_records or (base and analysis.read)):
         raise DataError(_nothing_to_train_on(analysis))
     lengths = np.array(sorted(analysis.bucket_lengths), np.int64)
     counts = np.array([analysis.bucket_lengths[int(length)] for length in lengths], np.int64)
-    rules, stated = vocabulary_rules(spec), given or {}
+    rules, stated = vocabulary_rules(spec, more), given or {}
+    own = {name: to_message(moments) for name, moments in sorted(analysis.moments.items())}
     return DatasetPlan(
-        buckets=_plan_buckets(lengths, counts, spec.buckets),
+        buckets=list(base.buckets) if base else _plan_buckets(lengths, counts, spec.buckets),
         tokens={name: _plan_tokens(name, candidates[name], rule, stated.get(name)) for name, rule in rules.items()},
-        moments={name: to_message(moments) for name, moments in sorted(analysis.moments.items())},
+        moments=dict(base.moments) if base else own,
         shared={feature: name for name, rule in rules.items() for feature in rule.features[1:]},
     )
 

@@ -10,6 +10,7 @@ from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.plan import plan_dataset
 from pipeline.publish import judge_rejected
+from pipeline.spans.base import load_base
 from pipeline.vocabulary.counting import CountedTokens, load_candidates
 from pipeline.vocabulary.given import load_given
 from pipeline.vocabulary.written import PlanFiles, write_plan
@@ -35,6 +36,8 @@ class _Plan(beam.DoFn):  # type: ignore[misc]
     @reporting
     def process(self, analysis: Analysis, counted: list[CountedTokens]) -> Iterator[PlanFiles]:
         # Before anything is encoded, so that bad input costs half a run.
-        judge_rejected(self._job, analysis)
-        plan = plan_dataset(analysis, load_candidates(counted), self._job.spec, load_given(self._job))
-        yield write_plan(plan, self._job.output)
+        job = self._job
+        judge_rejected(job, analysis)
+        base, more = load_base(job), job.span.extend if job.span else 0
+        plan = plan_dataset(analysis, load_candidates(counted), job.spec, load_given(job), base, more)
+        yield write_plan(plan, job.output, base)

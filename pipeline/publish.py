@@ -17,6 +17,8 @@ from pipeline.folders import is_behind_link
 from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
+from pipeline.spans.base import load_base
+from pipeline.spans.message import check_spans, span_message
 from pipeline.split_facts import WrittenFacts
 from pipeline.statistics.files import write_statistics
 from pipeline.subwords import publish_tokenizers
@@ -149,6 +151,8 @@ def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: Plan
         )
     if LABEL in plan.tokens:
         manifest.classes.CopyFrom(plan.tokens[LABEL])
+    if job.span:
+        manifest.span.CopyFrom(span_message(job.span, load_base(job), manifest))
     return manifest
 
 
@@ -188,6 +192,7 @@ def check_surroundings(job: Job, manifest: Manifest) -> None:
     # The very same one is what a step that is tried again has written.
     if not job.replace and files.exists(path) and files.read(path) != dump_manifest(manifest):
         raise DataError(f"{job.output}: another run has published a data set there; say --replace to replace it")
+    check_spans(job, manifest)
     for path in named_files(manifest):
         if not files.exists(files.join(job.output, path)):
             raise DataError(f"{path}: was written and is gone; something else writes to {job.output}; run again")

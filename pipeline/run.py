@@ -27,6 +27,7 @@ from pipeline.prepare import PrepareDataset
 from pipeline.progress import ShowProgress
 from pipeline.publish import sweep
 from pipeline.report.after_run import advice_lines
+from pipeline.spans.describe import describe_plan
 from pipeline.summary import summarise
 from pipeline.terminal import quiet_workers
 from pipeline.threads import stop_threads
@@ -172,12 +173,13 @@ def _clean_up_failed(job: Job) -> None:
 
 
 def describe_start(job: Job, options: PipelineOptions, disk: str = "") -> str:
-    """Returns the line with which a run begins."""
+    """Returns the lines with which a run begins."""
     size = sum(file.bytes for file in job.inputs)
     empty = sum(not file.bytes for file in job.inputs)
     note = f" ({empty} of them empty)" if empty else ""
     parts = [f"{len(job.inputs):,} file(s){note}, {size / 1e6:,.1f} MB → {job.output}", disk]
-    return "; ".join([*filter(None, parts), f"runner: {describe_runner(options)}"])
+    first = "; ".join([*filter(None, parts), f"runner: {describe_runner(options)}"])
+    return "\n".join([first, *describe_plan(job)])
 
 
 def _run_record(job: Job, options: PipelineOptions, seconds: float, unread: list[str], manifest: Manifest) -> bytes:

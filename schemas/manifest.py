@@ -8,7 +8,7 @@ from typing import Any
 from schemas.dataset_pb2 import DatasetSpec, Missing, SequenceType, Take
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Manifest, Shard, StoredFeature
-from schemas.messages import canonical_json, digest, fill, nearest, to_plain
+from schemas.messages import canonical_json, digest, fill, nearest, printable, to_plain
 from schemas.spec import (
     CLASS,
     NUMBER,
@@ -23,6 +23,7 @@ from schemas.spec import (
 from schemas.vocabulary import first_token_id
 
 FORMAT_VERSION = 1
+SPAN_VERSION = 2  # of a span, which a release that knows of none would take for a data set of its own
 MANIFEST_NAME = "manifest.json"
 # Digits of a file's SHA-256 in its name: enough that two runs never write the same name with
 # different content (2^48), short enough to read.
@@ -68,9 +69,9 @@ def parse_manifest(content: bytes, path: str) -> Manifest:
         version = values["format_version"]
     except (ValueError, TypeError, KeyError, RecursionError):
         raise DataError(f"{path}: is no manifest; it is damaged or was not written by this pipeline") from None
-    if version != FORMAT_VERSION:
+    if version not in (FORMAT_VERSION, SPAN_VERSION):
         raise DataError(
-            f"{path}: has format version {version!r}; this release reads {FORMAT_VERSION}; "
+            f"{path}: has format version {version!r}; this release reads {FORMAT_VERSION} and {SPAN_VERSION}; "
             "write the data set again or install the release that wrote it"
         )
     try:
@@ -79,7 +80,19 @@ def parse_manifest(content: bytes, path: str) -> Manifest:
         raise DataError(f"{path}: is damaged: {error}") from None
     if manifest.fingerprint != fingerprint(manifest):
         raise DataError(f"{path}: does not fit its own fingerprint: it was changed by hand; write the data set again")
+    for name in named_files(manifest):
+        if not _is_within(name):
+            raise DataError(
+                f"{path}: names the file {printable(name)!r}, which lies outside of the data set's folder; it was not "
+                "written by this pipeline, so do not use it"
+            )
     return manifest
+
+
+def _is_within(path: str) -> bool:
+    """Returns whether a path leads to no other folder than the one that it is relative to, or one within it."""
+    parts = path.replace("\\", "/").split("/")
+    return bool(parts[0]) and ".." not in parts and ":" not in parts[0]
 
 
 def dump_manifest(manifest: Manifest) -> bytes:
@@ -89,7 +102,7 @@ def dump_manifest(manifest: Manifest) -> bytes:
 
 def seal(manifest: Manifest) -> Manifest:
     """Sets the format version and both fingerprints of an otherwise finished manifest."""
-    manifest.format_version = FORMAT_VERSION
+    manifest.format_version = SPAN_VERSION if manifest.HasField("span") else FORMAT_VERSION
     manifest.data_fingerprint = data_fingerprint(manifest)
     manifest.fingerprint = fingerprint(manifest)
     return manifest

@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.commands.common import Commands, parse_limit
+from pipeline.commands.span_options import add_span_options, span_request
 
 BEAM_OPTIONS = True
 
@@ -28,7 +29,8 @@ def add(commands: Commands) -> None:
         metavar="[SPLIT=]PATTERN",
         help="files or folders; SPLIT= puts all their records into one split",
     )
-    run.add_argument("--output", required=True, metavar="DIR", help="folder of the data set")
+    run.add_argument("--output", required=True, metavar="DIR", help="folder of the data set, or of all spans")
+    add_span_options(run)
     run.add_argument("--replace", action="store_true", help="replace the data set that is there")
     run.add_argument(
         "--max_rejected",
@@ -47,13 +49,16 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
     from pipeline.options import beam_options, local_threads
     from pipeline.report.after_run import draw_report, remove_report
     from pipeline.run import run
+    from pipeline.spans.describe import PUBLISHED, UNCHANGED, describe_span
+    from pipeline.spans.unchanged import already_published, unchanged_line
     from pipeline.summary import describe
     from schemas.spec import load_spec
 
     beam = beam_options(rest)
     spec = load_spec(options.spec)
     spec_text = Path(options.spec).read_text(encoding="utf-8")
-    with exclusive(options.output, "run", console, spec_text=spec_text, report=not options.no_report):
+    request = span_request(options)
+    with exclusive(options.output, request, "run", console, spec_text=spec_text, report=not options.no_report):
         job = plan_job(
             spec,
             options.input,
@@ -62,12 +67,19 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
             max_rejected=parse_limit(options.max_rejected),
             threads=local_threads(beam),
             spec_text=spec_text,
+            span=request,
         )
+        manifest = already_published(job)
+        if manifest:
+            console.print(unchanged_line(manifest), highlight=False)
+            print(json.dumps({**describe_span(manifest, UNCHANGED), **describe(manifest, job.output)}, indent=2))
+            return 0
         manifest = run(job, beam, console)
         path = None
         if options.no_report:
-            remove_report(options.output)
+            remove_report(job.output)
         else:
-            path = draw_report(options.output, console)
-    print(json.dumps({**describe(manifest, options.output), "report": path}, indent=2))
+            path = draw_report(job.output, console)
+    told = {**describe_span(manifest, PUBLISHED), **describe(manifest, job.output), "report": path}
+    print(json.dumps(told, indent=2))
     return 0

@@ -71,7 +71,8 @@ class _Count(ThreadedDoFn):
     @reporting
     def work(self, task: CountingTask) -> Iterator[CountedTokens]:
         job = self._job
-        candidates = count(task, job.spec, (job.tokens_path(*part) for part in task.staged), load_given(job))
+        paths = (job.tokens_path(*part) for part in task.staged)
+        candidates = count(task, job.spec, paths, load_given(job), job.span.extend if job.span else 0)
         path = job.counted_path(task.number)
         write_batches(path, COUNTS, candidates.ranked.to_batches())
         yield CountedTokens(task.name, path, candidates.tokens, candidates.distinct, candidates.error)
@@ -83,7 +84,11 @@ def summarised(spec: DatasetSpec) -> frozenset[str]:
 
 
 def count(
-    task: CountingTask, spec: DatasetSpec, paths: Iterable[str], given: Mapping[str, pa.StringArray] | None = None
+    task: CountingTask,
+    spec: DatasetSpec,
+    paths: Iterable[str],
+    given: Mapping[str, pa.StringArray] | None = None,
+    more: int = 0,
 ) -> TokenCandidates:
     """Adds up a part of the token counts of blocks.
 
@@ -91,9 +96,10 @@ def count(
       task: The part.
       spec: A resolved spec.
       paths: Of the token counts of each block, in order.
-      given: Entries of the vocabularies that files state, by name.
+      given: Entries of the vocabularies that files or the base of a span state, by name.
+      more: Most entries added to each of these; see `vocabulary_rules`.
     """
-    rules = vocabulary_rules(spec)
+    rules = vocabulary_rules(spec, more)
     rule, column = rules[task.name], list(rules).index(task.name)
     tables = (read_token_counts(path, column, task.partitions) for path in paths)
     counted = _approximately(tables, rule.counters) if rule.counters else _exactly(tables)

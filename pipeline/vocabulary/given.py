@@ -12,7 +12,9 @@ from pipeline.vocabulary.rules import vocabulary_rules
 from schemas.dataset_pb2 import DatasetSpec, UnknownLabel
 from schemas.errors import DataError
 from schemas.formats.fields import LABEL
+from schemas.manifest_pb2 import Manifest
 from schemas.records.labels import KnownClasses
+from schemas.vocabulary import dump_tokens, parse_tokens
 from schemas.vocabulary_files import parse_given
 
 _loading = threading.Lock()
@@ -42,27 +44,56 @@ def _first_read(name: str, path: str, spec: DatasetSpec) -> bytes:
         raise DataError(f"{error}; {field} of the spec names it; correct the path") from None
 
 
+def given_by_base(spec: DatasetSpec, base: Manifest, folder: str) -> tuple[GivenFile, ...]:
+    """Returns the vocabulary files of the base of a span.
+
+    Args:
+      spec: A resolved spec; the same as the base's, as far as it says what vocabularies there are.
+      base: Manifest of the base.
+      folder: Its data set's.
+    """
+    entries = {name: base.classes if name == LABEL else base.vocabularies[name] for name in vocabulary_rules(spec)}
+    return tuple(
+        GivenFile(name, files.join(folder, entry.path), entry.sha256, of_base=True) for name, entry in entries.items()
+    )
+
+
+def given_digest(file: GivenFile) -> str:
+    """Returns the SHA-256 that a file of the spec has as a data set writes it.
+
+    Raises:
+      DataError: The file cannot be read, or is not what it was when it was found.
+    """
+    with _loading:
+        return hashlib.sha256(dump_tokens(_load(*file[1:]))).hexdigest()
+
+
 def load_given(job: Job) -> dict[str, pa.StringArray]:
-    """Returns the entries of the files that the spec names, by name of the vocabulary.
+    """Returns the entries of the files that the spec names, or the base of a span has, by name of the vocabulary.
 
     Raises:
       DataError: A file cannot be read, or is not what it was when the run began.
     """
     with _loading:  # or each thread that finds one missing would read it
-        return {file.name: _load(file.path, file.sha256) for file in job.given}
+        return {file.name: _load(*file[1:]) for file in job.given}
 
 
 def known_classes(job: Job) -> KnownClasses | None:
     """Returns the classes that a label must be one of; None where the records themselves say what classes there are."""
-    spec = job.spec
-    if not spec.label.classes_file or spec.label.unknown != UnknownLabel.reject:
+    spec, extends = job.spec, job.span is not None and job.span.extend > 0
+    stated = [file for file in job.given if file.name == LABEL]
+    if not stated or spec.label.unknown != UnknownLabel.reject or (extends and not spec.label.classes_file):
         return None
-    return KnownClasses(load_given(job)[LABEL], spec.label.classes_file)
+    names = load_given(job)[LABEL]
+    if spec.label.classes_file:
+        return KnownClasses(names, spec.label.classes_file)
+    return KnownClasses(names, stated[0].path, "publish the span with --extend_vocabulary")
 
 
 @functools.lru_cache(maxsize=16)
-def _load(path: str, sha256: str) -> pa.StringArray:
+def _load(path: str, sha256: str, of_base: bool) -> pa.StringArray:
     content = files.read(path)
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DataError(f"{path}: has changed since the run began; run again when nobody writes to it")
-    return parse_given(content, path)
+    # What was written by a run may be empty or hold what is probably a mistake where a person writes it.
+    return parse_tokens(content, path) if of_base else parse_given(content, path)

@@ -9,7 +9,7 @@ from pipeline import files
 from pipeline.plan import DatasetPlan, TokenPlan
 from schemas.formats.fields import LABEL
 from schemas.manifest import vocabulary_path
-from schemas.manifest_pb2 import Bucket, Moments
+from schemas.manifest_pb2 import Bucket, Manifest, Moments
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
 from schemas.statistics_pb2 import TokenStatistics
 from schemas.vocabulary import Vocabulary, dump_tokens, first_token_id, parse_tokens
@@ -45,9 +45,18 @@ class PlanFiles:
         return {name: [entry.id for entry in tokens.top] for name, tokens in self.statistics.items()}
 
 
-def write_plan(plan: DatasetPlan, output: str) -> PlanFiles:
-    """Writes the vocabularies of a plan into a data set's folder."""
+def write_plan(plan: DatasetPlan, output: str, base: Manifest | None = None) -> PlanFiles:
+    """Writes the vocabularies of a plan into a data set's folder.
+
+    Args:
+      plan: The plan.
+      output: The folder.
+      base: Of a span; of a vocabulary that is the same, the base's entry is kept with all that it says.
+    """
     tokens = {name: _write_vocabulary(output, name, token_plan) for name, token_plan in plan.tokens.items()}
+    if base:
+        taken = {name: base.classes if name == LABEL else base.vocabularies[name] for name in tokens}
+        tokens = {name: taken[name] if taken[name].sha256 == own.sha256 else own for name, own in tokens.items()}
     tokens |= {feature: tokens[name] for feature, name in plan.shared.items()}
     statistics = {name: token_plan.statistics for name, token_plan in plan.tokens.items()}
     statistics |= {feature: statistics[name] for feature, name in plan.shared.items()}

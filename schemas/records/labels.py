@@ -28,10 +28,12 @@ class KnownClasses(NamedTuple):
     Attributes:
       names: string, (classes,).
       path: Of the file that states them.
+      remedy: How to make another one known.
     """
 
     names: pa.StringArray
     path: str
+    remedy: str = "add it there"
 
 
 def read_label(
@@ -73,8 +75,9 @@ def reject_unknown(label: pa.Array | Ragged, classes: KnownClasses, verdicts: Ve
         broken = count_in_rows(unknown, label.offsets) > 0
     else:
         broken = ~is_among(label, classes.names)
+    count, plural = len(classes.names), "" if len(classes.names) == 1 else "es"
     rule = (
-        f"a label must be one of the {len(classes.names):,} classes of {classes.path}; add it there, say "
+        f"a label must be one of the {count:,} class{plural} of {classes.path}; {classes.remedy}, say "
         "label.unknown: keep, or allow it with --max_rejected"
     )
     verdicts.reject(broken, UNKNOWN_LABEL, rule)

@@ -1,0 +1,58 @@
+"""Options of `run` that are about spans."""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from schemas.errors import UsageError
+from schemas.spans.names import check_span_name
+
+if TYPE_CHECKING:  # which imports Beam, as --help must not wait for
+    from pipeline.spans.request import SpanRequest
+
+
+def add_span_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options."""
+    parser.add_argument(
+        "--span",
+        metavar="NAME",
+        help="write one of several data sets in DIR that share vocabularies, such as that of the day 2026-11-20",
+    )
+    parser.add_argument(
+        "--base",
+        metavar="SPAN",
+        help="span whose vocabularies, normalisation and buckets to take (default: those that were extended last)",
+    )
+    parser.add_argument(
+        "--extend_vocabulary",
+        metavar="N",
+        help="add up to N new entries behind each vocabulary of the base, and all new classes",
+    )
+
+
+def span_request(options: argparse.Namespace) -> "SpanRequest | None":
+    """Returns the span that the options state; None: a data set that stands alone.
+
+    Raises:
+      UsageError: An option makes no sense without `--span`, or has no valid value.
+    """
+    from pipeline.spans.request import SpanRequest
+
+    if options.span is None:
+        for name, value in (("--base", options.base), ("--extend_vocabulary", options.extend_vocabulary)):
+            if value is not None:
+                raise UsageError(f"{name} {value}: says nothing without --span NAME; add it, or leave {name} out")
+        return None
+    check_span_name(options.span)
+    if options.base is not None:
+        check_span_name(options.base, "--base")
+    return SpanRequest(options.span, options.base or "", _entries(options.extend_vocabulary))
+
+
+def _entries(text: str | None) -> int:
+    if text is None:
+        return 0
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) < 2**31:
+        raise UsageError(
+            f"--extend_vocabulary {text}: is no number of entries; say how many to add at most, such as 1000"
+        )
+    return int(text)

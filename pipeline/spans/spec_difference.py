@@ -1,0 +1,58 @@
+"""In what two specs differ that must be the same."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+from schemas.dataset_pb2 import DatasetSpec
+from schemas.messages import canonical_json, printable, to_plain
+from schemas.spec import resolve
+
+# What a span may say otherwise than its base: where its records are found and what it is called and checked for, and
+# what buckets were chosen by, which are chosen already.
+FREE_OF_BASE = frozenset({"name", "input", "drift", "buckets.seconds"})
+# What says nothing of the records.
+FREE_OF_ITSELF = frozenset({"name", "drift"})
+
+
+class Difference(NamedTuple):
+    """The first field in which two specs differ.
+
+    Attributes:
+      path: Of the field, such as sequences.text.max_length.
+      ours: Its value as JSON; "nothing" where it is not set.
+      theirs: In the other spec.
+    """
+
+    path: str
+    ours: str
+    theirs: str
+
+
+def first_difference(ours: DatasetSpec, theirs: DatasetSpec, free: Collection[str] = ()) -> Difference | None:
+    """Returns the first field, by path, in which two specs differ once every default is filled in; None: in none.
+
+    Args:
+      ours: A spec.
+      theirs: Another one.
+      free: Paths of fields that may differ, with all below them.
+    """
+    return _first(to_plain(resolve(ours)), to_plain(resolve(theirs)), "", free)
+
+
+def _first(ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str, free: Collection[str]) -> Difference | None:
+    for name in sorted({*ours, *theirs}):
+        where = f"{path}.{name}" if path else name
+        mine, other = ours.get(name), theirs.get(name)
+        if where in free or mine == other:
+            continue
+        if isinstance(mine, dict | None) and isinstance(other, dict | None):
+            found = _first(mine or {}, other or {}, where, free)
+            if found:
+                return found
+        else:
+            return Difference(where, _shown(mine), _shown(other))
+    return None
+
+
+def _shown(value: Any) -> str:
+    return "nothing" if value is None else printable(canonical_json(value).decode())
