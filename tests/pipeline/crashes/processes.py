@@ -17,7 +17,7 @@ from typing import Any
 import pipeline.exclusive
 import pipeline.inputs
 import pipeline.report.charts
-import pipeline.run  # noqa: F401
+import pipeline.run
 from pipeline.cli import main
 
 BLOCK_BYTES, SHARD_BYTES = 4_000, 6_000
@@ -104,7 +104,7 @@ def count_changes(folder: Path, report: Path) -> Callable[[], None]:
 
 
 def kill_before(change: int, folder: Path) -> Callable[[], None]:
-    """Returns what makes a process kill its group before the change of this number, from 0, of a file below a folder."""
+    """Returns what makes a process kill its group before one of its changes of files below a folder, from 0."""
 
     def prepare() -> None:
         def kill(number: int) -> None:

@@ -17,9 +17,9 @@ BAD = [b"not json", b'{"id": "m", "stars": 1}']
 UNIQUE_SPEC = REVIEW_SPEC + "duplicate_ids: reject\n"
 EVENTS_SPEC = """
 name: visits
-id: user
-group: {order: [time]}
-sequences: {page: {type: tokens, tokenizer: none}, seconds: {type: series}}
+
+group: {by: user, order_by: time}
+sequences: {page: {type: tokens, tokenizer: none}, seconds: {type: series, dims: 1}}
 split: {fractions: {train: 0.7, validation: 0.2, test: 0.1}}
 buckets: {count: 2}
 """
@@ -105,7 +105,7 @@ def _events() -> list[dict[str, object]]:
             "user": f"u{draw.integers(60)}",
             "time": i,
             "page": f"p{draw.integers(9)}",
-            "seconds": float(draw.integers(99)),
+            "seconds": [float(draw.integers(99))],
         }
         for i in range(600)
     ]
