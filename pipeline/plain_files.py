@@ -3,15 +3,14 @@
 Readers need none of them, and a data set without one is whole. One that is there must be what was written.
 """
 
-import hashlib
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 from pipeline import files
 from pipeline.job import RUN_NAME, SPEC_NAME
-from pipeline.publish import plain_copies
+from pipeline.publish import copies
 from pipeline.report.page import REPORT_NAME
-from pipeline.seals import is_sealed_page, open_record
+from pipeline.seals import is_sealed_page, open_record, spec_digest
 from schemas.manifest import MANIFEST_NAME, named_files
 from schemas.manifest_pb2 import Manifest
 
@@ -23,8 +22,8 @@ def check_plain_files(folder: str, manifest: Manifest) -> list[str]:
       folder: Of a data set.
       manifest: Of it; the files that it names are as it says.
     """
-    copies = sorted(plain_copies(manifest).items())
-    problems = [problem for copy, path in copies for problem in _check_copy(folder, copy, path)]
+    plain = sorted(copies(manifest).items())
+    problems = [problem for copy, path in plain for problem in _check_copy(folder, copy, path)]
     return [*problems, *_check_run(folder), *check_report(folder)]
 
 
@@ -41,7 +40,7 @@ def check_report(folder: str) -> list[str]:
 
 def unnamed_files(folder: str, manifest: Manifest) -> list[str]:
     """Returns the paths, relative to the folder, of the files there that are no part of the data set, sorted."""
-    known = {*named_files(manifest), *plain_copies(manifest), MANIFEST_NAME, SPEC_NAME, RUN_NAME, REPORT_NAME}
+    known = {*named_files(manifest), *copies(manifest), MANIFEST_NAME, SPEC_NAME, RUN_NAME, REPORT_NAME}
     return sorted(set(all_files(folder)) - known)
 
 
@@ -70,6 +69,6 @@ def _check_run(folder: str) -> list[str]:
     if record is None:
         return [f"{path}: does not fit its own SHA-256; it was changed, or is of an earlier release; delete it"]
     spec = files.join(folder, SPEC_NAME)
-    if not files.exists(spec) or hashlib.sha256(files.read(spec)).hexdigest() == record["spec_sha256"]:
+    if not files.exists(spec) or spec_digest(folder) == record["spec_sha256"]:
         return []
     return [f"{spec}: does not fit the SHA-256 in {RUN_NAME}; it was changed; the manifest holds the spec as it was"]

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from pipeline import files
+from pipeline.job import SPEC_NAME
 from schemas.messages import canonical_json, digest
 
 _FIELD = "sha256"  # of a sealed record
@@ -27,6 +29,11 @@ def open_record(content: bytes) -> dict[str, Any] | None:
         return values if digest(values) == sha256 else None
     except (ValueError, RecursionError):  # no JSON, no UTF-8, or numbers that canonical JSON does not have
         return None
+
+
+def spec_digest(folder: str) -> str:
+    """Returns the SHA-256 of the spec beside a data set, which the record of its run states."""
+    return hashlib.sha256(files.read(files.join(folder, SPEC_NAME))).hexdigest()
 
 
 def seal_page(text: str) -> bytes:

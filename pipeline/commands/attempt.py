@@ -13,6 +13,7 @@ from pipeline import files
 from pipeline.commands.common import parse_limit
 from pipeline.commands.span_options import span_request
 from pipeline.dry_run import describe_dry_run
+from pipeline.exclusive import exclusive
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.logs import note
@@ -103,10 +104,19 @@ def _write(
     options: argparse.Namespace, rest: list[str], console: Console, planned: _Planned
 ) -> tuple[Manifest, dict[str, Any]]:
     beam = beam_options(rest)
-    given = inputs_of(options)
-    if given.missing:
-        console.print(f"no file for {', '.join(given.missing)}; left out, as --allow_missing says", highlight=False)
-    planned.job = job = _plan(options, given, beam)
+    load_spec(options.spec)  # what is wrong with it is told before anything is locked
+    spec_text, request = Path(options.spec).read_text(encoding="utf-8"), span_request(options)
+    with exclusive(options.output, request, "run", console, spec_text=spec_text, report=not options.no_report):
+        given = inputs_of(options)
+        if given.missing:
+            console.print(f"no file for {', '.join(given.missing)}; left out, as --allow_missing says", highlight=False)
+        planned.job = _plan(options, given, beam)
+        return _write_alone(options, planned.job, beam, console)
+
+
+def _write_alone(
+    options: argparse.Namespace, job: Job, beam: PipelineOptions, console: Console
+) -> tuple[Manifest, dict[str, Any]]:
     manifest = already_published(job)
     if manifest:
         console.print(unchanged_line(manifest), highlight=False)

@@ -1,13 +1,15 @@
 """Removes spans: first its manifest, with which a span is gone for all readers, then its files."""
 
+import contextlib
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from rich.console import Console
 
 from pipeline import files
+from pipeline.locks import LOCK_NAME, holding
 from pipeline.plain_files import all_files, unnamed_files
-from pipeline.spans.published import published_spans, span_folder
+from pipeline.spans.published import published_names, published_spans, span_folder
 from pipeline.spans.retention import choose_removed
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
@@ -33,7 +35,13 @@ def prune(root: str, keep: int | None, before: str, console: Console, *, remove:
     Raises:
       UsageError: Names do not say which spans are older, or a folder is a link.
       DataError: The manifest of a span cannot be read, or a file cannot be deleted.
+      HeldError: A run writes to a span that is to go, or one that others may take vocabularies from is being written.
     """
+    with holding(root, "prune", console) if remove and published_names(root) else contextlib.nullcontext():
+        return _prune(root, keep, before, console, remove)
+
+
+def _prune(root: str, keep: int | None, before: str, console: Console, remove: bool) -> dict[str, Any]:
     published = published_spans(root)
     if not published:
         raise DataError(f"{root}: holds no published span (no {SPANS}/NAME/{MANIFEST_NAME}); check the path")
@@ -55,11 +63,13 @@ def prune(root: str, keep: int | None, before: str, console: Console, *, remove:
 
 def _prune_one(root: str, name: str, manifest: Manifest, console: Console, remove: bool) -> dict[str, Any]:
     folder = span_folder(root, name)
-    others = [path for path in unnamed_files(folder, manifest) if not path.startswith(_OWN_FOLDERS)]
-    own = [path for path in all_files(folder) if path not in set(others)]
+    others = [path for path in unnamed_files(folder, manifest) if not path.startswith((*_OWN_FOLDERS, LOCK_NAME))]
+    own = [path for path in all_files(folder) if path not in {*others, LOCK_NAME}]
     size = sum(files.size(files.join(folder, path)) for path in own)
     if remove:
-        _delete(folder, own)
+        with holding(folder, "prune", console):
+            _delete(folder, own)
+        files.delete_empty_parents([files.join(folder, MANIFEST_NAME)])
         left = f"; {others[0]} is left, which is no part of it" if others else ""
         console.print(f"{name}: removed, {size / 1e6:,.1f} MB{left}", highlight=False)
     return {"span": name, "files": len(own), "bytes": size, "left": others}

@@ -27,7 +27,7 @@ def check_relations(published: Mapping[str, Manifest], read: Callable[[str, str]
         groups.setdefault(definer_of(name, published[name]), []).append(name)
     # A definer that was pruned is represented by any span that has its contract.
     first = {definer: definer if definer in names else names[0] for definer, names in groups.items()}
-    problems = []
+    problems: list[str] = []
     for definer, names in groups.items():
         for name in names:
             problems += _check_same(name, first[definer], published)
