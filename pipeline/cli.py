@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 from pipeline.commands import backfill, infer, prune, report, run, score, spans, verify
+from pipeline.interrupts import interruptible
 from pipeline.logs import JSON, OPTION, TEXT, logging_console
 from schemas.errors import LengthwiseError, UsageError
 
@@ -54,7 +55,8 @@ def _execute(arguments: Sequence[str], console: Console) -> int:
         command = _COMMANDS[options.command]
         if rest and not command.BEAM_OPTIONS:
             raise UsageError(f"{rest[0]}: is no option of `{options.command}`; see --help")
-        code: int = command.execute(options, rest, console)
+        with interruptible():  # SIGTERM from here on, not only while a run is under way
+            code: int = command.execute(options, rest, console)
         return code
     except LengthwiseError as error:
         for line in error.details:
