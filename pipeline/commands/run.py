@@ -46,7 +46,7 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
     # Beam takes 2 s to import, which --help and a misspelt option need not wait for.
     from pipeline.inputs import plan_job
     from pipeline.options import beam_options, local_threads
-    from pipeline.report.after_run import draw_report, draw_spans_report, remove_report
+    from pipeline.report.after_run import draw_report, draw_spans_report, remove_report, report_of
     from pipeline.run import run
     from pipeline.spans.describe import PUBLISHED, UNCHANGED, describe_span
     from pipeline.spans.unchanged import already_published, unchanged_line
@@ -69,7 +69,8 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
     manifest = already_published(job)
     if manifest:
         console.print(unchanged_line(manifest), highlight=False)
-        print(json.dumps({**describe_span(manifest, UNCHANGED), **describe(manifest, job.output)}, indent=2))
+        told = {**describe_span(manifest, UNCHANGED), **describe(manifest, job.output), "report": report_of(job.output)}
+        print(json.dumps(told, indent=2))
         return 0
     manifest = run(job, beam, console)
     path = None

@@ -59,7 +59,5 @@ def _entries(text: str | None) -> int:
     if text is None:
         return 0
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) < 2**31:
-        raise UsageError(
-            f"--extend_vocabulary {text}: is no number of entries; say how many to add at most, such as 1000"
-        )
+        raise UsageError(f"--extend_vocabulary {text}: is no number of entries; say the most to add, such as 1000")
     return int(text)

@@ -56,10 +56,16 @@ def draw_spans_report(root: str, console: Console) -> str | None:
     return path
 
 
+def report_of(folder: str) -> str | None:
+    """Returns the path of the report that is there; None where there is none."""
+    path = files.join(folder, REPORT_NAME)
+    return path if files.exists(path) else None
+
+
 def remove_report(folder: str) -> None:
     """Deletes a report of what was in the folder before."""
-    path = files.join(folder, REPORT_NAME)
-    if files.exists(path):
+    path = report_of(folder)
+    if path:
         files.delete([path])
 
 

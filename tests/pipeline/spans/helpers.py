@@ -22,6 +22,7 @@ def span_job(
     **settings: Any,
 ) -> Job:
     """The run of one span."""
+    settings.setdefault("block_bytes", 4_000)  # a block or two
     return make_job(spec, inputs, root, span=SpanRequest(name, base, extend), **settings)
 
 
