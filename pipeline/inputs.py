@@ -59,6 +59,7 @@ def plan_job(
     block_bytes: int = BLOCK_BYTES,
     shard_bytes: int = SHARD_BYTES,
     span: SpanRequest | None = None,
+    accept_drift: bool = False,
 ) -> Job:
     """Returns the run that these settings mean.
 
@@ -75,6 +76,7 @@ def plan_job(
       block_bytes: Size of a block.
       shard_bytes: Size that a shard aims at.
       span: Of several in the output; whether it is published already, `pipeline.spans.unchanged` finds out.
+      accept_drift: Whether the span is published however far it is from its base.
 
     Raises:
       UsageError: A setting that cannot mean anything.
@@ -105,6 +107,7 @@ def plan_job(
         given=given,
         partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
         span=plan.run if plan else None,
+        accept_drift=accept_drift,
     )
 
 
