@@ -229,9 +229,14 @@ def check_output(output: str, replace: bool) -> None:
             raise UsageError(f"{output}: holds a {name} that belongs to no data set there; name another folder")
 
 
-def _match(text: str, given: Input | None) -> list[InputFile]:
+def split_of(text: str) -> tuple[str, str]:
+    """Returns the split, empty where none is named, and the pattern of `[SPLIT=]PATTERN`."""
     named = _NAMED.fullmatch(text)
-    split, pattern = (named[1], named[2]) if named else ("", text)
+    return (named[1], named[2]) if named else ("", text)
+
+
+def _match(text: str, given: Input | None) -> list[InputFile]:
+    split, pattern = split_of(text)
     if split:
         try:
             check_split_name(split, f"--input {text}")

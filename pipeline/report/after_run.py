@@ -40,12 +40,6 @@ def draw_report(folder: str, console: Console) -> str | None:
     return path
 
 
-def report_of(folder: str) -> str | None:
-    """Returns the path of the report that is there; None where there is none."""
-    path = files.join(folder, REPORT_NAME)
-    return path if files.exists(path) else None
-
-
 def draw_spans_report(root: str, console: Console) -> str | None:
     """Writes the report over time of all spans of a folder; says where it is, or why there is none.
 
@@ -60,6 +54,12 @@ def draw_spans_report(root: str, console: Console) -> str | None:
         return None
     console.print(f"report over time: {path}", highlight=False)
     return path
+
+
+def report_of(folder: str) -> str | None:
+    """Returns the path of the report that is there; None where there is none."""
+    path = files.join(folder, REPORT_NAME)
+    return path if files.exists(path) else None
 
 
 def remove_report(folder: str) -> None:

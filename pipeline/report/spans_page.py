@@ -5,6 +5,7 @@ from pipeline.report.about_spans import opening, spans_sections
 from pipeline.report.page import REPORT_NAME, fill_page
 from pipeline.report.spans_facts import SpansFacts, load_spans
 from pipeline.report.words import Name
+from pipeline.seals import seal_page
 
 
 def render_spans(facts: SpansFacts) -> str:
@@ -20,5 +21,5 @@ def write_spans_report(root: str) -> str:
       DataError: There is no span, the manifest of one cannot be read, or the report cannot be written.
     """
     path = files.join(root, REPORT_NAME)
-    files.write(path, render_spans(load_spans(root)).encode())
+    files.write(path, seal_page(render_spans(load_spans(root))))
     return path
