@@ -1,7 +1,8 @@
 """The command line of the pipeline; `pipeline.commands` holds the commands.
 
 Standard output carries one JSON document (or the proposed spec), everything else goes to standard
-error. Exit codes: 0 done; 1 the data or a check failed; 2 wrong usage; 130 interrupted.
+error. Exit codes: 0 done; 1 the data or a check failed; 2 wrong usage; 75 another
+run writes there, so try again later; 130 interrupted.
 """
 
 import argparse
@@ -11,10 +12,17 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from pipeline.commands import infer, report, run, score, verify
+from pipeline.commands import clean, infer, report, run, score, verify
 from schemas.errors import LengthwiseError, UsageError
 
-_COMMANDS: dict[str, Any] = {"run": run, "infer": infer, "verify": verify, "report": report, "score": score}
+_COMMANDS: dict[str, Any] = {
+    "run": run,
+    "infer": infer,
+    "verify": verify,
+    "report": report,
+    "score": score,
+    "clean": clean,
+}
 INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 
 
