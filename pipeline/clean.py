@@ -87,7 +87,7 @@ def clean(folder: str, console: Console, dry_run: bool = False) -> Cleaned:
         check_folder(path, root if path != root else "")
         with holding(path, "clean", console):
             cleaned.append(_clean(Path(path), _kept(path), dry_run))
-        if path != root and cleaned[-1].removed and not dry_run:
+        if path != root and not dry_run:
             files.delete_empty_parents([files.join(path, MANIFEST_NAME)])
     return Cleaned(
         [path for one in cleaned for path in one.removed],
