@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline import done, encode, read, shards
+from pipeline import done, encode, group, shards, stage
 from pipeline.going_on import resumable
 from pipeline.job import Job, SpanRun
 from pipeline.locks import holding
@@ -49,7 +49,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
         monkeypatch.setattr(module, name, counting)
 
-    watch(read, "_lines")
+    watch(stage, "locate_part")
+    watch(group, "read_events")
     watch(encode, "encode_block")
     watch(shards, "read_part")
     return counted
@@ -91,7 +92,7 @@ def going_on(text: str) -> str:
 def test_the_next_run_does_again_only_what_is_not_done(
     spec: str, blocks: str, source: str, tmp_path: Path, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings: dict[str, Any] = {"max_rejected": 9, "block_bytes": 1200, "shard_bytes": 1500}
+    settings: dict[str, Any] = {"max_rejected": 9, "block_bytes": 900, "shard_bytes": 1500}
     expected = prepare(spec, source, tmp_path / "expected", **settings)
     killed(make_job(spec, source, tmp_path / "data", **settings), monkeypatch)
     work.clear()
@@ -128,10 +129,10 @@ def _one(pattern: str, change: Callable[[Path], Any]) -> Callable[[Path], Any]:
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], Any], Work]] = {
-    "a staged block": (_one(".staging/*/blocks/*.arrow", _flip), Work(_lines=1, encode_block=1)),
-    "a staged block is gone": (_one(".staging/*/blocks/*.arrow", Path.unlink), Work(_lines=1, encode_block=1)),
-    "token counts": (_one(".staging/*/tokens/*.arrow", _flip), Work(_lines=1, encode_block=1)),
-    "the marker of a block": (_one(".staging/*/done/block-*.json", _flip), Work(_lines=1)),
+    "a staged block": (_one(".staging/*/blocks/*.arrow", _flip), Work(locate_part=1, encode_block=1)),
+    "a staged block is gone": (_one(".staging/*/blocks/*.arrow", Path.unlink), Work(locate_part=1, encode_block=1)),
+    "ids": (_one(".staging/*/ids/*.arrow", _flip), Work(locate_part=1, encode_block=1)),
+    "the marker of a block": (_one(".staging/*/done/block-*.json", _flip), Work(locate_part=1, encode_block=1)),
     "an empty marker": (
         _one(".staging/*/done/segment-*.json", lambda path: path.write_bytes(b"")),
         Work(encode_block=1),
@@ -140,7 +141,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], Work]] = {
     "the index of a segment": (_one(".staging/*/segments/*.index", _flip), Work(encode_block=1)),
     "a shard": (_one("train/*.tfrecord", _flip), Work(read_part=1)),
     "the index of a shard": (_one("train/*.index", _flip), Work(read_part=1)),
-    "rejected records": (_one(".staging/*/rejected/*.jsonl", _flip), Work(_lines=1, encode_block=1)),
+    "rejected records": (_one(".staging/*/rejected/*.jsonl", _flip), Work(locate_part=1)),
 }
 
 
@@ -148,7 +149,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], Any], Work]] = {
 def test_what_is_damaged_is_done_again(
     damage: str, source: str, tmp_path: Path, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings: dict[str, Any] = {"max_rejected": 9, "block_bytes": 1200}
+    settings: dict[str, Any] = {"max_rejected": 9, "block_bytes": 900}
     expected = prepare(REVIEW_SPEC, source, tmp_path / "expected", **settings)
     killed(make_job(REVIEW_SPEC, source, tmp_path / "data", **settings), monkeypatch)
     change, redone = DAMAGE[damage]
@@ -168,23 +169,23 @@ def test_other_input_of_the_same_size(tmp_path: Path, source: str, work: Work, m
     Path(other).write_bytes(content)
     work.clear()
     told(make_job(REVIEW_SPEC, [source, other], tmp_path / "data", **settings))
-    assert work["_lines"] == 1
+    assert work["locate_part"] == 1
     assert load_manifest(tmp_path / "data") == prepare(REVIEW_SPEC, [source, other], tmp_path / "new", **settings)
 
 
 def test_another_spec_begins_anew(tmp_path: Path, source: str, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings: dict[str, Any] = {"max_rejected": 9, "block_bytes": 1200}
+    settings: dict[str, Any] = {"max_rejected": 9, "block_bytes": 900}
     killed(make_job(REVIEW_SPEC, source, tmp_path / "data", **settings), monkeypatch)
     spec = REVIEW_SPEC.replace("whitespace", "words")
     work.clear()
     assert going_on(told(make_job(spec, source, tmp_path / "data", **settings))) == ""
-    assert work["_lines"] == 4
+    assert work["locate_part"] == 4
     assert not (tmp_path / "data" / ".staging").exists()
     assert load_manifest(tmp_path / "data") == prepare(spec, source, tmp_path / "new", **settings)
 
 
 def span_job(source: str, tmp_path: Path, **settings: Any) -> Job:
-    job = make_job(REVIEW_SPEC, source, tmp_path / "root/spans/a", block_bytes=1200, **settings)
+    job = make_job(REVIEW_SPEC, source, tmp_path / "root/spans/a", block_bytes=900, **settings)
     return dataclasses.replace(job, span=SpanRun(str(tmp_path / "root"), "a"))
 
 
@@ -199,7 +200,7 @@ def test_a_span_that_fails_keeps_what_is_done(source: str, tmp_path: Path, work:
     assert going_on(told(span_job(source, tmp_path, max_rejected=2))) == (
         "going on: 4 of 4 blocks were done by an earlier run"
     )
-    assert "_lines" not in work
+    assert "locate_part" not in work
     assert not Path(job.output, ".staging").exists()
 
 
@@ -215,7 +216,7 @@ def test_a_full_disk_keeps_nothing(source: str, tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_plain_run_that_fails_keeps_nothing(reviews: Written, source: str, tmp_path: Path) -> None:
-    job = make_job(REVIEW_SPEC, source, tmp_path / "data", block_bytes=1200)
+    job = make_job(REVIEW_SPEC, source, tmp_path / "data", block_bytes=900)
     with pytest.raises(DataError, match="records rejected"):
         run(job, beam_options([]), quiet())
     assert tree(tmp_path / "data") == {f"failed/{job.run}/error.json", f"failed/{job.run}/rejected.jsonl"}
@@ -248,7 +249,7 @@ def test_only_who_holds_the_lock_shares_its_staging(source: str, tmp_path: Path)
 
 
 def test_a_part_of_a_file_of_unknown_age_is_never_taken_up(tmp_path: Path, source: str) -> None:
-    [first, *_] = make_job(REVIEW_SPEC, source, tmp_path / "data", block_bytes=1200).blocks()
+    [first, *_] = make_job(REVIEW_SPEC, source, tmp_path / "data", block_bytes=900).blocks()
     assert done.block_key(first)
     assert done.block_key(dataclasses.replace(first, versions=((first.versions[0][0], 0.0),))) == ""
     whole = make_job(REVIEW_SPEC, source, tmp_path / "data", block_bytes=1 << 20).blocks()[0]
