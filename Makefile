@@ -39,12 +39,14 @@ bench: $(READY)
 # Then flips 2,000 bits in the files of a data set; more with make soak FLIPS='--flips 20000 --seed 2'.
 # Then kills runs over epochs 100 times; more with make soak KILLS='--kills 1000 --seed 2'.
 # Then kills trainings 30 times; more with make soak TRAININGS='--kills 300 --seed 2'.
+# Then kills runs of the pipeline 200 times, flips bits, fills disks; more with make soak CRASHES='--kills 2000 --seed 2'.
 # Then searches for records and layers of which a graph says otherwise, and tries every code point.
 soak: $(READY)
 	@$(BIN)/python -m tests.fuzz.soak $(SOAK)
 	@$(BIN)/python -m tests.fuzz.flips $(FLIPS)
 	@$(BIN)/python -m tests.trainer.batches.resuming $(KILLS)
 	@$(BIN)/python -m tests.trainer.training.killing $(TRAININGS)
+	@$(BIN)/python -m tests.pipeline.crashes.killing $(CRASHES)
 	@$(BIN)/python -m pytest --hypothesis-profile=search tests/trainer/export tests/trainer/conversion
 
 generate: $(READY)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from pipeline.commands import backfill, infer, prune, report, run, score, spans, verify
+from pipeline.commands import backfill, clean, infer, prune, report, run, score, spans, verify
 from pipeline.interrupts import interruptible
 from pipeline.logs import JSON, OPTION, TEXT, logging_console
 from schemas.errors import LengthwiseError, UsageError
@@ -27,6 +27,7 @@ _COMMANDS: dict[str, Any] = {
     "verify": verify,
     "report": report,
     "score": score,
+    "clean": clean,
 }
 INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 

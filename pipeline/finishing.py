@@ -54,9 +54,10 @@ def finish(folder: str, manifest: Manifest, spec_text: str = "") -> None:
 def _record(folder: str) -> dict[str, Any] | None:
     path = files.join(folder, RUN_NAME)
     try:
-        return dict(json.loads(files.read(path))) if files.exists(path) else None
-    except (DataError, ValueError, TypeError):
+        record = json.loads(files.read(path)) if files.exists(path) else None
+    except (DataError, ValueError):
         return None
+    return record if isinstance(record, dict) else None
 
 
 def _is_spec_of(spec_text: str, manifest: Manifest) -> bool:

@@ -208,9 +208,7 @@ def _try_lock(folder: str, descriptor: int, now: float, console: Console) -> boo
             raise _not_writable(f"{folder}/{LOCK_NAME}", error) from None
         # Not refused: whoever has only such a filesystem could not work at all, publishing is one atomic step without
         # a lock, too, and what two runs would share (staging that one goes on from) is not shared here.
-        line = (
-            f"{folder}: its filesystem has no locks ({error.strerror}); see to it that one run at a time writes there"
-        )
+        line = f"{folder}: its filesystem has no locks ({error.strerror}); let one run at a time write there"
         console.print(line, highlight=False)
         return False
 
