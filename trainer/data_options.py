@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from schemas.errors import UsageError
-from schemas.spans.folder import Data, SpanRange, load_data
+from schemas.spans.folder import Data, SpanRange, check_data
 
 DATA_HELP = "the data set, or the folder of its spans"
 
@@ -36,13 +36,13 @@ def asked_data(asked: argparse.Namespace) -> Data:
 
 
 def checked_data(asked: argparse.Namespace) -> Data:
-    """Returns the data that options say, of which a manifest can be read.
+    """Returns the data that options say, which are there.
 
     Raises:
-      UsageError, DataError: See `schemas.spans.folder.load_data`.
+      UsageError, DataError: See `schemas.spans.folder.check_data`.
     """
     data = asked_data(asked)
-    load_data(data)
+    check_data(data)
     return data
 
 

@@ -8,12 +8,12 @@ it, also when the definer is gone.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from pipeline.spans.published import CONTRACT
 from schemas.errors import UsageError
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import digest, to_plain
 from schemas.spans.names import in_order
 
-_CONTRACT = ("vocabularies", "classes", "moments", "buckets")
 _MOST_NAMED = 5  # spans in an error text
 
 
@@ -54,7 +54,7 @@ def definer_of(name: str, manifest: Manifest) -> str:
 def contract_digest(manifest: Manifest) -> str:
     """Returns the SHA-256 over the contract of a span."""
     values = to_plain(manifest)
-    return digest({name: values[name] for name in _CONTRACT if name in values})
+    return digest({name: values[name] for name in CONTRACT if name in values})
 
 
 def dependents(name: str, published: Mapping[str, Manifest]) -> list[str]:
@@ -105,7 +105,7 @@ def choose(name: str, published: Mapping[str, Manifest], base: str = "") -> Choi
 
     Args:
       name: Of the span; where it is published, the run replaces it.
-      published: The manifests of all published spans, by name.
+      published: All published spans by name, as `published_contracts` returns them.
       base: As `--base` says; empty: nothing is said. A new span then takes the newest contract, one that is replaced
         keeps its own, unless it made it and no other span has it: that one makes it again.
 

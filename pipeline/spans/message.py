@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from pipeline.job import Job, SpanRun
 from pipeline.spans.base import load_base
 from pipeline.spans.choose import contract_digest, dependents, is_definer
-from pipeline.spans.published import published_spans
+from pipeline.spans.published import published_contracts
 from schemas.errors import DataError
 from schemas.manifest_pb2 import Manifest, Span
 from schemas.spans.names import in_order
@@ -48,7 +48,7 @@ def check_spans(job: Job, manifest: Manifest) -> None:
     """
     if job.span is None:
         return
-    problem = conflict(manifest, load_base(job), published_spans(job.span.root), job.span.known)
+    problem = conflict(manifest, load_base(job), published_contracts(job.span.root), job.span.known)
     if problem:
         raise DataError(f"{manifest.span.name}: {problem}; nothing was published; run again")
 
@@ -61,7 +61,7 @@ def conflict(
     Args:
       manifest: Of the span.
       base: The manifest that its vocabularies, normalisation and buckets are of; None: it has planned its own.
-      published: The manifests of all published spans by now, by name.
+      published: All published spans by now, by name, as `published_contracts` returns them.
       known: Names of the other spans that were published when the run began.
     """
     name, own = manifest.span.name, contract_digest(manifest)

@@ -4,9 +4,12 @@ from pathlib import PurePosixPath
 
 from pipeline import files
 from schemas.errors import DataError
-from schemas.manifest import MANIFEST_NAME, parse_manifest
+from schemas.manifest import MANIFEST_NAME, parse_fields, parse_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.spans.names import SPANS, in_order, span_path
+
+# What spans with the same base share.
+CONTRACT = ("vocabularies", "classes", "moments", "buckets")
 
 
 def span_folder(root: str, name: str) -> str:
@@ -29,7 +32,10 @@ def load_span(root: str, name: str) -> Manifest:
       DataError: It is missing, damaged, of another format version, or of another span.
     """
     path = files.join(span_folder(root, name), MANIFEST_NAME)
-    manifest = parse_manifest(files.read(path), path)
+    return _checked(parse_manifest(files.read(path), path), name, path)
+
+
+def _checked(manifest: Manifest, name: str, path: str) -> Manifest:
     if manifest.span.name != name:
         raise DataError(
             f"{path}: is the manifest of the span '{manifest.span.name}' and lies where that of '{name}' should; move "
@@ -45,3 +51,18 @@ def published_spans(root: str) -> dict[str, Manifest]:
       DataError: One cannot be read, see `load_span`.
     """
     return {name: load_span(root, name) for name in published_names(root)}
+
+
+def published_contracts(root: str) -> dict[str, Manifest]:
+    """Reads what all published spans are and share, in order: `span` and CONTRACT of their manifests.
+
+    For what concerns all spans, of which there may be thousands; what is taken from one is read by `load_span`.
+
+    Raises:
+      DataError: One is no manifest, of another format version, or of another span.
+    """
+    found = {}
+    for name in published_names(root):
+        path = files.join(span_folder(root, name), MANIFEST_NAME)
+        found[name] = _checked(parse_fields(files.read(path), path, {"span", *CONTRACT}), name, path)
+    return found

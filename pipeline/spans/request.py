@@ -6,7 +6,7 @@ from typing import NamedTuple
 from pipeline import files
 from pipeline.job import Base, GivenFile, SpanRun, TokenizerFile
 from pipeline.spans.choose import Contract, choose
-from pipeline.spans.published import published_names, published_spans, span_folder
+from pipeline.spans.published import load_span, published_contracts, published_names, span_folder
 from pipeline.spans.spec_difference import FREE_OF_BASE, first_difference
 from pipeline.vocabulary.given import given_by_base, given_digest
 from schemas.dataset_pb2 import DatasetSpec
@@ -86,12 +86,12 @@ def plan_span(request: SpanRequest, root: str) -> SpanPlan:
       UsageError: See `pipeline.spans.choose.choose`.
       DataError: The manifest of a span cannot be read.
     """
-    published = published_spans(root)
+    published = published_contracts(root)
     choice = choose(request.name, published, request.base)
     known = frozenset(published) - {request.name}
     if choice.contract is None:
         return SpanPlan(SpanRun(root, request.name, known=known, note=choice.note), None)
-    manifest = published[choice.contract.source]
+    manifest = load_span(root, choice.contract.source)
     base = _base(root, choice.contract, manifest)
     # A span that others take from, or have taken from, keeps what they have; what else it could add would be lost.
     extend = 0 if base.name == request.name else request.extend

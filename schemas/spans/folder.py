@@ -64,6 +64,33 @@ def load_data(data: Data) -> Manifest:
       DataError: There is no data set, or no span in the range; a manifest is damaged; spans do not belong together.
       UsageError: A range is asked of a data set that has no spans, or its limits mean nothing.
     """
+    if not has_spans(data):
+        return load_manifest(folder_of(data))
+    spans = _load_range(data if isinstance(data, SpanRange) else SpanRange(data))
+    _check_vocabularies(folder_of(data), spans)
+    return merge_manifests(spans)
+
+
+def check_data(data: Data) -> None:
+    """Refuses at once what `load_data` would refuse, but for what only the manifests of several spans tell.
+
+    To read and merge those of a year of spans takes some seconds.
+
+    Raises:
+      UsageError, DataError: See `load_data`.
+    """
+    if has_spans(data):
+        _choose(data if isinstance(data, SpanRange) else SpanRange(data))
+    else:
+        load_manifest(folder_of(data))
+
+
+def has_spans(data: Data) -> bool:
+    """Returns whether data are several spans, and no data set of its own.
+
+    Raises:
+      UsageError: They are not, and a range of them is asked for.
+    """
     folder = folder_of(data)
     limits = data if isinstance(data, SpanRange) else SpanRange(data)
     if (folder / MANIFEST_NAME).exists() or not (folder / SPANS).is_dir():
@@ -72,10 +99,8 @@ def load_data(data: Data) -> Manifest:
                 f"{limits.limits}: {folder} has no spans of which a range could be taken; leave it out, or name the "
                 f"folder that holds {SPANS}/"
             )
-        return load_manifest(folder)
-    spans = _load_range(folder, limits)
-    _check_vocabularies(folder, spans)
-    return merge_manifests(spans)
+        return False
+    return True
 
 
 def changed_spans(folder: Path, manifest: Manifest) -> list[str]:
@@ -110,12 +135,19 @@ def shown_names(names: Iterable[str]) -> str:
     return f"{named[0]} to {named[-1]} ({len(named)} spans)"
 
 
-def _load_range(root: Path, limits: SpanRange) -> dict[str, Manifest]:
+def _choose(limits: SpanRange) -> list[str]:
+    root = Path(limits.root)
+    there = in_order(path.parent.name for path in (root / SPANS).glob(f"*/{MANIFEST_NAME}"))
+    chosen = select(there, limits.since, limits.until, limits.last)
+    if not chosen:
+        raise DataError(_nothing(root, limits, there))
+    return chosen
+
+
+def _load_range(limits: SpanRange) -> dict[str, Manifest]:
+    root = Path(limits.root)
     for attempt in range(_ATTEMPTS):
-        there = in_order(path.parent.name for path in (root / SPANS).glob(f"*/{MANIFEST_NAME}"))
-        chosen = select(there, limits.since, limits.until, limits.last)
-        if not chosen:
-            raise DataError(_nothing(root, limits, there))
+        chosen = _choose(limits)
         try:
             return {name: _load_span(root, name) for name in chosen}
         except DataError:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.spans.published import load_span, published_names, published_spans
+from pipeline.spans.published import load_span, published_contracts, published_names, published_spans
 from schemas.errors import DataError
 from schemas.manifest import dump_manifest, seal
 from schemas.manifest_pb2 import Manifest, Span
@@ -38,3 +38,25 @@ def test_a_manifest_of_another_format_version_is_told(tmp_path: Path) -> None:
     (tmp_path / "spans/a/manifest.json").write_text('{"format_version": 9}')
     with pytest.raises(DataError, match="has format version 9; this release reads 1 and 2"):
         published_spans(str(tmp_path))
+
+
+def test_what_spans_share_is_read_without_the_rest(tmp_path: Path) -> None:
+    whole = Manifest(span=Span(name="a", base="b"), inputs=[{"path": "x"}], buckets=[{"min_length": 3}])
+    whole.moments["x"].mean.append(0.5)
+    whole.vocabularies["text"].size = 7
+    seal(whole)
+    (tmp_path / "spans" / "a").mkdir(parents=True)
+    path = tmp_path / "spans" / "a" / "manifest.json"
+    path.write_bytes(dump_manifest(whole))
+    part = Manifest(span=whole.span, buckets=whole.buckets, moments=whole.moments, vocabularies=whole.vocabularies)
+    assert published_contracts(str(tmp_path)) == {"a": part}
+    for content, error in (
+        (b'{"format_version": 3}', "has format version 3; this release reads 1 and 2"),
+        (b'{"format_version": 2, "span": {"name": 5}}', "is damaged: span.name: expected a string"),
+        (b'{"format_version": 2, "span": {"name": "c"}}', "is the manifest of the span 'c' and lies where that of 'a'"),
+        (b"", "is no manifest"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(DataError) as caught:
+            published_contracts(str(tmp_path))
+        assert str(caught.value).startswith(f"{path}: {error}")

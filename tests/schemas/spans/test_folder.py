@@ -10,7 +10,7 @@ from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest, seal
 from schemas.manifest_pb2 import Bucket, Manifest, Span, Vocabulary
 from schemas.spans import folder
-from schemas.spans.folder import SpanRange, changed_spans, folder_of, load_data, shown_names, span_names
+from schemas.spans.folder import SpanRange, changed_spans, check_data, folder_of, load_data, shown_names, span_names
 from schemas.spec import parse_spec
 
 SPEC = "name: tiny\nsequences: {t: {type: tokens}}"
@@ -149,3 +149,12 @@ def test_changes_on_disk_are_told(root: Path) -> None:
     shutil.rmtree(root / "spans" / DAYS[2])
     assert changed_spans(root, merged) == ["the span '2026-11-18' was replaced", "the span '2026-11-20' was removed"]
     assert changed_spans(root, Manifest()) == []
+
+
+def test_what_is_not_there_is_refused_before_manifests_are_read(root: Path) -> None:
+    check_data(SpanRange(root, last=2))
+    check_data(root / "spans" / DAYS[0])
+    with pytest.raises(DataError, match="no span is in this range"):
+        check_data(SpanRange(root, since="2027-01-01"))
+    with pytest.raises(DataError, match="holds no data set"):
+        check_data(root / "nothing")
