@@ -11,8 +11,8 @@ from pipeline.drift.chance import (
     chance_of_distance,
     chance_of_shares,
     chance_of_shift,
-    effective_records,
 )
+from pipeline.drift.clusters import effective_records
 from pipeline.drift.measures import binned, greatest_difference, jensen_shannon_distance, length_bins, mean_shift
 from pipeline.moments import ExactMoments
 

@@ -64,7 +64,8 @@ def test_what_has_changed_is_found(records: int) -> None:
     assert out(drawn(1, records, oov=0.4), base) == unknown
     assert out(drawn(1, records, rejected=0.2), base) == {("rejected_share_change", "")}
     split = split_of(random, records)
-    assert out(world({"train": split}, {"train": [records, 0, 0]}), base) == {("class_share_change", "label")}
+    one_class = world({"train": split}, {"train": [records, 0, 0]}, {"invalid_json": records // 100})
+    assert out(one_class, base) == {("class_share_change", "label")}
     long = copy.deepcopy(split)
     for sequence in long.sequences.values():
         sequence.lengths.lengths[:] = [3 * length for length in sequence.lengths.lengths]
