@@ -96,13 +96,6 @@ def test_steps_of_a_record_that_are_all_the_same() -> None:
     assert beyond <= 0.01
 
 
-def test_effective_records_by_hand() -> None:
-    assert effective_records({7: 30}) == 30
-    assert effective_records({1: 100, 100: 1}) == 200**2 / (100 + 10_000)
-    assert effective_records({0: 5}) == 0
-    assert effective_records({}) == 0
-
-
 def test_by_hand() -> None:
     two = chance_of_shares([50, 50], 50, 50, 1)
     assert two.average == pytest.approx(math.sqrt(2 / math.pi) * 0.1)
