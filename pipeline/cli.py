@@ -1,7 +1,7 @@
 """The command line of the pipeline; `pipeline.commands` holds the commands.
 
 Standard output carries one JSON document (or the proposed spec), everything else goes to standard
-error. Exit codes: 0 done; 1 the data or a check failed; 2 wrong usage; 130 interrupted.
+error. Exit codes: 0 done; 1 the data or a check failed; 2 wrong usage; 75 another run holds a lock; 130 interrupted.
 """
 
 import argparse
@@ -11,10 +11,17 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from pipeline.commands import infer, report, run, score, verify
+from pipeline.commands import infer, report, run, score, verify, watch
 from schemas.errors import LengthwiseError, UsageError
 
-_COMMANDS: dict[str, Any] = {"run": run, "infer": infer, "verify": verify, "report": report, "score": score}
+_COMMANDS: dict[str, Any] = {
+    "run": run,
+    "infer": infer,
+    "verify": verify,
+    "report": report,
+    "score": score,
+    "watch": watch,
+}
 INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 
 
@@ -33,11 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What a worker raises is told in one line, or kept whole in the run's folder of failures.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
     try:
-        options, rest = _parser().parse_known_args(arguments)
-        command = _COMMANDS[options.command]
-        if rest and not command.BEAM_OPTIONS:
-            raise UsageError(f"{rest[0]}: is no option of `{options.command}`; see --help")
-        code: int = command.execute(options, rest, console)
+        options, rest = parse(arguments)
+        code: int = _COMMANDS[options.command].execute(options, rest, console)
         return code
     except LengthwiseError as error:
         for line in error.details:
@@ -48,6 +52,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         console.print("error: interrupted", highlight=False)
         return INTERRUPTED
+
+
+def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
+    """Returns the options of a command line, the command's name first, and those that it leaves to Beam.
+
+    Raises:
+      UsageError: An option is missing, has no valid value, or is none of the command's where it leaves none to Beam.
+    """
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and not _COMMANDS[options.command].BEAM_OPTIONS:
+        raise UsageError(f"{rest[0]}: is no option of `{options.command}`; see --help")
+    return options, rest
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""The two ways in which a run can fail through its input, and their exit codes."""
+"""The ways in which a run can fail that a person can mend, and their exit codes."""
 
 from collections.abc import Iterable
 
@@ -28,3 +28,9 @@ class UsageError(LengthwiseError):
     """A command, a setting or a spec that cannot mean anything."""
 
     exit_code = 2
+
+
+class HeldError(LengthwiseError):
+    """Another run writes to the same folder; the same command may do in a while."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h: try again later
