@@ -141,16 +141,24 @@ class Watch:
           LengthwiseError: What no file is at fault for: wrong usage, a full disk; with `once` a lock that another
             one holds.
         """
+        self.begin()
+        while not self._settings.once and not self._world.stopped():
+            self._world.pause(self._settings.poll)
+            if not self._world.stopped():
+                self.poll()
+
+    def begin(self) -> None:
+        """Does what a watch that was killed has left, and looks at the folder for the first time.
+
+        Raises:
+          LengthwiseError: As `run`.
+        """
         self._retry("", self._check_idle)
         self._world.spans.refresh()
-        self._resume()
-        first = True
-        while not self._world.stopped():
-            self.poll(first)
-            first = False
-            if self._settings.once:
-                return
-            self._world.pause(self._settings.poll)
+        if not self._world.stopped():
+            self._resume()
+        if not self._world.stopped():
+            self.poll(first=True)
 
     def poll(self, first: bool = False) -> None:
         """Looks at the folder once, and reads what is due.
@@ -209,8 +217,6 @@ class Watch:
         published = self._world.spans.span(intent.span)
         others = self._world.spans.files if published is None else ()
         verdict = judge(intent, published, others, self._world.states(list(intent.files)))
-        if self._world.stopped():
-            return
         if verdict is not Verdict.RUN:
             self._last_name = intent.span
             self._world.memory.drop_intent()
