@@ -36,11 +36,13 @@ bench: $(READY)
 	$(BIN)/python benchmarks/all.py
 
 # Damages 100,000 small files and reads them; more with make soak SOAK='--inputs 1000000 --seed 2'.
+# Then flips 2,000 bits in the files of a data set; more with make soak FLIPS='--flips 20000 --seed 2'.
 # Then kills runs over epochs 100 times; more with make soak KILLS='--kills 1000 --seed 2'.
 # Then kills trainings 30 times; more with make soak TRAININGS='--kills 300 --seed 2'.
 # Then searches for records and layers of which a graph says otherwise, and tries every code point.
 soak: $(READY)
 	@$(BIN)/python -m tests.fuzz.soak $(SOAK)
+	@$(BIN)/python -m tests.fuzz.flips $(FLIPS)
 	@$(BIN)/python -m tests.trainer.batches.resuming $(KILLS)
 	@$(BIN)/python -m tests.trainer.training.killing $(TRAININGS)
 	@$(BIN)/python -m pytest --hypothesis-profile=search tests/trainer/export tests/trainer/conversion

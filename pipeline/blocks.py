@@ -7,7 +7,7 @@ costs beside its bytes (a staged file, a segment, the start of a parser) is the 
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from schemas.formats.blocks import byte_ranges
@@ -69,11 +69,14 @@ class Block:
       index: Of the block in the run.
       pieces: One or more.
       reading: How all of them are read.
+      versions: Size of the file of each piece, and when it was last written to: what a piece means may depend on
+        what stands before and behind it in its file.
     """
 
     index: int
     pieces: tuple[Piece, ...]
     reading: Reading = _AS_JSONL
+    versions: tuple[tuple[int, float], ...] = field(default=(), compare=False)
 
     @property
     def bytes(self) -> int:
@@ -93,11 +96,16 @@ def plan_blocks(inputs: Iterable[InputFile], block_bytes: int, most_pieces: int 
       most_pieces: Most pieces of a block.
     """
     blocks: list[Block] = []
+    inputs = list(inputs)
+    versions = {file.path: (file.bytes, file.changed) for file in inputs}
     # Blocks are packed of files that are read alike; no block holds two formats.
     for reading, alike in itertools.groupby(inputs, key=lambda file: file.reading):
         pieces = (piece for file in alike for piece in _pieces_of(file, block_bytes))
         packed = _pack(pieces, block_bytes, most_pieces)
-        blocks += [Block(i, tuple(some), reading) for i, some in enumerate(packed, len(blocks))]
+        blocks += [
+            Block(i, tuple(some), reading, tuple(versions[piece.path] for piece in some))
+            for i, some in enumerate(packed, len(blocks))
+        ]
     return blocks
 
 

@@ -1,21 +1,27 @@
 """The command line of the pipeline; `pipeline.commands` holds the commands.
 
 Standard output carries one JSON document (or the proposed spec), everything else goes to standard
-error. Exit codes: 0 done; 1 the data or a check failed; 2 wrong usage; 75 another run holds a lock; 130 interrupted.
+error. Exit codes: 0 done, or nothing to do; 1 the data or a check failed; 2 wrong usage; 75 another run
+holds the lock; 130 interrupted by SIGINT or SIGTERM.
 """
 
 import argparse
 import logging
+import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from rich.console import Console
 
-from pipeline.commands import infer, report, run, score, verify, watch
+from pipeline.commands import backfill, infer, prune, report, run, score, spans, verify, watch
+from pipeline.logs import JSON, OPTION, TEXT, logging_console
 from schemas.errors import LengthwiseError, UsageError
 
 _COMMANDS: dict[str, Any] = {
     "run": run,
+    "backfill": backfill,
+    "spans": spans,
+    "prune": prune,
     "infer": infer,
     "verify": verify,
     "report": report,
@@ -34,11 +40,16 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; returns the exit code."""
-    console = Console(stderr=True, soft_wrap=True, markup=False)
     # Beam warns about Google libraries that nobody asked for as soon as it is imported.
     logging.getLogger().setLevel(logging.ERROR)
     # What a worker raises is told in one line, or kept whole in the run's folder of failures.
     logging.getLogger("apache_beam").setLevel(logging.CRITICAL)
+    given = sys.argv[1:] if arguments is None else arguments
+    with logging_console(given) as console:
+        return _execute(given, console)
+
+
+def _execute(arguments: Sequence[str], console: Console) -> int:
     try:
         options, rest = parse(arguments)
         code: int = _COMMANDS[options.command].execute(options, rest, console)
@@ -71,4 +82,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
     for command in _COMMANDS.values():
         command.add(commands)
+    for one in commands.choices.values():
+        one.add_argument(
+            OPTION,
+            choices=(TEXT, JSON),
+            default=TEXT,
+            help="of standard error: lines for people (the default), or one JSON object a line",
+        )
     return parser

@@ -156,7 +156,7 @@ def check_space(job: Job, need: Need) -> str:
     Raises:
       UsageError: Less is free than the run is likely to need.
     """
-    free = _free(job.output)
+    free = free_bytes(job.output)
     if free is None:
         return ""
     if free < need.likely:
@@ -168,9 +168,14 @@ def check_space(job: Job, need: Need) -> str:
     return f"disk: about {_size(need.likely)}, at most {_size(need.most)}, of {_size(free)} free{tight}"
 
 
+def is_disk_full(error: BaseException) -> bool:
+    """Returns whether an error tells of a full disk; runners keep nothing of it but its text."""
+    return os.strerror(errno.ENOSPC) in str(error)
+
+
 def with_need(error: DataError, need: Need) -> DataError:
     """Returns an error with what the run needs, where it tells of a full disk; else the same."""
-    if os.strerror(errno.ENOSPC) not in str(error):
+    if not is_disk_full(error):
         return error
     return DataError(
         f"{error}; the run needs about {_size(need.likely)}, at most {_size(need.most)}, at a time; free some space, "
@@ -179,7 +184,7 @@ def with_need(error: DataError, need: Need) -> DataError:
     )
 
 
-def _free(path: str) -> int | None:
+def free_bytes(path: str) -> int | None:
     """Returns the bytes free where a local path lies or will lie; None where that is unknown."""
     if not files.is_local(path):
         return None

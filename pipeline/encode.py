@@ -11,12 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import files
+from pipeline import done, files
 from pipeline.analysis import first_offenders
 from pipeline.block_facts import beside_column, bucket_lengths, context_column, sequence_column
 from pipeline.failure import reporting
 from pipeline.job import Job
-from pipeline.segments import INDEX_TYPE, Index, write_segment
+from pipeline.segments import INDEX_TYPE, Index, Segment, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
 from pipeline.stage import (
     PARENT,
@@ -67,6 +67,7 @@ from schemas.vocabulary import Vocabulary
 Mask = npt.NDArray[np.bool_]
 
 FACTS = "facts"
+_TYPES = {"Segment": Segment, "WrittenFacts": WrittenFacts}
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,11 @@ class _EncodeBlock(ThreadedDoFn):
 
     @reporting
     def work(self, staged: StagedBlock, plan: PlanFiles) -> Iterator[Any]:
+        key = done.digest_of([staged, plan]) if staged.sha256 and self._job.key else ""
+        number = staged.index, staged.part
+        yield from done.once(self._job, done.SEGMENT, number, key, _TYPES, lambda: self._encode(staged, plan))
+
+    def _encode(self, staged: StagedBlock, plan: PlanFiles) -> Iterator[Any]:
         job = self._job
         batch = _load(files.read(staged.path))
         vocabularies = {name: load_vocabulary(*where) for name, where in plan.locations(job.output).items()}

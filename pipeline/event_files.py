@@ -30,11 +30,13 @@ class EventFile(NamedTuple):
       block: Index of the block.
       part: Its place in the block, from 0.
       path: Of the file.
+      sha256: Of its content; empty where nobody may take it up after this run.
     """
 
     block: int
     part: int
     path: str
+    sha256: str = ""
 
 
 def partition_of(keys: pa.StringArray, partitions: int) -> npt.NDArray[np.int64]:

@@ -15,17 +15,19 @@ from typing import BinaryIO, cast
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata
 from apache_beam.io.filesystems import FileSystems
 
+from pipeline.recording import note, recorded
 from schemas.errors import DataError
 from schemas.formats.local_files import files_below, match_files
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _RAW = CompressionTypes.UNCOMPRESSED
 _PART_BYTES = 1 << 20  # read at a time into a buffer that is there already
+_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp$")
 
 
 def join(folder: str, *parts: str) -> str:
     """Returns a path within a folder."""
-    with _in_words(folder, "cannot be used"):
+    with in_words(folder, "cannot be used"):
         return cast("str", FileSystems.join(folder, *parts))
 
 
@@ -45,7 +47,7 @@ def match(pattern: str) -> list[FileMetadata]:
     if is_local(pattern):
         # Beam finds nothing without a folder in the pattern, and hidden files with one.
         return [FileMetadata(*file) for file in match_files(pattern)]
-    with _in_words(pattern, "cannot be listed"):
+    with in_words(pattern, "cannot be listed"):
         try:
             found = FileSystems.match([pattern])[0].metadata_list
         except BeamIOError as error:
@@ -87,7 +89,7 @@ def is_file(path: str) -> bool:
 
 def exists(path: str) -> bool:
     """Returns whether there is a file of this path."""
-    with _in_words(path, "cannot be looked up"):
+    with in_words(path, "cannot be looked up"):
         return bool(FileSystems.exists(path))
 
 
@@ -97,7 +99,7 @@ def size(path: str) -> int:
     Raises:
       DataError: It cannot be looked up.
     """
-    with _in_words(path, "cannot be looked up"):
+    with in_words(path, "cannot be looked up"):
         return Path(path).stat().st_size if is_local(path) else int(FileSystems.get_filesystem(path).size(path))
 
 
@@ -107,7 +109,7 @@ def last_change(path: str) -> float:
     Raises:
       DataError: It cannot be looked up.
     """
-    with _in_words(path, "cannot be looked up"):
+    with in_words(path, "cannot be looked up"):
         return Path(path).stat().st_mtime if is_local(path) else 0.0
 
 
@@ -118,7 +120,7 @@ def reading(path: str) -> Iterator[BinaryIO]:
     Raises:
       DataError: It cannot be read.
     """
-    with _in_words(path, "cannot be read"), _open(path) as stream:
+    with in_words(path, "cannot be read"), _open(path) as stream:
         yield stream
 
 
@@ -205,10 +207,10 @@ def write_pieces(path: str, pieces: Iterable[bytes | memoryview], final: Callabl
     """
     # Runners may try one piece of work twice at the same time.
     temporary = f"{path}.{secrets.token_hex(6)}.tmp"
-    with _in_words(path, "cannot be written"):
+    with in_words(path, "cannot be written"):
         try:
             with FileSystems.create(temporary, compression_type=_RAW) as stream:
-                for piece in pieces:
+                for piece in recorded(pieces):
                     stream.write(piece)
             target = final()
             _make_folder(target)
@@ -217,7 +219,13 @@ def write_pieces(path: str, pieces: Iterable[bytes | memoryview], final: Callabl
             with contextlib.suppress(OSError):
                 delete([temporary])
             raise
+    note(target)
     return target
+
+
+def is_temporary(path: str) -> bool:
+    """Returns whether a file has a name as `write` gives to one that is not yet whole."""
+    return bool(_TEMPORARY.search(path))
 
 
 def rename(path: str, target: str) -> None:
@@ -226,7 +234,7 @@ def rename(path: str, target: str) -> None:
     Raises:
       DataError: It cannot be moved.
     """
-    with _in_words(target, "cannot be written"):
+    with in_words(target, "cannot be written"):
         _make_folder(target)
         FileSystems.rename([path], [target])
 
@@ -246,7 +254,7 @@ def delete(paths: Iterable[str]) -> None:
     for path in paths:
         if not is_local(path):
             remote.append(path)
-        elif Path(path).is_dir():
+        elif Path(path).is_dir() and not Path(path).is_symlink():  # of a link: never what it leads to
             shutil.rmtree(path)
         else:
             Path(path).unlink(missing_ok=True)
@@ -263,8 +271,8 @@ def delete_empty_parents(paths: Iterable[str]) -> None:
 
 
 @contextlib.contextmanager
-def _in_words(path: str, problem: str) -> Iterator[None]:
-    """Turns what a filesystem raises into one line."""
+def in_words(path: str, problem: str) -> Iterator[None]:
+    """Context in which what a filesystem raises becomes a DataError of one line."""
     try:
         yield
     except (OSError, ValueError) as error:

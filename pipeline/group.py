@@ -15,14 +15,26 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.pvalue import AsList
 
+from pipeline import done
 from pipeline.analysis import Analysis, EventCounts
 from pipeline.blocks import Block
 from pipeline.event_files import LINE, OFFSET, PIECE, EventFile, file_schema, read_events_of, write_events
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
+from pipeline.recording import last_digest
 from pipeline.spread import Spread
-from pipeline.stage import ANALYSES, IDS, STAGED, Located, analysis_output, stage, tag_of_analyses, write_rejected
+from pipeline.stage import (
+    ANALYSES,
+    IDS,
+    STAGED,
+    STAGED_TYPES,
+    Located,
+    analysis_output,
+    stage,
+    tag_of_analyses,
+    write_rejected,
+)
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabulary.given import known_classes
 from schemas.buckets import Int64s
@@ -74,7 +86,18 @@ class ReadEvents(ThreadedDoFn):
 
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
-        """Writes the events of a block in partitions of their keys."""
+        """Writes the events of a block in partitions of their keys, unless an earlier run has done it."""
+        yield from done.once(
+            self._job,
+            done.EVENTS,
+            (block.index,),
+            done.block_key(block),
+            {"EventFile": EventFile, "Analysis": Analysis},
+            lambda: self._read_block(block),
+            lambda outputs: done.is_same_input(block, outputs),
+        )
+
+    def _read_block(self, block: Block) -> Iterator[Any]:
         analysis = Analysis(events=EventCounts())
         for part in read_parts(block, self._job.spec.input, raw_fields_of(self._job.spec), self._job.block_bytes):
             yield self._read(block, part, analysis)
@@ -89,10 +112,11 @@ class ReadEvents(ThreadedDoFn):
         offsets, lines = part.places.positions(events.offsets, events.lines)
         path = job.events_path(block.index, part.number, part.consumed)
         write_events(path, replace(events, offsets=offsets, lines=lines), pieces, job.partitions, job.spec)
+        sha256 = last_digest()
         found = Analysis(blocks={block.index: part.summary})
         found.reject_events(block.index, rejected)
         analysis.merge(found)
-        return EventFile(block.index, part.number, path)
+        return EventFile(block.index, part.number, path, sha256)
 
 
 class _StagePartition(ThreadedDoFn):
@@ -102,6 +126,23 @@ class _StagePartition(ThreadedDoFn):
 
     @reporting
     def work(self, partition: int, events: list[EventFile]) -> Iterator[Any]:
+        key = self._key(events) if self._job.key else ""
+        yield from done.once(
+            self._job, done.PARTITION, (partition,), key, STAGED_TYPES, lambda: self._stage(partition, events)
+        )
+
+    def _key(self, events: list[EventFile]) -> str:
+        """Returns the digest of what every partition is made of; empty where that of a file is unknown."""
+        if not all(file.sha256 for file in events):
+            return ""
+        return done.digest_of([self._places, [(file.block, file.part, file.sha256) for file in sorted(events)]])
+
+    @cached_property
+    def _places(self) -> str:
+        sources = self._sources
+        return done.digest_of([sources.first.tolist(), sources.paths, sources.splits])
+
+    def _stage(self, partition: int, events: list[EventFile]) -> Iterator[Any]:
         analysis = Analysis()
         yield from stage_partition(self._job, partition, events, self._sources, analysis)
         yield analysis_output(self._job.spec, analysis)

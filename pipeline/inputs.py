@@ -9,9 +9,16 @@ from typing import Any
 from pipeline import files
 from pipeline.blocks import InputFile
 from pipeline.failure import told_of
-from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, Job
+from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, GivenFile, Job, TokenizerFile
 from pipeline.spans.published import span_folder
-from pipeline.spans.request import SpanRequest, check_root, check_same_fractions, check_same_plan, plan_span
+from pipeline.spans.request import (
+    SpanPlan,
+    SpanRequest,
+    check_root,
+    check_same_fractions,
+    check_same_plan,
+    plan_span,
+)
 from pipeline.subwords import find_tokenizers
 from pipeline.vocabulary.given import find_given
 from schemas.dataset_pb2 import DatasetSpec, Input, SplitBy
@@ -76,20 +83,13 @@ def plan_job(
     """
     spec = resolve(spec)
     raw_fields_of(spec)
-    root = output.rstrip("/") or output
-    check_root(root, span)
-    plan = plan_span(span, root) if span else None
-    folder = span_folder(root, span.name) if span else root
+    folder, plan = _place(output, span)
     check_output(folder, replace or plan is not None)
     found = cut_files(match_inputs(inputs, spec.input), spec.input, block_bytes)
     named = {file.split for file in found}
     size = sum(file.bytes for file in found)
-    fractions = split_fractions(spec, named, plan is not None and plan.manifest is not None)
-    given, tokenizers = find_given(spec), find_tokenizers(spec)
-    if plan and plan.manifest:
-        given = check_same_plan(spec, plan, given, tokenizers)
-        before = split_fractions(spec, {file.split for file in plan.manifest.inputs}, True)
-        check_same_fractions(fractions, before, named, plan)
+    tokenizers = find_tokenizers(spec)
+    fractions, given = _shared(spec, plan, named, tokenizers)
     return Job(
         spec_bytes=spec.SerializeToString(deterministic=True),
         inputs=tuple(found),
@@ -109,6 +109,27 @@ def plan_job(
         partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
         span=plan.run if plan else None,
     )
+
+
+def _place(output: str, span: SpanRequest | None) -> tuple[str, SpanPlan | None]:
+    """Returns the folder of the data set, and what is planned for it where it is one of several spans."""
+    root = output.rstrip("/") or output
+    check_root(root, span)
+    return (span_folder(root, span.name), plan_span(span, root)) if span else (root, None)
+
+
+def _shared(
+    spec: DatasetSpec, plan: SpanPlan | None, named: set[str], tokenizers: tuple[TokenizerFile, ...]
+) -> tuple[Mapping[str, float], tuple[GivenFile, ...]]:
+    """Returns how records are shared out, and the files of vocabularies; those of a span must go with its base."""
+    given = find_given(spec)
+    if plan is None or plan.manifest is None:
+        return split_fractions(spec, named), given
+    given = check_same_plan(spec, plan, given, tokenizers)
+    fractions = split_fractions(spec, named, has_base=True)
+    before = split_fractions(spec, {file.split for file in plan.manifest.inputs}, has_base=True)
+    check_same_fractions(fractions, before, named, plan)
+    return fractions, given
 
 
 def partitions_of(size: int, block_bytes: int) -> int:
@@ -208,9 +229,14 @@ def check_output(output: str, replace: bool) -> None:
             raise UsageError(f"{output}: holds a {name} that belongs to no data set there; name another folder")
 
 
-def _match(text: str, given: Input | None) -> list[InputFile]:
+def split_of(text: str) -> tuple[str, str]:
+    """Returns the split, empty where none is named, and the pattern of `[SPLIT=]PATTERN`."""
     named = _NAMED.fullmatch(text)
-    split, pattern = (named[1], named[2]) if named else ("", text)
+    return (named[1], named[2]) if named else ("", text)
+
+
+def _match(text: str, given: Input | None) -> list[InputFile]:
+    split, pattern = split_of(text)
     if split:
         try:
             check_split_name(split, f"--input {text}")

@@ -11,6 +11,7 @@ from schemas.records.splits import split_names
 
 SPEC_NAME = "spec.yaml"  # as the person wrote it
 RUN_NAME = "run.json"  # what differs from run to run, and so is not in the manifest
+STAGING = ".staging"
 SHARD_BYTES = 128 << 20  # 128 MiB: the upper end of what tf.data reads well
 
 
@@ -101,6 +102,7 @@ class Job:
       given: Files that state vocabularies and classes; of a span with a base, those of the base.
       partitions: Of the keys of events, where the spec groups them; else 0.
       span: Of several; None where the data set stands alone.
+      key: Name of a staging folder that a later run may go on from, see `pipeline.done`; empty where none may.
     """
 
     spec_bytes: bytes
@@ -120,6 +122,7 @@ class Job:
     given: tuple[GivenFile, ...] = ()
     partitions: int = 0
     span: SpanRun | None = None
+    key: str = ""
 
     @property
     def spec(self) -> DatasetSpec:
@@ -143,7 +146,7 @@ class Job:
     @property
     def staging(self) -> str:
         """Folder of what only this run needs."""
-        return files.join(self.output, ".staging", self.run)
+        return files.join(self.output, STAGING, self.key or self.run)
 
     @property
     def failed(self) -> str:

@@ -9,10 +9,11 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline import files
+from pipeline import durable, files
 from pipeline.analysis import Analysis
 from pipeline.duplicates import DUPLICATE_ID
 from pipeline.failure import reporting
+from pipeline.folders import is_behind_link
 from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
@@ -32,7 +33,7 @@ from schemas.spec import dump_spec
 
 # What this package writes under names that hold a digest; only such files, and the plain copies of
 # vocabularies and statistics, are ever swept.
-_SWEPT = (
+SWEPT = (
     "*/bucket-*-shard-*.tfrecord",
     "*/bucket-*-shard-*.index",
     "vocabulary/*-*.txt",
@@ -40,8 +41,8 @@ _SWEPT = (
     "statistics/*-*.*",
     "rejected/rejected-*.jsonl",
 )
-_HAS_DIGEST = re.compile(rf"-[0-9a-f]{{{DIGEST_DIGITS}}}\.([a-z]+)$")
-_HAS_COPY = re.compile(r"(vocabulary/[^/]*\.txt|statistics/[^/]*)$")
+HAS_DIGEST = re.compile(rf"-[0-9a-f]{{{DIGEST_DIGITS}}}\.([a-z]+)$")
+HAS_COPY = re.compile(r"(vocabulary/[^/]*\.txt|statistics/[^/]*)$")
 
 
 class PublishDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no types
@@ -73,8 +74,9 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         manifest.statistics_files.extend(write_statistics(job.output, manifest, facts.splits, plan.statistics))
         seal(manifest)
         check_surroundings(job, manifest)
-        files.write(files.join(job.output, MANIFEST_NAME), dump_manifest(manifest))
-        _write_copies(job, manifest)
+        durable.sync(files.join(job.output, path) for path in named_files(manifest))
+        durable.write(files.join(job.output, MANIFEST_NAME), dump_manifest(manifest))
+        write_copies(job.output, manifest, job.spec_text)
         sweep(job.output, manifest)
         yield manifest
 
@@ -211,14 +213,20 @@ def check_inputs(job: Job) -> None:
 
 def sweep(output: str, manifest: Manifest | None) -> None:
     """Deletes the files of earlier runs that the manifest does not name (None: names nothing)."""
-    sweep_files(output, _SWEPT, {*named_files(manifest), *_copies(manifest)} if manifest else set())
+    sweep_files(output, SWEPT, {*named_files(manifest), *copies(manifest)} if manifest else set())
 
 
 def sweep_files(output: str, patterns: Iterable[str], kept: Iterable[str]) -> None:
-    """Deletes the files of a folder that patterns match, have a digest in their name, and are none of the kept ones."""
+    """Deletes the files of a folder that patterns match, have a digest in their name, and are none of the kept ones.
+
+    Of a local folder also those that a run that was killed left unfinished. What lies behind a link is never touched.
+    """
     found = [path for pattern in patterns for path in files.match_within(output, pattern)]
-    found = [path for path in found if _HAS_DIGEST.search(path)]
-    found += [_plain(path) for path in found if _HAS_COPY.search(path)]
+    found = [path for path in found if HAS_DIGEST.search(path)]
+    found += [plain_name(path) for path in found if HAS_COPY.search(path)]
+    if files.is_local(output):
+        unfinished = [path for pattern in ("*.tmp", "*/*.tmp") for path in files.match_within(output, pattern)]
+        found = [path for path in [*found, *filter(files.is_temporary, unfinished)] if not is_behind_link(output, path)]
     gone = sorted(set(found) - {files.join(output, path) for path in kept})
     files.delete(gone)
     files.delete_empty_parents(gone)
@@ -260,21 +268,27 @@ def _write_rejected(job: Job, analysis: Analysis, manifest: Manifest) -> None:
     manifest.rejected_files.append(RejectedFile(path=path, sha256=sha256, records=count))
 
 
-def _write_copies(job: Job, manifest: Manifest) -> None:
-    """Writes what people look for under plain names; readers go by the manifest."""
-    spec = job.spec_text or dump_spec(manifest.spec)
-    files.write(files.join(job.output, SPEC_NAME), spec.encode())
-    for copy, path in _copies(manifest).items():
-        files.write(files.join(job.output, copy), files.read(files.join(job.output, path)))
+def write_copies(output: str, manifest: Manifest, spec_text: str = "") -> None:
+    """Writes what people look for under plain names; readers go by the manifest.
+
+    Args:
+      output: Folder of the data set.
+      manifest: Of it.
+      spec_text: The spec as the person wrote it; empty where nobody knows.
+    """
+    spec = spec_text or dump_spec(manifest.spec)
+    files.write(files.join(output, SPEC_NAME), spec.encode())
+    for copy, path in copies(manifest).items():
+        files.write(files.join(output, copy), files.read(files.join(output, path)))
 
 
-def _copies(manifest: Manifest) -> dict[str, str]:
+def copies(manifest: Manifest) -> dict[str, str]:
     """Returns the copy of each vocabulary and file of statistics under its plain name, and what it is a copy of."""
     vocabularies = [*manifest.vocabularies.values(), *([manifest.classes] if manifest.HasField("classes") else [])]
     paths = [entry.path for entry in vocabularies] + [file.path for file in manifest.statistics_files]
-    return {_plain(path): path for path in paths}
+    return {plain_name(path): path for path in paths}
 
 
-def _plain(path: str) -> str:
+def plain_name(path: str) -> str:
     """Returns the name of a file without its digest."""
-    return _HAS_DIGEST.sub(r".\1", path)
+    return HAS_DIGEST.sub(r".\1", path)

@@ -14,16 +14,21 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import files
-from pipeline.disk import check_space, estimate, with_need
+from pipeline.disk import check_space, estimate, is_disk_full, with_need
 from pipeline.failure import find_message
 from pipeline.fit import check_fit, unread_fields
+from pipeline.folders import check_folder
+from pipeline.going_on import resumable, take_up, worth_keeping
 from pipeline.interrupts import interruptible
-from pipeline.job import RUN_NAME, Job
+from pipeline.job import RUN_NAME, STAGING, Job
+from pipeline.locks import holding, name_run
+from pipeline.logs import note
 from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset
 from pipeline.progress import ShowProgress
 from pipeline.publish import sweep
 from pipeline.report.after_run import advice_lines
+from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
 from pipeline.summary import summarise
 from pipeline.terminal import quiet_workers
@@ -31,7 +36,6 @@ from pipeline.threads import stop_threads
 from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 from schemas.manifest_pb2 import Manifest
-from schemas.messages import canonical_json
 
 
 def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
@@ -44,29 +48,40 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
 
     Raises:
       LengthwiseError: The input or its records are not what the spec says; nothing is published.
+      HeldError: Another run writes to the same folder.
     """
+    note(console, run=job.run, span=job.span.name if job.span else "")
+    check_folder(job.output, job.span.root if job.span else "")
+    with holding(job.output, "run", console):
+        name_run(job.output, job.run)
+        return _run_alone(resumable(job), options, console)
+
+
+def _run_alone(job: Job, options: PipelineOptions, console: Console) -> Manifest:
     check_fit(job)
     unread = unread_fields(job)
+    going_on = take_up(job)
     need = estimate(job)
     disk = check_space(job, need)
     check_writable(job)
     console.print(describe_start(job, options, disk), highlight=False)
+    if going_on:
+        console.print(going_on, highlight=False)
     started = time.monotonic()
     try:
         with interruptible() as interrupted:
             execute(job, PrepareDataset(job=job), options, ShowProgress, console, interrupted)
         manifest = _published(job)
     except DataError as error:
-        _clean_up_failed(job)
+        _end_failed(job, error, console)
         raise with_need(error, need) from error.__cause__
-    except BaseException:
-        _clean_up_failed(job)
+    except BaseException as error:
+        _end_failed(job, error, console)
         raise
-    finally:
-        with contextlib.suppress(OSError, LengthwiseError):
-            delete_staging(job, MANIFEST_NAME)
+    with contextlib.suppress(OSError, LengthwiseError):
+        delete_staging(job, MANIFEST_NAME)
     seconds = time.monotonic() - started
-    files.write(files.join(job.output, RUN_NAME), _run_record(job, options, seconds, unread))
+    files.write(files.join(job.output, RUN_NAME), seal_record(_run_record(job, options, seconds, unread, manifest)))
     advice = advice_lines(job.output, manifest)
     console.print(summarise(manifest, job.output, seconds, unread, advice), highlight=False)
     return manifest
@@ -138,6 +153,19 @@ def _published(job: Job) -> Manifest:
     return parse_manifest(files.read(path), path)
 
 
+def _end_failed(job: Job, error: BaseException, console: Console) -> None:
+    """Cleans up; of a span, whose run is started again by itself, keeps what the next run goes on from."""
+    with contextlib.suppress(OSError, LengthwiseError):
+        stop_threads()
+        if job.span and not is_disk_full(error) and worth_keeping(job):
+            line = f"{job.output}: kept what is done so far, in {STAGING}; the same command goes on from there"
+            console.print(line, highlight=False)
+            return
+    _clean_up_failed(job)
+    with contextlib.suppress(OSError, LengthwiseError):
+        delete_staging(job, MANIFEST_NAME)
+
+
 def _clean_up_failed(job: Job) -> None:
     """Removes what this run wrote and no manifest names; a data set that was there stays."""
     with contextlib.suppress(OSError, LengthwiseError):  # the error itself is what has to be told
@@ -156,10 +184,14 @@ def describe_start(job: Job, options: PipelineOptions, disk: str = "") -> str:
     return "\n".join([first, *describe_plan(job)])
 
 
-def _run_record(job: Job, options: PipelineOptions, seconds: float, unread: list[str]) -> bytes:
+def _run_record(
+    job: Job, options: PipelineOptions, seconds: float, unread: list[str], manifest: Manifest
+) -> dict[str, Any]:
     packages = ("apache-beam", "pyarrow", "numpy", "protobuf")
-    record: dict[str, Any] = {
+    return {
         "run": job.run,
+        "spec_sha256": spec_digest(job.output),
+        "fingerprint": manifest.fingerprint,
         "seconds": seconds,
         "runner": describe_runner(options),
         "host": platform.node(),
@@ -167,4 +199,3 @@ def _run_record(job: Job, options: PipelineOptions, seconds: float, unread: list
         "packages": {name: importlib.metadata.version(name) for name in packages},
         "unread_fields": unread,
     }
-    return canonical_json(record)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import files
+from pipeline.recording import last_digest
 from schemas.binary import contents
 from schemas.buckets import Int64s
 
@@ -39,10 +40,12 @@ class Segment:
     Attributes:
       path: Of the frames; the index is beside it.
       groups: One for each split and bucket that occurs.
+      sha256: Of the frames; empty where nobody may take them up after this run.
     """
 
     path: str
     groups: tuple[Group, ...]
+    sha256: str = ""
 
 
 def write_segment(
@@ -60,6 +63,7 @@ def write_segment(
     """
     order = np.lexsort((index["order"], buckets, splits))
     files.write(path, in_order(frames, order))
+    sha256 = last_digest()
     rows = index[order]
     files.write(_index_path(path), npy(rows))
     keys = np.stack([splits[order], buckets[order]])
@@ -70,7 +74,7 @@ def write_segment(
         Group(split_names[keys[0, a]], int(keys[1, a]), int(a), int(b - a), int(before[a]), int(before[b] - before[a]))
         for a, b in zip(starts, ends, strict=True)
     )
-    return Segment(path, tuple(groups))
+    return Segment(path, tuple(groups), sha256)
 
 
 def read_rows(segment: Segment, group: Group, least: int, beyond: int) -> tuple[Index, int]:

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import files
+from pipeline import done, files
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.plan import plan_shards, shard_starts
@@ -122,6 +122,12 @@ class _WriteShard(ThreadedDoFn):
 
     @reporting
     def work(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
+        key = _key(task, segments) if self._job.key else ""
+        yield from done.once(
+            self._job, done.SHARD, (task.number,), key, {"Shard": Shard}, lambda: self._write_shard(task, segments)
+        )
+
+    def _write_shard(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
         pieces = find_pieces(task, segments)
         if not pieces:
             return
@@ -167,6 +173,12 @@ class _WriteShard(ThreadedDoFn):
         job = self._job
         files.write_pieces(job.unfinished_path(task.number), parts(), lambda: files.join(job.output, path()))
         return path(), digest.hexdigest(), np.concatenate(written)
+
+
+def _key(task: ShardTask, segments: Iterable[Segment]) -> str:
+    """Returns the digest of what a shard is made of; empty where the digest of a segment is unknown."""
+    of = sorted(segment.sha256 for segment, _ in groups_of(segments, task.split, task.bucket))
+    return done.digest_of([task, of]) if all(of) else ""
 
 
 def find_pieces(task: ShardTask, segments: Iterable[Segment]) -> list[Piece]:

@@ -15,7 +15,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from pipeline import files
+from pipeline import done, files
 from pipeline.analysis import Analysis
 from pipeline.arrow_files import write_batches
 from pipeline.block_facts import BlockFacts, beside_column, context_column, sequence_column
@@ -24,6 +24,7 @@ from pipeline.failure import reporting
 from pipeline.id_files import write_ids
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
+from pipeline.recording import last_digest
 from pipeline.subwords import load_tokenizers
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabulary.given import known_classes
@@ -55,11 +56,17 @@ class StagedBlock:
       index: Of the block.
       part: Its place in the block, from 0.
       path: Of the Arrow file.
+      sha256: Of its content; empty where nobody may take it up after this run.
     """
 
     index: int
     part: int
     path: str
+    sha256: str = ""
+
+
+# What staging hands on, by name: see `pipeline.done`.
+STAGED_TYPES = {"StagedBlock": StagedBlock, "Analysis": Analysis, "tuple": tuple[int, tuple[int, int]]}
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,17 @@ class _StageBlock(ThreadedDoFn):
 
     @reporting
     def work(self, block: Block) -> Iterator[Any]:
+        yield from done.once(
+            self._job,
+            done.BLOCK,
+            (block.index,),
+            done.block_key(block),
+            STAGED_TYPES,
+            lambda: self._stage(block),
+            lambda outputs: done.is_same_input(block, outputs),
+        )
+
+    def _stage(self, block: Block) -> Iterator[Any]:
         analysis = Analysis()
         for part in read_parts(block, self._job.spec.input, fields_of(self._job.spec), self._job.block_bytes):
             located = locate_part(self._job, block, part)
@@ -152,7 +170,7 @@ def stage(job: Job, number: tuple[int, int], consumed: int, located: Located, an
     path = job.staged_path(*number, consumed)
     batch = pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
     write_batches(path, batch.schema, [batch])
-    staged = StagedBlock(*number, path)
+    staged = StagedBlock(*number, path, last_digest())
     found = Analysis(parts=Counter({staged.index: 1}), dropped=examples.dropped)
     for block, item in located.rejected:
         found.reject(block, [item])

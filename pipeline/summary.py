@@ -7,11 +7,11 @@ import numpy as np
 
 from pipeline.report.about_label import labels_by_split, next_step
 from pipeline.report.efficiency import RANDOM_BATCH, padding, predicted_seconds
-from pipeline.report.facts import histogram
+from pipeline.report.facts import histogram, training
 from pipeline.report.words import of_100
 from pipeline.vocabulary.summary import describe_vocabularies, vocabulary_line
 from schemas.manifest_pb2 import Counts, EventCounts, LengthStatistics, Manifest
-from schemas.spec import PER_STEP_CLASS, TRAIN, category_features
+from schemas.spec import PER_STEP_CLASS, category_features
 
 _MOST_UNREAD = 10  # names shown
 
@@ -28,18 +28,12 @@ def summarise(
       unread: Fields of the input that no part of the spec reads.
       advice: Lines about what to change next.
     """
-    counts, efficiency = manifest.counts, padding(manifest)
-    lines = [*_events_line(manifest), _counts_line(manifest), _length_line(manifest.statistics[TRAIN].bucket_length)]
-    for name, statistics in sorted(manifest.statistics[TRAIN].lengths.items()):
-        lines += _sequence_lines(manifest, name, statistics)
+    counts, train = manifest.counts, training(manifest)
+    lines = [*_events_line(manifest), _counts_line(manifest), *_length_line(train.bucket_length)]
+    for name in sorted(manifest.spec.sequences):
+        lines += _sequence_lines(manifest, name, train.lengths[name] if name in train.lengths else LengthStatistics())
     lines += [vocabulary_line(manifest, name) for name in category_features(manifest.spec)]
-    lines.append(
-        f"padding efficiency (train): {efficiency['bucketed']:.3f} in {_buckets(manifest)} "
-        f"(of 100 steps computed, {of_100(efficiency['bucketed'])} are data); "
-        f"{efficiency['random_batches']:.3f} in random batches of {RANDOM_BATCH}; "
-        f"{efficiency['longest']:.3f} padded to the longest"
-    )
-    lines += _seconds_line(manifest)
+    lines += [*_padding_line(manifest), *_seconds_line(manifest)] if train.records else []
     lines += _next_step_line(manifest)
     lines += _unknown_label_lines(manifest)
     lines += _empty_splits_line(manifest)
@@ -123,13 +117,26 @@ def _describe_events(events: EventCounts) -> dict[str, Any]:
     }
 
 
-def _length_line(statistics: LengthStatistics) -> str:
+def _padding_line(manifest: Manifest) -> list[str]:
+    efficiency = padding(manifest)
+    return [
+        f"padding efficiency (train): {efficiency['bucketed']:.3f} in {_buckets(manifest)} "
+        f"(of 100 steps computed, {of_100(efficiency['bucketed'])} are data); "
+        f"{efficiency['random_batches']:.3f} in random batches of {RANDOM_BATCH}; "
+        f"{efficiency['longest']:.3f} padded to the longest"
+    ]
+
+
+def _length_line(statistics: LengthStatistics) -> list[str]:
+    """Returns nothing of a span without training records."""
     lengths, counts = histogram(statistics)
+    if not len(lengths):
+        return []
     shares = np.cumsum(counts) / counts.sum()
     median, p99 = (int(lengths[np.searchsorted(shares, share)]) for share in (0.5, 0.99))
-    return (
+    return [
         f"lengths (train): {lengths[0]} to {lengths[-1]}, median {median}, 99 % up to {p99}, {statistics.steps:,} steps"
-    )
+    ]
 
 
 def _buckets(manifest: Manifest) -> str:
@@ -172,7 +179,7 @@ def _unknown_label_lines(manifest: Manifest) -> list[str]:
         return []
     what = "steps" if manifest.spec.label.type == PER_STEP_CLASS else "records"
     shown = ", ".join(f"{name} {count:,}" for name, count in counts.items())
-    known = manifest.spec.label.classes_file or "train"
+    known = manifest.spec.label.classes_file or manifest.span.base or "train"
     return [f"label: {sum(counts.values()):,} {what} of classes that {known} does not have, stored as -1 ({shown})"]
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from pipeline import files
+from pipeline.plain_files import check_plain_files, unnamed_files
 from schemas.buckets import bucket_index
 from schemas.errors import DataError
 from schemas.example import DIGEST_MODULUS, frame_contents, frame_offsets, records_digest
-from schemas.manifest import MANIFEST_NAME, data_fingerprint, named_files, parse_manifest
+from schemas.manifest import MANIFEST_NAME, data_fingerprint, dump_manifest, named_files, parse_manifest
 from schemas.manifest_pb2 import Counts, EventCounts, Manifest, Shard, SplitStatistics
 from schemas.spec import cuts_records
 from schemas.vocabulary import parse_tokens
@@ -30,25 +31,30 @@ def verify(folder: str) -> dict[str, Any]:
     """Recomputes the digests and counts of a data set.
 
     Returns:
-      What was checked, and under "problems" one line for each file that differs.
+      What was checked; under "problems" one line for each file that differs; under "unnamed" files in the folder
+      that are no part of the data set, which is no problem.
 
     Raises:
       DataError: There is no readable manifest.
     """
     path = files.join(folder, MANIFEST_NAME)
     if not files.exists(path):
-        raise DataError(f"{folder}: holds no data set (no {MANIFEST_NAME}); check the path")
-    manifest = parse_manifest(files.read(path), path)
+        raise DataError(f"{folder}: holds no data set (no {MANIFEST_NAME}) and no spans; check the path")
+    content = files.read(path)
+    manifest = parse_manifest(content, path)
     problems: list[str] = []
     for name, sha256 in sorted(named_files(manifest).items()):
         problems += _check_file(folder, name, sha256)
     if not problems:
-        problems = _check_contents(folder, manifest)
+        problems = [*_check_contents(folder, manifest), *check_plain_files(folder, manifest)]
+    if dump_manifest(manifest) != content:
+        problems.append(f"{path}: is not in canonical form; it was changed by hand; write the data set again")
     return {
         "folder": folder,
         "fingerprint": manifest.fingerprint,
         "files": len(named_files(manifest)),
         "records": sum(shard.records for shard in manifest.shards),
+        "unnamed": unnamed_files(folder, manifest),
         "problems": problems,
     }
 

@@ -25,3 +25,14 @@ def parse_limit(text: str) -> int | float:
     if limit < 0 or (isinstance(limit, float) and not limit <= 1):
         raise UsageError(f"--max_rejected {text}: is no limit; say a count such as 10, or a share such as 0.5%")
     return limit
+
+
+def parse_count(option: str, text: str) -> int:
+    """Returns the number that an option states.
+
+    Raises:
+      UsageError: It is no whole number from 1 on.
+    """
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise UsageError(f"{option} {text}: must be 1 or more")
+    return int(text)

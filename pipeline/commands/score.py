@@ -36,6 +36,8 @@ def add(commands: Commands) -> None:
 
 def execute(options: argparse.Namespace, rest: list[str], console: Console) -> int:
     """Predicts; see `pipeline.scoring.run`."""
+    from pipeline.folders import check_folder
+    from pipeline.locks import holding
     from pipeline.options import beam_options, local_threads
     from pipeline.scoring.job import plan_scoring
     from pipeline.scoring.model import open_model
@@ -43,16 +45,19 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
 
     beam = beam_options(rest)
     limit = None if options.max_rejected is None else parse_limit(options.max_rejected)
-    scoring = plan_scoring(
-        open_model(options.model),
-        options.input,
-        options.output,
-        output_format=options.output_format,
-        format=options.format,
-        encoding=options.encoding,
-        replace=options.replace,
-        max_rejected=limit,
-        threads=local_threads(beam),
-    )
-    print(json.dumps(run_scoring(scoring, beam, console), indent=2))
+    check_folder(options.output)
+    with holding(options.output, "score", console):
+        scoring = plan_scoring(
+            open_model(options.model),
+            options.input,
+            options.output,
+            output_format=options.output_format,
+            format=options.format,
+            encoding=options.encoding,
+            replace=options.replace,
+            max_rejected=limit,
+            threads=local_threads(beam),
+        )
+        result = run_scoring(scoring, beam, console)
+    print(json.dumps(result, indent=2))
     return 0

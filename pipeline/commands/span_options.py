@@ -17,6 +17,11 @@ def add_span_options(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="write one of several data sets in DIR that share vocabularies, such as that of the day 2026-11-20",
     )
+    add_base_options(parser)
+
+
+def add_base_options(parser: argparse.ArgumentParser) -> None:
+    """Declares the options about what a span takes from another one."""
     parser.add_argument(
         "--base",
         metavar="SPAN",

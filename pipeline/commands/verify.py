@@ -13,14 +13,15 @@ BEAM_OPTIONS = False
 def add(commands: Commands) -> None:
     """Declares the command and its options."""
     verify = commands.add_parser("verify", help="check a data set against its manifest", allow_abbrev=False)
-    verify.add_argument("folder", metavar="DIR", help="folder of the data set")
+    verify.add_argument("folder", metavar="DIR", help="folder of the data set, or of all spans")
 
 
 def execute(options: argparse.Namespace, _: list[str], console: Console) -> int:
     """Checks every file; returns 1 where one differs."""
+    from pipeline.spans.verifying import is_root, verify_spans
     from pipeline.verify import verify
 
-    result = verify(options.folder)
+    result = verify_spans(options.folder) if is_root(options.folder) else verify(options.folder)
     for problem in result["problems"]:
         console.print(problem, highlight=False)
     print(json.dumps(result, indent=2))

@@ -32,7 +32,11 @@ def labels_by_split(manifest: Manifest) -> dict[str, int]:
 def next_step_advice(facts: Facts) -> Iterator[Sentence]:
     """Yields that no step of the training examples has a label."""
     manifest = facts.manifest
-    if manifest.spec.label.type == NEXT_STEP and not labelled_values_of(manifest, TRAIN):
+    if (
+        manifest.spec.label.type == NEXT_STEP
+        and TRAIN in manifest.statistics
+        and not labelled_values_of(manifest, TRAIN)
+    ):
         longest = max(manifest.statistics[TRAIN].lengths[manifest.spec.label.of].lengths, default=0)
         yield say(
             "no step of training has a label: the longest example has {} of {}, and label.after is {:,}; lower it, or "

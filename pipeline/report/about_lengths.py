@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.report import charts
 from pipeline.report.blocks import Bar, Block, Cell, Paragraph, Plots, Section, Table, needs_statistics, table
 from pipeline.report.efficiency import MOST_BUCKETS, RANDOM_BATCH, Efficiency
-from pipeline.report.facts import Facts, histogram
+from pipeline.report.facts import Facts, histogram, training
 from pipeline.report.plots import SERIES, Plot, label
 from pipeline.report.words import Name, Sentence, number, of_100, percent, plural, say
 from schemas.buckets import Int64s, upper_bounds
@@ -22,7 +22,7 @@ _MOST_DRAWN = 12  # sequences
 
 def about_lengths(facts: Facts) -> Section:
     """Returns how long the records are: of training with the buckets, of each split, sequence and class."""
-    train = facts.manifest.statistics[TRAIN]
+    train = training(facts.manifest)
     blocks: list[Block] = []
     blocks.append(Paragraph(_spread_sentence(train.bucket_length)))
     if _differ(train.bucket_length):
@@ -47,8 +47,10 @@ def _differ(lengths: LengthStatistics) -> bool:
 
 def _spread_sentence(lengths: LengthStatistics) -> Sentence:
     values, counts = histogram(lengths)
+    if not len(values):
+        return say("There are no training records.")
     if len(values) < 2:
-        return say("All training records have {}.", plural(int(values[0]) if len(values) else 0, "step"))
+        return say("All training records have {}.", plural(int(values[0]), "step"))
     tail = " They are heavy-tailed: the axis is logarithmic." if charts.is_heavy_tailed(values, counts) else ""
     median, most = _quantiles(values, counts, (0.5, 0.99))
     return say(
@@ -62,7 +64,7 @@ def _spread_sentence(lengths: LengthStatistics) -> Sentence:
 
 
 def _bucket_plots(facts: Facts) -> list[Plot]:
-    values, counts = histogram(facts.manifest.statistics[TRAIN].bucket_length)
+    values, counts = histogram(training(facts.manifest).bucket_length)
     bounds = [int(bound) for bound in upper_bounds(facts.manifest.buckets)]
     description = (
         f"Histogram of {plural(int(counts.sum()), 'training record')} of {values[0]:,} to {values[-1]:,} steps. "
@@ -102,7 +104,7 @@ def _quantiles(lengths: Int64s, counts: Int64s, shares: Sequence[float]) -> list
 
 def _quantile_table(facts: Facts) -> Table:
     rows: list[list[Cell]] = []
-    names = sorted(facts.manifest.statistics[TRAIN].lengths)
+    names = sorted(facts.manifest.spec.sequences)
     for name in names:
         for split in facts.splits:
             lengths = facts.manifest.statistics[split].lengths
@@ -153,6 +155,8 @@ def _longest_uncut(facts: Facts, split: str, name: str) -> str:
 
 def _class_tables(facts: Facts, name: str) -> list[Block]:
     assert facts.statistics is not None
+    if TRAIN not in facts.statistics.splits:
+        return []
     split = facts.statistics.splits[TRAIN]
     by_class = split.sequences[name].by_class if name in split.sequences else []
     rows: list[list[Cell]] = [

@@ -45,7 +45,8 @@ def _values_of(facts: Facts, name: str) -> list[NumberStatistics]:
         sequences = facts.statistics.splits[TRAIN].sequences
         if name in sequences and sequences[name].values:
             return list(sequences[name].values)
-    return _from_moments(facts.manifest.moments[name]) if name in facts.manifest.moments else []
+    own = not facts.manifest.span.base and name in facts.manifest.moments
+    return _from_moments(facts.manifest.moments[name]) if own else []
 
 
 def _from_moments(moments: Moments) -> list[NumberStatistics]:
@@ -107,9 +108,9 @@ def about_context(facts: Facts) -> list[Section]:
     if rows:
         blocks.append(table("Numbers", ["number", "split", *_COLUMNS], rows, texts=(0, 1)))
     if categories:
-        vocabularies = facts.manifest.vocabularies
+        vocabularies, own = facts.manifest.vocabularies, not facts.manifest.span.base
         words: list[list[Cell]] = [
-            [say("{}", Name(name)), f"{vocabularies[name].size:,}", f"{vocabularies[name].distinct:,}"]
+            [say("{}", Name(name)), f"{vocabularies[name].size:,}", f"{vocabularies[name].distinct:,}" if own else "–"]
             for name in categories
             if name in vocabularies
         ]
@@ -122,6 +123,6 @@ def _context_number(facts: Facts, split: str, name: str) -> NumberStatistics | N
     if facts.statistics is not None and split in facts.statistics.splits:
         numbers = facts.statistics.splits[split].numbers
         return numbers.get(name)
-    if split == TRAIN and name in facts.manifest.moments:
+    if split == TRAIN and name in facts.manifest.moments and not facts.manifest.span.base:
         return _from_moments(facts.manifest.moments[name])[0]
     return None

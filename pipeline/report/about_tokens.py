@@ -15,13 +15,13 @@ from pipeline.report.blocks import (
     needs_statistics,
     table,
 )
-from pipeline.report.facts import Facts
+from pipeline.report.facts import Facts, training
 from pipeline.report.plots import SERIES, Plot, label
 from pipeline.report.words import Name, Sentence, percent, plural, say
 from pipeline.vocabulary.summary import coverage
 from schemas.dataset_pb2 import CountBy
 from schemas.manifest_pb2 import Vocabulary
-from schemas.spec import TRAIN, token_sequences, vocabulary_options, vocabulary_owner
+from schemas.spec import token_sequences, vocabulary_options, vocabulary_owner
 from schemas.statistics_pb2 import TokenStatistics
 
 _MOST_TOKENS = 20
@@ -38,11 +38,17 @@ def about_vocabularies(facts: Facts) -> list[Section]:
         blocks.append(Paragraph(_vocabulary_sentence(facts, name, vocabulary)))
         blocks += _oov_tables(facts, name)
         if facts.statistics is not None and name in facts.statistics.tokens:
-            blocks += _token_blocks(index, name, facts.statistics.tokens[name], vocabulary)
+            blocks += _token_blocks(index, name, facts.statistics.tokens[name])
     return [Section("vocabularies", "Vocabularies", blocks)] if manifest.vocabularies else []
 
 
 def _vocabulary_sentence(facts: Facts, name: str, vocabulary: Vocabulary) -> Sentence:
+    span = facts.manifest.span
+    if span.base:
+        rule = (
+            "{}: {}, first those of the span {} and then new ones." if span.extends else "{}: {}, those of the span {}."
+        )
+        return say(rule, Name(name), plural(vocabulary.size, "entry", "entries"), Name(span.base))
     if not vocabulary.tokens:
         return say("{}: {}; nothing was counted.", Name(name), plural(vocabulary.size, "entry", "entries"))
     spec = facts.manifest.spec
@@ -90,7 +96,7 @@ def _oov_of_category(facts: Facts, split: str, name: str) -> tuple[int, int] | N
     return (categories[name].oov, categories[name].count) if name in categories else None
 
 
-def _token_blocks(index: int, name: str, tokens: TokenStatistics, vocabulary: Vocabulary) -> list[Block]:
+def _token_blocks(index: int, name: str, tokens: TokenStatistics) -> list[Block]:
     blocks: list[Block] = []
     ranks, shares = [point.rank for point in tokens.curve], [point.share for point in tokens.curve]
     if len(ranks) > 1:
@@ -102,7 +108,7 @@ def _token_blocks(index: int, name: str, tokens: TokenStatistics, vocabulary: Vo
         blocks.append(Plots([charts.coverage_curve(f"vocabulary-{index}", title, description, ranks, shares)]))
         blocks.append(Paragraph(_ranks_in_words(ranks, shares)))
     if tokens.top:
-        blocks.append(_top_table(name, tokens, max(1, vocabulary.tokens)))
+        blocks.append(_top_table(name, tokens))
     return blocks
 
 
@@ -116,8 +122,10 @@ def _ranks_in_words(ranks: Sequence[int], shares: Sequence[float]) -> str:
     return f"So many of the most frequent are enough: {', '.join(found)}." if found else ""
 
 
-def _top_table(name: str, tokens: TokenStatistics, total: int) -> Table:
+def _top_table(name: str, tokens: TokenStatistics) -> Table:
     most = max(1, tokens.top[0].count)
+    # The entry of a vocabulary that was taken from another span tells how many tokens there were in that one.
+    total = max(1, round(most / tokens.curve[0].share)) if tokens.curve and tokens.curve[0].share else most
     rows: list[list[Cell]] = [
         [say("{}", Name(item.token)), Bar(item.count / most, f"{item.count:,}"), percent(item.count / total)]
         for item in tokens.top[:_MOST_TOKENS]
@@ -136,14 +144,15 @@ def about_classes(facts: Facts) -> list[Section]:
     if not splits or len(names) != len(manifest.statistics[splits[0]].classes):
         return [Section("classes", "Classes", [Paragraph("No record has a class.")])]
     blocks: list[Block] = [Paragraph(f"{plural(len(names), 'class', 'classes')}, counted in {unit}.")]
-    order = sorted(range(len(names)), key=lambda i: (-manifest.statistics[TRAIN].classes[i], i))
+    first = training(manifest).classes or manifest.statistics[splits[0]].classes
+    order = sorted(range(len(names)), key=lambda i: (-first[i], i))
     blocks.append(Plots([_class_plot(facts, order, names, splits, unit)]))
     blocks.append(_class_table(facts, order, names, splits))
     unknown = {name: manifest.statistics[name].unknown_labels for name in facts.splits}
     if any(unknown.values()):
         shown = ", ".join(f"{name} {count:,}" for name, count in unknown.items() if count)
         file = manifest.spec.label.classes_file
-        known = Name(file) if file else "training"
+        known = Name(file or manifest.span.base) if file or manifest.span.base else "training"
         blocks.append(Paragraph(say("Of classes that {} does not have, stored as -1: {}.", known, shown)))
     return [Section("classes", "Classes", blocks)]
 

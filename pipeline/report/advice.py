@@ -8,7 +8,7 @@ from pipeline.report.about_label import next_step_advice
 from pipeline.report.advice_records import class_advice, missing_class_advice, rejected_advice, split_advice
 from pipeline.report.advice_values import constant_advice, oov_advice
 from pipeline.report.efficiency import Efficiency, measure
-from pipeline.report.facts import Facts, histogram
+from pipeline.report.facts import Facts, histogram, training
 from pipeline.report.words import Name, Sentence, of_100, percent, plural, say, size
 from schemas.manifest_pb2 import Shard
 from schemas.spec import TRAIN
@@ -30,6 +30,8 @@ def advise(facts: Facts, efficiency: Efficiency | None = None) -> list[Sentence]
       facts: Of a data set.
       efficiency: Of the same; measured where it is not given.
     """
+    if facts.manifest.span.base:  # what concerns the plans, only another base can change
+        return [*rejected_advice(facts), *oov_advice(facts)]
     efficiency = efficiency or measure(facts)
     sources: list[Callable[[Facts], Iterator[Sentence]]] = [
         rejected_advice,
@@ -50,7 +52,7 @@ def advise(facts: Facts, efficiency: Efficiency | None = None) -> list[Sentence]
 def cut_advice(facts: Facts) -> Iterator[Sentence]:
     """Yields the `max_length` that cuts off next to nothing, where more than 1 % of the training steps are cut off."""
     manifest = facts.manifest
-    for name, lengths in sorted(manifest.statistics[TRAIN].lengths.items()):
+    for name, lengths in sorted(training(manifest).lengths.items()):
         most = manifest.spec.sequences[name].max_length
         whole = lengths.steps + lengths.truncated_steps
         if not most or lengths.truncated_steps <= _CUT_TOO_MUCH * whole:
@@ -100,7 +102,7 @@ def bucket_advice(facts: Facts, efficiency: Efficiency | None) -> Iterator[Sente
     if efficiency is None or wanted.HasField("seconds"):
         return
     now = max(len(facts.manifest.buckets), wanted.most)
-    better = max(1, min(efficiency.worthwhile, facts.manifest.statistics[TRAIN].records // (2 * _BATCH)))
+    better = max(1, min(efficiency.worthwhile, training(facts.manifest).records // (2 * _BATCH)))
     gain = efficiency.by_count[better - 1] - efficiency.bucketed
     if better > now and gain >= _WORTH_CHANGING:
         yield say(

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.report.facts import Facts
+from pipeline.report.facts import Facts, training
 from pipeline.report.words import Excerpt, Name, Sentence, percent, plural, say
 from schemas.spec import TRAIN, VALIDATION
 
@@ -50,7 +50,7 @@ def split_advice(facts: Facts) -> Iterator[Sentence]:
 
 def class_advice(facts: Facts) -> Iterator[Sentence]:
     """Yields that there is one class only, or that the largest has at least 20 times as many as the smallest."""
-    counts = np.array(facts.manifest.statistics[TRAIN].classes, np.int64)
+    counts = np.array(training(facts.manifest).classes, np.int64)
     names = facts.classes
     if not facts.has_classes or len(names) != len(counts):
         return

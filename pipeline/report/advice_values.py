@@ -34,8 +34,13 @@ def oov_advice(facts: Facts) -> Iterator[Sentence]:
 def _oov_remedy(facts: Facts, name: str, vocabulary: Vocabulary) -> Sentence:
     owner = vocabulary_owner(facts.manifest.spec, name)
     options = vocabulary_options(facts.manifest.spec, owner)
+    span = facts.manifest.span
     if options.file:
         return say("the file that the spec names does not fit these texts; count a vocabulary, or name another file")
+    if span.base and span.extends:
+        return say("the new entries are too few of them; raise --extend_vocabulary")
+    if span.base:
+        return say("the vocabulary is that of the span {}; extend it with --extend_vocabulary", Name(span.base))
     different = plural(vocabulary.distinct, "different token")
     if vocabulary.covered >= vocabulary.tokens:
         return say(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.report.facts import Facts, histogram
+from pipeline.report.facts import Facts, histogram, training
 from schemas.buckets import (
     Int64s,
     bucketed_efficiency,
@@ -16,7 +16,6 @@ from schemas.buckets import (
 )
 from schemas.cuts import knee
 from schemas.manifest_pb2 import Bucket, Manifest
-from schemas.spec import TRAIN
 
 MOST_BUCKETS = 32  # of the curve
 RANDOM_BATCH = 64  # records of the random batches that bucketing is compared with
@@ -47,7 +46,7 @@ class Efficiency:
 
 def measure(facts: Facts) -> Efficiency | None:
     """Returns what padding costs in the training split; None where there are no steps."""
-    lengths, counts = histogram(facts.manifest.statistics[TRAIN].bucket_length)
+    lengths, counts = histogram(training(facts.manifest).bucket_length)
     if not len(lengths) or not lengths[-1]:
         return None
     padded, three_ways = steps_by_count(lengths, counts, MOST_BUCKETS), padding(facts.manifest)
@@ -64,7 +63,7 @@ def measure(facts: Facts) -> Efficiency | None:
 
 def padding(manifest: Manifest) -> dict[str, float]:
     """Returns the padding efficiency of the training split three ways."""
-    lengths, counts = histogram(manifest.statistics[TRAIN].bucket_length)
+    lengths, counts = histogram(training(manifest).bucket_length)
     return {
         "bucketed": bucketed_efficiency(lengths, counts, manifest.buckets),
         "random_batches": random_batch_efficiency(lengths, counts, RANDOM_BATCH),
@@ -79,7 +78,7 @@ def predicted_seconds(manifest: Manifest) -> dict[str, float]:
     """
     if not manifest.spec.buckets.HasField("seconds"):
         return {}
-    lengths, counts = histogram(manifest.statistics[TRAIN].bucket_length)
+    lengths, counts = histogram(training(manifest).bucket_length)
     plans = {"bucketed": manifest.buckets, "longest": [Bucket()]}
     return {name: epoch_seconds(lengths, counts, plan, manifest.spec.buckets.seconds) for name, plan in plans.items()}
 

@@ -12,9 +12,9 @@ from pipeline import files
 from schemas.buckets import Int64s
 from schemas.errors import DataError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
-from schemas.manifest_pb2 import LengthStatistics, Manifest
+from schemas.manifest_pb2 import LengthStatistics, Manifest, SplitStatistics
 from schemas.messages import fill
-from schemas.spec import CLASS, PER_STEP_CLASS
+from schemas.spec import CLASS, PER_STEP_CLASS, TRAIN
 from schemas.statistics_pb2 import DatasetStatistics, LengthDetails
 from schemas.vocabulary import parse_tokens
 
@@ -64,6 +64,12 @@ class Facts:
     def has_classes(self) -> bool:
         """Whether the label is a class, of records or of steps."""
         return self.manifest.spec.label.type in (CLASS, PER_STEP_CLASS)
+
+
+def training(manifest: Manifest) -> SplitStatistics:
+    """Returns the statistics of the training split; of a span that has no training record, those of no records."""
+    # Asking a map of messages for what it does not have would add it to the manifest.
+    return manifest.statistics[TRAIN] if TRAIN in manifest.statistics else SplitStatistics()
 
 
 def histogram(lengths: LengthStatistics | LengthDetails) -> tuple[Int64s, Int64s]:

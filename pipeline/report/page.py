@@ -15,6 +15,7 @@ from pipeline.report.blocks import Paragraph, Points, Section
 from pipeline.report.efficiency import Efficiency, measure
 from pipeline.report.facts import Facts, load_facts
 from pipeline.report.words import Name, Sentence, html_name
+from pipeline.seals import seal_page
 
 REPORT_NAME = "report.html"
 _TEMPLATE = "page.html.jinja"
@@ -87,5 +88,5 @@ def write_report(folder: str) -> Written:
     """
     facts = load_facts(folder)
     path = files.join(folder, REPORT_NAME)
-    files.write(path, render(facts).encode())
+    files.write(path, seal_page(render(facts)))
     return Written(path, [str(sentence) for sentence in advise(facts)], facts.missing)

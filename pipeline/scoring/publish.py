@@ -7,7 +7,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline import files
+from pipeline import durable, files
 from pipeline.analysis import Analysis
 from pipeline.failure import reporting
 from pipeline.publish import check_inputs, input_files, judge_rejected, sweep_files
@@ -55,7 +55,9 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         _check_other_run(scoring, result)
         for name, part in published.items():
             _move(part, files.join(job.output, name))
-        files.write(scoring.result_path, canonical_json(result))
+        named = [file["path"] for field in ("files", "rejected_files") for file in result[field]]
+        durable.sync(files.join(job.output, path) for path in named)
+        durable.write(scoring.result_path, canonical_json(result))
         sweep_scores(job.output, result)
         yield result
 

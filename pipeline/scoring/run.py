@@ -9,7 +9,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import files
+from pipeline.folders import check_folder
+from pipeline.going_on import delete_abandoned
 from pipeline.interrupts import interruptible
+from pipeline.locks import holding, name_run
 from pipeline.progress import ShowProgress
 from pipeline.run import check_writable, delete_staging, describe_start, execute
 from pipeline.scoring.job import RESULT_NAME, ScoringJob, exported
@@ -33,7 +36,17 @@ def run_scoring(scoring: ScoringJob, options: PipelineOptions, console: Console)
 
     Raises:
       LengthwiseError: The model or the input cannot be used; nothing is published.
+      HeldError: Another run writes to the same folder.
     """
+    job = scoring.job
+    check_folder(job.output)
+    with holding(job.output, "score", console):
+        name_run(job.output, job.run)
+        delete_abandoned(job)
+        return _run_alone(scoring, options, console)
+
+
+def _run_alone(scoring: ScoringJob, options: PipelineOptions, console: Console) -> dict[str, Any]:
     job = scoring.job
     check_writable(job)
     console.print(describe_start(job, options), highlight=False)

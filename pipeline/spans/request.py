@@ -63,6 +63,8 @@ def check_root(root: str, request: SpanRequest | None) -> None:
                 "belong there; say --span NAME, or name another folder"
             )
         return
+    if not root or files.is_file(root):
+        raise UsageError(f"--output {root!r}: is {'a file' if root else 'empty'}; name the folder of all spans")
     check_span_name(request.name)
     if request.base:
         check_span_name(request.base, "--base")

@@ -2,23 +2,21 @@
 
 import argparse
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
+from pipeline.locks import holding
 from pipeline.watching.child import Child
 from pipeline.watching.known import Published
 from pipeline.watching.scan import check_folders, scan, states
 from pipeline.watching.stop import Stop
-from pipeline.watching.store import Store, lock
+from pipeline.watching.store import Store
 from pipeline.watching.watcher import Settings, Watch, World
 from schemas.dataset_pb2 import Input
 from schemas.errors import UsageError
 from schemas.formats.reading import reading_of
 from schemas.spec import load_spec
-
-_LOCK = "watch.lock"
 
 
 @contextlib.contextmanager
@@ -46,7 +44,7 @@ def open_watch(
     def tell(line: str) -> None:
         console.print(line, highlight=False)
 
-    try:
+    with holding(str(store.folder), "watch", console):
         spans = Published(options.output)
         spans.refresh()
         run_options = ["--spec", options.spec, "--output", options.output, *rest]
@@ -65,8 +63,6 @@ def open_watch(
         )
         tell(_describe(options, folder, settings, spans))
         yield Watch(world, settings)
-    finally:
-        os.close(held)
 
 
 def objection(path: str, given: Input) -> str:

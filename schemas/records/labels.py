@@ -75,8 +75,9 @@ def reject_unknown(label: pa.Array | Ragged, classes: KnownClasses, verdicts: Ve
         broken = count_in_rows(unknown, label.offsets) > 0
     else:
         broken = ~is_among(label, classes.names)
+    count, plural = len(classes.names), "" if len(classes.names) == 1 else "es"
     rule = (
-        f"a label must be one of the {len(classes.names):,} classes of {classes.path}; {classes.remedy}, say "
+        f"a label must be one of the {count:,} class{plural} of {classes.path}; {classes.remedy}, say "
         "label.unknown: keep, or allow it with --max_rejected"
     )
     verdicts.reject(broken, UNKNOWN_LABEL, rule)

@@ -10,7 +10,7 @@ from pipeline.cli import main
 from pipeline.commands.common import parse_limit
 from pipeline.vocabulary.summary import describe_vocabularies
 from schemas.errors import UsageError
-from schemas.manifest import load_manifest
+from schemas.manifest import load_manifest, named_files
 from tests.pipeline.helpers import REVIEW_SPEC, review_records, write_jsonl
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,7 +58,12 @@ def test_a_run_ends_with_one_json_document(given: Files, capsys: pytest.CaptureF
     assert result["padding_efficiency"].keys() == {"bucketed", "random_batches", "longest"}
     del result["padding_efficiency"]
     assert result.pop("vocabularies") == describe_vocabularies(manifest)
+    assert result.pop("seconds") > 0
+    written = sum((given.output / path).stat().st_size for path in ["manifest.json", *named_files(manifest)])
     assert result == {
+        "status": "published",
+        "run": json.loads((given.output / "run.json").read_text())["run"],
+        "bytes": {"input": Path(given.source).stat().st_size, "written": written},
         "output": str(given.output),
         "fingerprint": manifest.fingerprint,
         "data_fingerprint": manifest.data_fingerprint,

@@ -51,6 +51,7 @@ def test_a_sound_data_set(sound: Path, capsys: pytest.CaptureFixture[str]) -> No
         "fingerprint": manifest.fingerprint,
         "files": len(named_files(manifest)),
         "records": 30,
+        "unnamed": [],
         "problems": [],
     }
     assert err == ""
@@ -121,7 +122,10 @@ def test_a_changed_manifest(copied: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_no_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", str(tmp_path)]) == 1
-    assert capsys.readouterr().err == f"error: {tmp_path}: holds no data set (no manifest.json); check the path\n"
+    assert (
+        capsys.readouterr().err
+        == f"error: {tmp_path}: holds no data set (no manifest.json) and no spans; check the path\n"
+    )
 
 
 def more_records(manifest: Manifest) -> str:
@@ -248,10 +252,13 @@ def test_a_data_fingerprint_of_other_data(copied: Path) -> None:
 
 def test_files_that_no_manifest_names_are_no_problem(copied: Path) -> None:
     (copied / "notes.txt").write_text("mine")
+    (copied / ".staging/x").mkdir(parents=True)
+    (copied / ".staging/x/part").write_text("")
     shutil.rmtree(copied / "vocabulary" / "none", ignore_errors=True)
     (copied / "vocabulary" / "text.txt").unlink()
-    (copied / "run.json").unlink()
-    assert verify(str(copied))["problems"] == []
+    (copied / "run.json").unlink(missing_ok=True)
+    result = verify(str(copied))
+    assert (result["problems"], result["unnamed"]) == ([], [".staging/x/part", "notes.txt"])
 
 
 def test_a_large_data_set_of_many_files(reviews: Written) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from schemas.errors import DataError
 from schemas.manifest import (
     FORMAT_VERSION,
+    SPAN_VERSION,
     data_fingerprint,
     dump_manifest,
     fingerprint,
@@ -100,6 +101,27 @@ def test_a_manifest_comes_back_as_it_went(tmp_path: Path) -> None:
     assert manifest.format_version == FORMAT_VERSION == 1
 
 
+def test_the_manifest_of_a_span_is_of_a_later_format_version() -> None:
+    manifest = small_manifest()
+    manifest.span.name = "2026-11-20"
+    content = dump_manifest(seal(manifest))
+    assert manifest.format_version == SPAN_VERSION == 2
+    assert parse_manifest(content, "m") == manifest
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/etc/passwd", "../other/shard", "train/../../x", "..", "train\\..\\..\\x", "\\x", "C:/x", "gs://bucket/x"],
+)
+def test_no_file_outside_of_the_folder_is_named(path: str) -> None:
+    manifest = small_manifest()
+    manifest.rejected_files.add(path=path, sha256="0" * 64)
+    assert error_of(dump_manifest(seal(manifest))) == (
+        f"manifest.json: names the file {path!r}, which lies outside of the data set's folder; it was not written by "
+        "this pipeline, so do not use it"
+    )
+
+
 def test_white_space_is_no_change() -> None:
     assert parse_manifest(edited(lambda values: None), "m") == small_manifest()
 
@@ -133,19 +155,20 @@ def test_a_manifest_edited_by_hand_is_refused(change: Callable[[dict[str, Any]],
         (dump_manifest(small_manifest())[:-1], "is no manifest; it is damaged or was not written by this pipeline"),
         (b"[" * 100_000, "is no manifest; it is damaged or was not written by this pipeline"),
         (
-            edited(lambda values: values.update(format_version=2)),
-            "has format version 2; this release reads 1; write the data set again or install the release that wrote it",
+            edited(lambda values: values.update(format_version=3)),
+            "has format version 3; this release reads 1 and 2; "
+            "write the data set again or install the release that wrote it",
         ),
         (
             edited(lambda values: values.update(format_version="1")),
-            "has format version '1'; this release reads 1; "
+            "has format version '1'; this release reads 1 and 2; "
             "write the data set again or install the release that wrote it",
         ),
         (
             edited(lambda values: values.update(color="red")),
             "is damaged: color: no such field; valid: buckets, classes, counts, data_fingerprint, features, "
-            "fingerprint, format_version, inputs, moments, rejected_files, shards, spec, statistics, statistics_files, "
-            "tokenizers, vocabularies",
+            "fingerprint, format_version, inputs, moments, rejected_files, shards, span, spec, statistics, "
+            "statistics_files, tokenizers, vocabularies",
         ),
         (
             edited(lambda values: values["counts"].update(kept="1")),

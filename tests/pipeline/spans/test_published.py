@@ -36,5 +36,5 @@ def test_a_folder_that_was_renamed_is_told(tmp_path: Path) -> None:
 def test_a_manifest_of_another_format_version_is_told(tmp_path: Path) -> None:
     publish(tmp_path, "a")
     (tmp_path / "spans/a/manifest.json").write_text('{"format_version": 9}')
-    with pytest.raises(DataError, match="has format version 9; this release reads 1"):
+    with pytest.raises(DataError, match="has format version 9; this release reads 1 and 2"):
         published_spans(str(tmp_path))

@@ -1,0 +1,74 @@
+"""The files of a data set that its manifest does not name: copies under plain names, the spec, run.json, the report.
+
+Readers need none of them, and a data set without one is whole. One that is there must be what was written.
+"""
+
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+from pipeline import files
+from pipeline.job import RUN_NAME, SPEC_NAME
+from pipeline.publish import copies
+from pipeline.report.page import REPORT_NAME
+from pipeline.seals import is_sealed_page, open_record, spec_digest
+from schemas.manifest import MANIFEST_NAME, named_files
+from schemas.manifest_pb2 import Manifest
+
+
+def check_plain_files(folder: str, manifest: Manifest) -> list[str]:
+    """Returns a line for each file beside those that a manifest names which is not what was written.
+
+    Args:
+      folder: Of a data set.
+      manifest: Of it; the files that it names are as it says.
+    """
+    plain = sorted(copies(manifest).items())
+    problems = [problem for copy, path in plain for problem in _check_copy(folder, copy, path)]
+    return [*problems, *_check_run(folder), *check_report(folder)]
+
+
+def check_report(folder: str) -> list[str]:
+    """Returns a line where the report in a folder is not what was written; none where there is no report."""
+    path = files.join(folder, REPORT_NAME)
+    if not files.exists(path) or is_sealed_page(files.read(path)):
+        return []
+    return [
+        f"{path}: does not fit the SHA-256 at its end; it was changed; draw it again with `python -m pipeline report "
+        f"{folder}`"
+    ]
+
+
+def unnamed_files(folder: str, manifest: Manifest) -> list[str]:
+    """Returns the paths, relative to the folder, of the files there that are no part of the data set, sorted."""
+    known = {*named_files(manifest), *copies(manifest), MANIFEST_NAME, SPEC_NAME, RUN_NAME, REPORT_NAME}
+    return sorted(set(all_files(folder)) - known)
+
+
+def all_files(folder: str) -> list[str]:
+    """Returns the paths of all files in a folder and those within it, hidden ones too, relative to it, sorted."""
+    if files.is_local(folder):
+        paths: Iterable[str] = (path for path in files.match_within(folder, "**/*") if not files.is_folder(path))
+    else:
+        paths = files.match_within(folder, "**")
+    depth = len(PurePosixPath(folder).parts)
+    return sorted(str(PurePosixPath(*PurePosixPath(path).parts[depth:])) for path in paths)
+
+
+def _check_copy(folder: str, copy: str, path: str) -> list[str]:
+    plain, original = files.join(folder, copy), files.join(folder, path)
+    if not files.exists(plain) or files.read(plain) == files.read(original):
+        return []
+    return [f"{plain}: is no longer a copy of {path}; it was changed; copy that over it"]
+
+
+def _check_run(folder: str) -> list[str]:
+    path = files.join(folder, RUN_NAME)
+    if not files.exists(path):
+        return []
+    record = open_record(files.read(path))
+    if record is None:
+        return [f"{path}: does not fit its own SHA-256; it was changed, or is of an earlier release; delete it"]
+    spec = files.join(folder, SPEC_NAME)
+    if not files.exists(spec) or spec_digest(folder) == record["spec_sha256"]:
+        return []
+    return [f"{spec}: does not fit the SHA-256 in {RUN_NAME}; it was changed; the manifest holds the spec as it was"]
