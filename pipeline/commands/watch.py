@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # which imports Beam, as --help must not wait for
     from pipeline.watching.watcher import Settings
 
 BEAM_OPTIONS = True
-_OURS = ("--input", "--span", "--replace", "--dry_run", "--since", "--until")  # options of `run`
+_OURS = ("--input", "--span", "--replace", "--dry_run", "--since", "--until", "--last")  # options of `run`
 
 
 def add(commands: Commands) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline.spans.published import load_span, published_names
+from pipeline.watching.store import pruned_inputs
 from schemas.manifest_pb2 import Manifest
 
 
@@ -20,13 +21,12 @@ class Published:
         self.names: set[str] = set()
 
     def refresh(self) -> None:
-        """Reads the manifests of spans that are new.
-
-        A span that is removed meanwhile stays known: its files are not read again by this watch.
+        """Reads the manifests of spans that are new, and what is kept of those that were pruned.
 
         Raises:
           DataError: A manifest cannot be read.
         """
+        self.files |= {path: size for path, size in pruned_inputs(self._root).items() if path not in self.files}
         for name in published_names(self._root):
             if name not in self.names:
                 self.files.update(inputs_of(load_span(self._root, name)))

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 
 from rich.console import Console
@@ -17,6 +18,8 @@ from schemas.dataset_pb2 import Input
 from schemas.errors import UsageError
 from schemas.formats.reading import reading_of
 from schemas.spec import load_spec
+
+_LIKE_A_DATE = re.compile(r"\{\s*date\b", re.IGNORECASE)
 
 
 @contextlib.contextmanager
@@ -39,7 +42,6 @@ def open_watch(
     given = load_spec(options.spec).input
     folder = check_folders(options.folder, options.output)
     store = Store(options.output)
-    held = lock(store.folder / _LOCK, f"{options.output}: another watch writes there; stop it, or name another folder")
 
     def tell(line: str) -> None:
         console.print(line, highlight=False)
@@ -74,6 +76,8 @@ def objection(path: str, given: Input) -> str:
     """
     if not path.isprintable():
         return "the name holds unprintable characters; rename the file"
+    if _LIKE_A_DATE.search(path):
+        return "the name holds {date, which stands for a date where input is named; rename the file"
     try:
         reading_of(path, given)
     except UsageError as error:

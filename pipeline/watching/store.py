@@ -1,4 +1,4 @@
-"""What a watch keeps in ROOT/.watch: the span that it is about to run, and the files that failed."""
+"""What is kept in ROOT/.watch: the span that a watch is about to run, files that failed, and files of removed spans."""
 
 import datetime
 import fcntl
@@ -14,7 +14,7 @@ from pipeline.watching.observe import State
 from schemas.errors import DataError, HeldError, UsageError
 
 FOLDER = ".watch"
-_INTENT, _FAILED = "intent.json", "failed.jsonl"
+_INTENT, _FAILED, _PRUNED = "intent.json", "failed.jsonl", "pruned.jsonl"
 
 
 class Store:
@@ -96,6 +96,41 @@ class Store:
                 f"{path}: is damaged ({error}); correct or delete the line: its file is tried again"
             ) from None
         return entries
+
+
+def keep_inputs(root: str, inputs: Mapping[str, int]) -> None:
+    """Keeps what a span has read when the span is about to be removed, where a watch has ever written to the folder.
+
+    Or the next watch would read its files, which may still be there, as new ones.
+
+    Args:
+      root: Folder of all spans.
+      inputs: Bytes of each file, by absolute path.
+
+    Raises:
+      DataError: It cannot be written.
+    """
+    if not Path(root, FOLDER).is_dir():
+        return
+    entries = {**pruned_inputs(root), **inputs}
+    lines = (json.dumps({"file": path, "bytes": size}) + "\n" for path, size in entries.items())
+    files.write(str(Path(root, FOLDER, _PRUNED)), "".join(lines).encode())
+
+
+def pruned_inputs(root: str) -> dict[str, int]:
+    """Returns the bytes of each file that removed spans have read, by absolute path.
+
+    Raises:
+      DataError: The list is damaged.
+    """
+    path = Path(root, FOLDER, _PRUNED)
+    if not path.exists():
+        return {}
+    try:
+        entries = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return {str(entry["file"]): int(entry["bytes"]) for entry in entries}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: is damaged ({error}); correct or delete the line: its file is read again") from None
 
 
 def lock(path: Path, held: str) -> int:

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 
 from pipeline.watching.choose import batches, halves, is_due, next_name, unread
 from pipeline.watching.observe import Now, State, finished, is_watched, observe
+from pipeline.watching.start import objection
+from schemas.dataset_pb2 import Input
 from schemas.errors import UsageError
 from schemas.spans.names import in_order, period_of
 
@@ -95,3 +97,22 @@ def test_a_change_of_size_or_of_time_begins_anew() -> None:
     second = observe(first, {"a": State(2, 1), "b": State(1, 2), "c": State(1, 1)}, Now(7.0, 7.0, 0))
     assert {path: one.since for path, one in second.items()} == {"a": 7.0, "b": 7.0, "c": 0.0}
     assert list(finished(second, Now(7.0, 7.0, 0), 7)) == ["c"]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("/in/a.jsonl", ""),
+        ("/in/a\n.jsonl", "the name holds unprintable characters; rename the file"),
+        (
+            "/in/{Date}.jsonl",
+            "the name holds {date, which stands for a date where input is named; rename the file",
+        ),
+    ],
+)
+def test_some_names_cannot_be_input(path: str, said: str) -> None:
+    assert objection(path, Input()) == said
+
+
+def test_a_suffix_must_name_a_format() -> None:
+    assert objection("/in/a.md", Input()).startswith("/in/a.md: has the suffix '.md', which names no format; say")

@@ -172,9 +172,23 @@ def test_spans_do_not_come_into_the_folder_that_is_watched(
 
 def test_one_watch_writes_to_a_folder_of_spans(watched: Watched, capsys: pytest.CaptureFixture[str]) -> None:
     first = watched.start()
-    wait_for(lambda: (watched.output / ".watch" / "watch.lock").exists())
+    wait_for(lambda: (watched.output / ".watch" / ".lock").exists())
     code, line = refused(capsys, watched.arguments("--once"))
     first.send_signal(signal.SIGINT)
     first.communicate(timeout=MOST_SECONDS)
     assert (code, first.returncode) == (75, 0)
-    assert line == f"error: {watched.output}: another watch writes there; stop it, or name another folder"
+    assert line.startswith(f"error: {watched.output}/.watch: another run writes there: pid {first.pid} on host ")
+
+
+def test_files_of_a_pruned_span_are_not_read_again(watched: Watched, capsys: pytest.CaptureFixture[str]) -> None:
+    first = watched.put("a.jsonl")
+    assert main(watched.arguments("--once")) == 0
+    watched.put("b.jsonl", 20)
+    assert main(watched.arguments("--once")) == 0
+    assert main(["prune", str(watched.output), "--keep", "1"]) == 0
+    capsys.readouterr()
+    assert main(watched.arguments("--once")) == 0
+    assert json.loads(capsys.readouterr().out)["files"] == 0
+    assert watched.inputs() == [["b.jsonl"]]
+    kept = (watched.output / ".watch" / "pruned.jsonl").read_text()
+    assert json.loads(kept) == {"file": first, "bytes": Path(first).stat().st_size}
