@@ -178,17 +178,3 @@ def test_one_watch_writes_to_a_folder_of_spans(watched: Watched, capsys: pytest.
     first.communicate(timeout=MOST_SECONDS)
     assert (code, first.returncode) == (75, 0)
     assert line.startswith(f"error: {watched.output}/.watch: another run writes there: pid {first.pid} on host ")
-
-
-def test_files_of_a_pruned_span_are_not_read_again(watched: Watched, capsys: pytest.CaptureFixture[str]) -> None:
-    first = watched.put("a.jsonl")
-    assert main(watched.arguments("--once")) == 0
-    watched.put("b.jsonl", 20)
-    assert main(watched.arguments("--once")) == 0
-    assert main(["prune", str(watched.output), "--keep", "1"]) == 0
-    capsys.readouterr()
-    assert main(watched.arguments("--once")) == 0
-    assert json.loads(capsys.readouterr().out)["files"] == 0
-    assert watched.inputs() == [["b.jsonl"]]
-    kept = (watched.output / ".watch" / "pruned.jsonl").read_text()
-    assert json.loads(kept) == {"file": first, "bytes": Path(first).stat().st_size}
