@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 from pipeline.commands import backfill, infer, prune, report, run, score, spans, verify, watch
+from pipeline.interrupts import interruptible
 from pipeline.logs import JSON, OPTION, TEXT, logging_console
 from schemas.errors import LengthwiseError, UsageError
 
@@ -52,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _execute(arguments: Sequence[str], console: Console) -> int:
     try:
         options, rest = parse(arguments)
-        code: int = _COMMANDS[options.command].execute(options, rest, console)
+        with interruptible():  # SIGTERM from here on, not only while a run is under way
+            code: int = _COMMANDS[options.command].execute(options, rest, console)
         return code
     except LengthwiseError as error:
         for line in error.details:

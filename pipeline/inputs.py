@@ -59,6 +59,7 @@ def plan_job(
     block_bytes: int = BLOCK_BYTES,
     shard_bytes: int = SHARD_BYTES,
     span: SpanRequest | None = None,
+    accept_drift: bool = False,
 ) -> Job:
     """Returns the run that these settings mean.
 
@@ -75,21 +76,19 @@ def plan_job(
       block_bytes: Size of a block.
       shard_bytes: Size that a shard aims at.
       span: Of several in the output; whether it is published already, `pipeline.spans.unchanged` finds out.
+      accept_drift: Whether the span is published however far it is from its base.
 
     Raises:
       UsageError: A setting that cannot mean anything.
-      DataError: The input is empty, cannot be read, or is CSV with a quote that is never closed; a file that the
-        spec names cannot be used.
+      DataError: The input or a file that the spec names cannot be used.
     """
     spec = resolve(spec)
     raw_fields_of(spec)
     folder, plan = _place(output, span)
     check_output(folder, replace or plan is not None)
     found = cut_files(match_inputs(inputs, spec.input), spec.input, block_bytes)
-    named = {file.split for file in found}
-    size = sum(file.bytes for file in found)
-    tokenizers = find_tokenizers(spec)
-    fractions, given = _shared(spec, plan, named, tokenizers)
+    named, size = {file.split for file in found}, sum(file.bytes for file in found)
+    fractions, given, tokenizers = _shared(spec, plan, named)
     return Job(
         spec_bytes=spec.SerializeToString(deterministic=True),
         inputs=tuple(found),
@@ -108,6 +107,7 @@ def plan_job(
         given=given,
         partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
         span=plan.run if plan else None,
+        accept_drift=accept_drift,
     )
 
 
@@ -119,17 +119,17 @@ def _place(output: str, span: SpanRequest | None) -> tuple[str, SpanPlan | None]
 
 
 def _shared(
-    spec: DatasetSpec, plan: SpanPlan | None, named: set[str], tokenizers: tuple[TokenizerFile, ...]
-) -> tuple[Mapping[str, float], tuple[GivenFile, ...]]:
-    """Returns how records are shared out, and the files of vocabularies; those of a span must go with its base."""
-    given = find_given(spec)
+    spec: DatasetSpec, plan: SpanPlan | None, named: set[str]
+) -> tuple[Mapping[str, float], tuple[GivenFile, ...], tuple[TokenizerFile, ...]]:
+    """Returns how records are shared out, and files of vocabularies and tokenizers; a span's must go with its base."""
+    given, tokenizers = find_given(spec), find_tokenizers(spec)
     if plan is None or plan.manifest is None:
-        return split_fractions(spec, named), given
+        return split_fractions(spec, named), given, tokenizers
     given = check_same_plan(spec, plan, given, tokenizers)
     fractions = split_fractions(spec, named, has_base=True)
     before = split_fractions(spec, {file.split for file in plan.manifest.inputs}, has_base=True)
     check_same_fractions(fractions, before, named, plan)
-    return fractions, given
+    return fractions, given, tokenizers
 
 
 def partitions_of(size: int, block_bytes: int) -> int:

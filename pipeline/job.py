@@ -103,6 +103,7 @@ class Job:
       partitions: Of the keys of events, where the spec groups them; else 0.
       span: Of several; None where the data set stands alone.
       key: Name of a staging folder that a later run may go on from, see `pipeline.done`; empty where none may.
+      accept_drift: Whether a span is published however far it is from its base.
     """
 
     spec_bytes: bytes
@@ -123,6 +124,7 @@ class Job:
     partitions: int = 0
     span: SpanRun | None = None
     key: str = ""
+    accept_drift: bool = False
 
     @property
     def spec(self) -> DatasetSpec:

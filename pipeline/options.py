@@ -87,6 +87,7 @@ def _refuse_unknown(flags: Sequence[str]) -> None:
             "--span",
             "--base",
             "--extend_vocabulary",
+            "--accept_drift",
             "--max_rejected",
             "--no_report",
             "--since",

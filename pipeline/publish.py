@@ -11,6 +11,7 @@ import apache_beam as beam
 
 from pipeline import durable, files
 from pipeline.analysis import Analysis
+from pipeline.drift.judge import judge_drift
 from pipeline.duplicates import DUPLICATE_ID
 from pipeline.failure import reporting
 from pipeline.folders import is_behind_link
@@ -20,6 +21,7 @@ from pipeline.rejects import describe_offenders, gather_rejected
 from pipeline.spans.base import load_base
 from pipeline.spans.message import check_spans, span_message
 from pipeline.split_facts import WrittenFacts
+from pipeline.statistics.details import dataset_statistics
 from pipeline.statistics.files import write_statistics
 from pipeline.subwords import publish_tokenizers
 from pipeline.vocabulary.written import PlanFiles
@@ -70,8 +72,10 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         judge_rejected(job, add_late_rejects(analysis, facts))
         manifest = build_manifest(job, shards, analysis, plan, facts)
         check_totals(manifest, facts)
+        statistics = dataset_statistics(facts.splits, plan.statistics, manifest.spec, manifest.classes.size)
+        judge_drift(job, manifest, statistics)
         _write_rejected(job, analysis, manifest)
-        manifest.statistics_files.extend(write_statistics(job.output, manifest, facts.splits, plan.statistics))
+        manifest.statistics_files.extend(write_statistics(job.output, manifest, facts.splits, statistics))
         seal(manifest)
         check_surroundings(job, manifest)
         durable.sync(files.join(job.output, path) for path in named_files(manifest))

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from pipeline import files
 from pipeline.disk import check_space, estimate, is_disk_full, with_need
+from pipeline.drift.judge import drift_lines
 from pipeline.failure import find_message
 from pipeline.fit import check_fit, unread_fields
 from pipeline.folders import check_folder
@@ -82,7 +83,7 @@ def _run_alone(job: Job, options: PipelineOptions, console: Console) -> Manifest
         delete_staging(job, MANIFEST_NAME)
     seconds = time.monotonic() - started
     files.write(files.join(job.output, RUN_NAME), seal_record(_run_record(job, options, seconds, unread, manifest)))
-    advice = advice_lines(job.output, manifest)
+    advice = [*drift_lines(manifest), *advice_lines(job.output, manifest)]
     console.print(summarise(manifest, job.output, seconds, unread, advice), highlight=False)
     return manifest
 
@@ -198,4 +199,5 @@ def _run_record(
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in packages},
         "unread_fields": unread,
+        **({"accept_drift": True} if job.accept_drift else {}),
     }

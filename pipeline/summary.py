@@ -82,8 +82,8 @@ def _counts_line(manifest: Manifest) -> str:
     counts = manifest.counts
     splits = ", ".join(f"{name} {statistics.records:,}" for name, statistics in sorted(manifest.statistics.items()))
     examples = f"as {counts.examples:,} examples, " if counts.examples != counts.kept else ""
-    read = "" if counts.HasField("events") else " read"
-    return ", ".join([f"{counts.read:,} records{read}, {counts.kept:,} kept ({examples}{splits})", *_not_kept(counts)])
+    read, where = "" if counts.HasField("events") else " read", f" ({examples}{splits})" if splits else ""
+    return ", ".join([f"{counts.read:,} records{read}, {counts.kept:,} kept{where}", *_not_kept(counts)])
 
 
 def _events_line(manifest: Manifest) -> list[str]:

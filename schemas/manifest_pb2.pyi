@@ -90,20 +90,22 @@ class Span(_message.Message):
     def __init__(self, name: _Optional[str] = ..., base: _Optional[str] = ..., base_fingerprint: _Optional[str] = ..., extends: _Optional[bool] = ..., generation: _Optional[int] = ..., drift: _Optional[_Iterable[_Union[DriftMeasure, _Mapping]]] = ...) -> None: ...
 
 class DriftMeasure(_message.Message):
-    __slots__ = ("measure", "feature", "value", "by_chance", "warn", "fail")
+    __slots__ = ("measure", "feature", "value", "by_chance", "warn", "fail", "margin")
     MEASURE_FIELD_NUMBER: _ClassVar[int]
     FEATURE_FIELD_NUMBER: _ClassVar[int]
     VALUE_FIELD_NUMBER: _ClassVar[int]
     BY_CHANCE_FIELD_NUMBER: _ClassVar[int]
     WARN_FIELD_NUMBER: _ClassVar[int]
     FAIL_FIELD_NUMBER: _ClassVar[int]
+    MARGIN_FIELD_NUMBER: _ClassVar[int]
     measure: str
     feature: str
     value: float
     by_chance: float
     warn: float
     fail: float
-    def __init__(self, measure: _Optional[str] = ..., feature: _Optional[str] = ..., value: _Optional[float] = ..., by_chance: _Optional[float] = ..., warn: _Optional[float] = ..., fail: _Optional[float] = ...) -> None: ...
+    margin: float
+    def __init__(self, measure: _Optional[str] = ..., feature: _Optional[str] = ..., value: _Optional[float] = ..., by_chance: _Optional[float] = ..., warn: _Optional[float] = ..., fail: _Optional[float] = ..., margin: _Optional[float] = ...) -> None: ...
 
 class StatisticsFile(_message.Message):
     __slots__ = ("path", "sha256")

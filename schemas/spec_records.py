@@ -29,6 +29,7 @@ from schemas.spec_checks import (
     set_source,
     source_path,
 )
+from schemas.spec_drift import resolve_drift
 from schemas.spec_labels import resolve_label
 from schemas.spec_sequences import check_feature_name
 from schemas.spec_vocabulary import resolve_vocabulary
@@ -72,6 +73,7 @@ def resolve_records(spec: DatasetSpec) -> None:
     _resolve_group(spec)
     _resolve_window(spec)
     resolve_buckets(spec)
+    resolve_drift(spec)
     _check_pieces(spec)
 
 

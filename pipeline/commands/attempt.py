@@ -19,8 +19,7 @@ from pipeline.job import Job
 from pipeline.logs import note
 from pipeline.metrics import Ended
 from pipeline.options import beam_options, local_threads
-from pipeline.report.after_run import draw_report, remove_report
-from pipeline.report.page import REPORT_NAME
+from pipeline.report.after_run import draw_report, draw_spans_report, remove_report, report_of
 from pipeline.run import run
 from pipeline.spans.describe import PUBLISHED, UNCHANGED, describe_span
 from pipeline.spans.published import span_folder
@@ -120,13 +119,15 @@ def _write_alone(
     manifest = already_published(job)
     if manifest:
         console.print(unchanged_line(manifest), highlight=False)
-        path = files.join(job.output, REPORT_NAME)
-        return manifest, _told(manifest, job, UNCHANGED, path if files.exists(path) else None)
+        return manifest, _told(manifest, job, UNCHANGED, report_of(job.output))
     manifest = run(job, beam, console)
     if options.no_report:
         remove_report(job.output)
         return manifest, _told(manifest, job, PUBLISHED, None)
-    return manifest, _told(manifest, job, PUBLISHED, draw_report(job.output, console))
+    path = draw_report(job.output, console)
+    if job.span:
+        draw_spans_report(job.span.root, console)
+    return manifest, _told(manifest, job, PUBLISHED, path)
 
 
 def _plan(options: argparse.Namespace, given: DatedInputs, beam: PipelineOptions) -> Job:
@@ -140,6 +141,7 @@ def _plan(options: argparse.Namespace, given: DatedInputs, beam: PipelineOptions
         threads=local_threads(beam),
         spec_text=Path(options.spec).read_text(encoding="utf-8"),
         span=span_request(options),
+        accept_drift=options.accept_drift,
     )
 
 

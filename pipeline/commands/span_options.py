@@ -32,6 +32,11 @@ def add_base_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="add up to N new entries behind each vocabulary of the base, and all new classes",
     )
+    parser.add_argument(
+        "--accept_drift",
+        action="store_true",
+        help="publish the span however far it is from its base, beyond limits of drift.fail in the spec, too",
+    )
 
 
 def span_request(options: argparse.Namespace) -> "SpanRequest | None":
@@ -46,6 +51,8 @@ def span_request(options: argparse.Namespace) -> "SpanRequest | None":
         for name, value in (("--base", options.base), ("--extend_vocabulary", options.extend_vocabulary)):
             if value is not None:
                 raise UsageError(f"{name} {value}: says nothing without --span NAME; add it, or leave {name} out")
+        if options.accept_drift:
+            raise UsageError("--accept_drift: says nothing without --span NAME; add it, or leave --accept_drift out")
         return None
     check_span_name(options.span)
     if options.base is not None:
@@ -57,7 +64,5 @@ def _entries(text: str | None) -> int:
     if text is None:
         return 0
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) < 2**31:
-        raise UsageError(
-            f"--extend_vocabulary {text}: is no number of entries; say how many to add at most, such as 1000"
-        )
+        raise UsageError(f"--extend_vocabulary {text}: is no number of entries; say the most to add, such as 1000")
     return int(text)

@@ -6,6 +6,7 @@ from pipeline import files
 from pipeline.report.advice import advise
 from pipeline.report.facts import gather
 from pipeline.report.page import REPORT_NAME, write_report
+from pipeline.report.spans_page import write_spans_report
 from schemas.manifest_pb2 import Manifest
 
 _MOST_ADVICE = 5  # sentences in the terminal
@@ -39,10 +40,32 @@ def draw_report(folder: str, console: Console) -> str | None:
     return path
 
 
+def draw_spans_report(root: str, console: Console) -> str | None:
+    """Writes the report over time of all spans of a folder; says where it is, or why there is none.
+
+    Returns:
+      The path of the report; None where it could not be drawn.
+    """
+    try:
+        path = write_spans_report(root)
+    except Exception as error:
+        line = f"report over time: could not be drawn: {_in_one_line(error)}; the span is complete all the same"
+        console.print(line, highlight=False)
+        return None
+    console.print(f"report over time: {path}", highlight=False)
+    return path
+
+
+def report_of(folder: str) -> str | None:
+    """Returns the path of the report that is there; None where there is none."""
+    path = files.join(folder, REPORT_NAME)
+    return path if files.exists(path) else None
+
+
 def remove_report(folder: str) -> None:
     """Deletes a report of what was in the folder before."""
-    path = files.join(folder, REPORT_NAME)
-    if files.exists(path):
+    path = report_of(folder)
+    if path:
         files.delete([path])
 
 

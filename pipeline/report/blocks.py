@@ -22,7 +22,20 @@ class Bar:
     text: str
 
 
-Cell = str | Sentence | Bar
+@dataclass(frozen=True)
+class Link:
+    """A cell that leads to another page.
+
+    Attributes:
+      href: Relative, percent-encoded.
+      text: What stands there.
+    """
+
+    href: str
+    text: str | Sentence
+
+
+Cell = str | Sentence | Bar | Link
 
 
 @dataclass(frozen=True)

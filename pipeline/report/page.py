@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import files
+from pipeline.report.about_drift import about_drift
 from pipeline.report.about_label import about_label
 from pipeline.report.about_lengths import about_lengths, about_padding
 from pipeline.report.about_numbers import about_context, about_series
 from pipeline.report.about_records import about_inputs, about_records, about_shards, opening
 from pipeline.report.about_tokens import about_classes, about_vocabularies
 from pipeline.report.advice import advise
-from pipeline.report.blocks import Paragraph, Points, Section
+from pipeline.report.blocks import Block, Paragraph, Points, Section
 from pipeline.report.efficiency import Efficiency, measure
 from pipeline.report.facts import Facts, load_facts
 from pipeline.report.words import Name, Sentence, html_name
@@ -42,6 +43,7 @@ def sections(facts: Facts, efficiency: Efficiency | None, advice: Sequence[Sente
     next_steps = Points(advice) if advice else Paragraph("Nothing stands out.")
     return [
         about_records(facts),
+        *about_drift(facts),
         about_lengths(facts),
         about_padding(facts, efficiency),
         *about_vocabularies(facts),
@@ -57,6 +59,27 @@ def sections(facts: Facts, efficiency: Efficiency | None, advice: Sequence[Sente
 
 def render(facts: Facts) -> str:
     """Returns the page: the same text for the same facts, without any reference to another file."""
+    efficiency = measure(facts)
+    advice = advise(facts, efficiency)
+    return fill_page(
+        Name(facts.manifest.spec.name or "Data set"),
+        opening(facts, efficiency),
+        sections(facts, efficiency, advice),
+        advice_count=len(advice),
+        fingerprint=facts.manifest.fingerprint,
+        data_fingerprint=facts.manifest.data_fingerprint,
+    )
+
+
+def fill_page(title: Name, opening: Sequence[Block], sections: Sequence[Section], **more: object) -> str:
+    """Returns a page.
+
+    Args:
+      title: Its heading.
+      opening: What stands at the top.
+      sections: Its parts.
+      more: What only some pages have: `advice_count`, `fingerprint` and `data_fingerprint`.
+    """
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -67,16 +90,13 @@ def render(facts: Facts) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    efficiency = measure(facts)
-    advice = advise(facts, efficiency)
+    values = {"advice_count": 0, "fingerprint": "", "data_fingerprint": "", **more}
     return environment.get_template(_TEMPLATE).render(
-        title=html_name(Name(facts.manifest.spec.name or "Data set")),
-        opening=opening(facts, efficiency),
-        sections=sections(facts, efficiency, advice),
-        advice_count=len(advice),
+        title=html_name(title),
+        opening=opening,
+        sections=sections,
         style=(_FOLDER / "page.css").read_text(encoding="utf-8"),
-        fingerprint=facts.manifest.fingerprint,
-        data_fingerprint=facts.manifest.data_fingerprint,
+        **values,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline import files
+from pipeline.drift.limits import is_beyond
 from pipeline.plain_files import all_files
 from pipeline.spans.published import load_span, published_names, span_folder
 from schemas.errors import DataError
@@ -64,9 +65,7 @@ def verdicts(manifest: Manifest) -> dict[str, int]:
 
 
 def _verdict(measure: DriftMeasure) -> str:
-    if measure.fail and measure.value > measure.fail:
-        return "fail"
-    return "warn" if measure.warn and measure.value > measure.warn else "ok"
+    return next((kind for kind in ("fail", "warn") if is_beyond(measure, getattr(measure, kind))), "ok")
 
 
 def table_of(listed: Mapping[str, Any]) -> str:

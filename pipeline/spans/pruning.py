@@ -9,6 +9,7 @@ from rich.console import Console
 from pipeline import files
 from pipeline.locks import LOCK_NAME, holding
 from pipeline.plain_files import all_files, unnamed_files
+from pipeline.report.after_run import draw_spans_report, report_of
 from pipeline.spans.published import published_names, published_spans, span_folder
 from pipeline.spans.retention import choose_removed
 from pipeline.watching.known import inputs_of
@@ -53,6 +54,8 @@ def _prune(root: str, keep: int | None, before: str, console: Console, remove: b
     for name in chosen.removed:
         _check_no_link(span_folder(root, name))
     removed = [_prune_one(root, name, published[name], console, remove) for name in chosen.removed]
+    if remove and removed and report_of(root):
+        draw_spans_report(root, console)
     return {
         "root": root,
         "dry_run": not remove,

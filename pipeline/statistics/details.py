@@ -108,6 +108,8 @@ def number_statistics(moments: ExactMoments, missing: int = 0) -> NumberStatisti
         deviation=deviation(moments.variance()),
         min=moments.least + 0.0,  # -0.0 becomes 0.0, for which of them comes first depends on the order
         max=moments.greatest + 0.0,
+        exact_sum=f"{moments.total:x}",
+        exact_squares=f"{moments.squares:x}",
     )
 
 

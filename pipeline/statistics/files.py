@@ -7,14 +7,13 @@ from google.protobuf import text_format
 
 from pipeline import files
 from pipeline.split_facts import SplitFacts
-from pipeline.statistics.details import dataset_statistics
 from pipeline.statistics.standard_form import feature_statistics
 from pipeline.statistics.standard_schema import feature_schema
 from schemas.manifest import statistics_path
 from schemas.manifest_pb2 import Manifest, StatisticsFile
 from schemas.messages import canonical_json, to_plain
 from schemas.spec import TRAIN
-from schemas.statistics_pb2 import TokenStatistics
+from schemas.statistics_pb2 import DatasetStatistics
 
 STATISTICS_NAME = "statistics.json"
 FEATURES_NAME = "features.pb"
@@ -22,7 +21,7 @@ SCHEMA_NAME = "schema.pbtxt"
 
 
 def write_statistics(
-    output: str, manifest: Manifest, splits: Mapping[str, SplitFacts], tokens: Mapping[str, TokenStatistics]
+    output: str, manifest: Manifest, splits: Mapping[str, SplitFacts], statistics: DatasetStatistics
 ) -> Iterator[StatisticsFile]:
     """Writes the statistics of a data set into its folder.
 
@@ -30,16 +29,15 @@ def write_statistics(
       output: The folder.
       manifest: All of it but these files, their digests and the fingerprints.
       splits: By split: what was written.
-      tokens: By name of the token sequence or category, and "label" for classes.
+      statistics: The same facts and those of tokens, as of `dataset_statistics`.
 
     Yields:
       The files, sorted by path.
     """
     spec = manifest.spec
-    features = feature_statistics(splits, tokens, spec, TRAIN)
+    features = feature_statistics(splits, statistics.tokens, spec, TRAIN)
     yield _write(output, FEATURES_NAME, features.SerializeToString(deterministic=True))
     yield _write(output, SCHEMA_NAME, text_format.MessageToString(feature_schema(manifest)).encode())
-    statistics = dataset_statistics(splits, tokens, spec, manifest.classes.size)
     yield _write(output, STATISTICS_NAME, canonical_json(to_plain(statistics)))
 
 

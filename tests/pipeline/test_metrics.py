@@ -1,15 +1,22 @@
 """Figures for Prometheus, read back by its own parser."""
 
+import fcntl
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.metrics import Ended, check_metrics, drift, figures, last_success, write_metrics
 from schemas.errors import DataError, UsageError
+from schemas.manifest import load_manifest, named_files
 from schemas.manifest_pb2 import DriftMeasure, Manifest, Span
 from tests.pipeline.conftest import Written
+from tests.pipeline.spans.shelf import RECORDS, Said, Shelf
+
+ROOT = Path(__file__).resolve().parents[2]
 
 Figures = dict[tuple[str, tuple[str, ...]], float]
 
@@ -117,3 +124,52 @@ def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
     assert str(failed.value) == f"--metrics {inside}: cannot be written: No such file or directory"
     check_metrics(str(tmp_path / "run.prom"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_and_its_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shelf, path = Shelf(tmp_path, 1), tmp_path / "run.prom"
+
+    def ran(day: str) -> tuple[int, Figures]:
+        said = Said(capsys, shelf.run("--span", day, "--metrics", str(path)))
+        return said.code, parse(path.read_text().replace(str(shelf.root), "out"))
+
+    code, first = ran("2026-11-01")
+    assert (code, first["lengthwise_run_success", ()], first["lengthwise_records_read", ()]) == (0, 1, RECORDS)
+    size = sum((shelf.span("2026-11-01") / name).stat().st_size for name in published(shelf.span("2026-11-01")))
+    assert first["lengthwise_written_bytes", ()] == size
+    code, unchanged = ran("2026-11-01")
+    assert (code, unchanged["lengthwise_run_success", ()], unchanged["lengthwise_written_bytes", ()]) == (0, 1, size)
+    code, failed = ran("2026-11-02")
+    assert (code, failed["lengthwise_run_success", ()], failed["lengthwise_run_exit_code", ()]) == (1, 0, 1)
+    last = ("lengthwise_run_last_success_timestamp_seconds", ())
+    assert failed[last] == unchanged[last] > first[last]
+    assert ("lengthwise_records_read", ()) not in failed
+    before = path.read_text()
+    shelf.span("2026-11-01").mkdir(exist_ok=True)
+    with (shelf.span("2026-11-01") / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert ran("2026-11-01")[0] == 75
+    assert path.read_text() == before
+
+
+def published(folder: Path) -> list[str]:
+    return ["manifest.json", *named_files(load_manifest(folder))]
+
+
+def test_a_file_that_can_never_be_written_ends_a_run_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf = Shelf(tmp_path, 1)
+    said = Said(capsys, shelf.run("--span", "2026-11-01", "--metrics", str(tmp_path / "none/run.prom")))
+    assert (said.code, said.out, shelf.root.exists()) == (2, "", False)
+    assert said.lines[0].startswith(f"error: --metrics {tmp_path}/none/run.prom: there is no such folder; ")
+
+
+def test_the_alerts_of_the_manual_are_about_figures_that_there_are() -> None:
+    text = (ROOT / "docs/operating.md").read_text()
+    groups = yaml.safe_load(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    named = {name for rule in rules for name in re.findall(r"lengthwise_\w+", rule["expr"])}
+    known = set(re.findall(r'"(lengthwise_\w+)"', (ROOT / "pipeline/metrics.py").read_text()))
+    assert named <= known
+    assert len(rules) == len({rule["alert"] for rule in rules}) == 5

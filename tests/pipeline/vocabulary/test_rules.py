@@ -75,3 +75,37 @@ def test_rules_of_a_spec() -> None:
         "city": VocabularyRule(("city",), 2, 100, 1, ("nowhere",), counters=100),
         "label": VocabularyRule(("label",), 0, file="c.txt"),
     }
+
+
+@given(
+    counts,
+    st.lists(st.sampled_from("abxyß"), unique=True),
+    st.integers(1, 4),
+    st.integers(1, 3),
+    st.integers(0, 9),
+    st.booleans(),
+)
+def test_new_entries_come_behind_those_of_a_base(
+    found: dict[str, int], stated: list[str], more: int, least: int, cut: int, approximate: bool
+) -> None:
+    rule = VocabularyRule(("text",), 2, 1, least, ("[CLS]",), counters=9 * approximate, more=more)
+    tokens, items = pa.array(stated, pa.string()), list(found.items())
+    new = [token for token in found if token not in stated and found[token] >= least]
+    added = sorted(new, key=lambda token: (-found[token], token.encode()))[:more]
+    parts = [rule.candidates(table_of(dict(part)), tokens) for part in (items[:cut], items[cut:])]
+    entries, covered = rule.entries(pa.concat_tables(parts), tokens)
+    assert entries.to_pylist() == [*stated, *added]
+    assert covered == sum(found.get(token, 0) for token in [*stated, *added])
+
+
+def test_what_a_file_states_is_not_extended() -> None:
+    spec = parse_spec(
+        """
+        sequences: {a: {type: tokens, vocabulary: {file: a.txt}}, b: {type: tokens}}
+        label: {from: y, type: class}
+        """
+    )
+    assert {name: rule.more for name, rule in vocabulary_rules(spec, 7).items()} == {"a": 0, "b": 7, "label": 2**31 - 1}
+    assert {rule.more for rule in vocabulary_rules(spec).values()} == {0}
+    spec.label.classes_file = "classes.txt"
+    assert vocabulary_rules(spec, 7)["label"].more == 0
