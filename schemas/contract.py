@@ -11,21 +11,30 @@ from schemas.manifest import MANIFEST_NAME, dump_manifest
 from schemas.manifest_pb2 import Manifest, TokenizerFile
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
 from schemas.records.subwords import Subwords, load_subwords
+from schemas.spans.merging import of_model
 from schemas.vocabulary import Vocabulary, first_token_id, parse_tokens
 
 
 def read_contract(data: Path, manifest: Manifest) -> dict[str, bytes]:
     """Returns what a model keeps of its data set, by path: the manifest and the vocabularies.
 
-    Read before training, so that a model never keeps what a later data set in the same place says.
+    Read before training, so that a model never keeps what a later data set in the same place says. Of several spans the
+    files have the paths that those of one data set have.
 
     Raises:
       DataError: A vocabulary is missing or damaged.
     """
-    stated: list[VocabularyFile | TokenizerFile] = [*manifest.vocabularies.values(), manifest.classes]
-    stated += manifest.tokenizers.values()
-    files = [file for file in stated if file.path]
-    return {MANIFEST_NAME: dump_manifest(manifest)} | {file.path: _verified(data, file) for file in files}
+    kept = of_model(manifest)
+    files = zip(_files(manifest), _files(kept), strict=True)
+    return {MANIFEST_NAME: dump_manifest(kept)} | {own.path: _verified(data, file) for file, own in files}
+
+
+def _files(manifest: Manifest) -> list[VocabularyFile | TokenizerFile]:
+    """Returns what a manifest says of the files that say what ids mean, sorted by name."""
+    vocabularies, tokenizers = manifest.vocabularies, manifest.tokenizers
+    stated: list[VocabularyFile | TokenizerFile] = [vocabularies[name] for name in sorted(vocabularies)]
+    stated += [manifest.classes, *(tokenizers[name] for name in sorted(tokenizers))]
+    return [file for file in stated if file.path]
 
 
 def read_vocabularies(folder: Path, manifest: Manifest) -> dict[str, Vocabulary]:

@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Manifest(_message.Message):
-    __slots__ = ("format_version", "fingerprint", "data_fingerprint", "spec", "inputs", "counts", "features", "vocabularies", "classes", "statistics", "moments", "buckets", "shards", "rejected_files", "tokenizers", "statistics_files", "span")
+    __slots__ = ("format_version", "fingerprint", "data_fingerprint", "spec", "inputs", "counts", "features", "vocabularies", "classes", "statistics", "moments", "buckets", "shards", "rejected_files", "tokenizers", "statistics_files", "span", "parts")
     class VocabulariesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -54,6 +54,7 @@ class Manifest(_message.Message):
     TOKENIZERS_FIELD_NUMBER: _ClassVar[int]
     STATISTICS_FILES_FIELD_NUMBER: _ClassVar[int]
     SPAN_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
     format_version: int
     fingerprint: str
     data_fingerprint: str
@@ -71,7 +72,16 @@ class Manifest(_message.Message):
     tokenizers: _containers.MessageMap[str, TokenizerFile]
     statistics_files: _containers.RepeatedCompositeFieldContainer[StatisticsFile]
     span: Span
-    def __init__(self, format_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., data_fingerprint: _Optional[str] = ..., spec: _Optional[_Union[_dataset_pb2.DatasetSpec, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[InputFile, _Mapping]]] = ..., counts: _Optional[_Union[Counts, _Mapping]] = ..., features: _Optional[_Iterable[_Union[StoredFeature, _Mapping]]] = ..., vocabularies: _Optional[_Mapping[str, Vocabulary]] = ..., classes: _Optional[_Union[Vocabulary, _Mapping]] = ..., statistics: _Optional[_Mapping[str, SplitStatistics]] = ..., moments: _Optional[_Mapping[str, Moments]] = ..., buckets: _Optional[_Iterable[_Union[Bucket, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., rejected_files: _Optional[_Iterable[_Union[RejectedFile, _Mapping]]] = ..., tokenizers: _Optional[_Mapping[str, TokenizerFile]] = ..., statistics_files: _Optional[_Iterable[_Union[StatisticsFile, _Mapping]]] = ..., span: _Optional[_Union[Span, _Mapping]] = ...) -> None: ...
+    parts: _containers.RepeatedCompositeFieldContainer[SpanPart]
+    def __init__(self, format_version: _Optional[int] = ..., fingerprint: _Optional[str] = ..., data_fingerprint: _Optional[str] = ..., spec: _Optional[_Union[_dataset_pb2.DatasetSpec, _Mapping]] = ..., inputs: _Optional[_Iterable[_Union[InputFile, _Mapping]]] = ..., counts: _Optional[_Union[Counts, _Mapping]] = ..., features: _Optional[_Iterable[_Union[StoredFeature, _Mapping]]] = ..., vocabularies: _Optional[_Mapping[str, Vocabulary]] = ..., classes: _Optional[_Union[Vocabulary, _Mapping]] = ..., statistics: _Optional[_Mapping[str, SplitStatistics]] = ..., moments: _Optional[_Mapping[str, Moments]] = ..., buckets: _Optional[_Iterable[_Union[Bucket, _Mapping]]] = ..., shards: _Optional[_Iterable[_Union[Shard, _Mapping]]] = ..., rejected_files: _Optional[_Iterable[_Union[RejectedFile, _Mapping]]] = ..., tokenizers: _Optional[_Mapping[str, TokenizerFile]] = ..., statistics_files: _Optional[_Iterable[_Union[StatisticsFile, _Mapping]]] = ..., span: _Optional[_Union[Span, _Mapping]] = ..., parts: _Optional[_Iterable[_Union[SpanPart, _Mapping]]] = ...) -> None: ...
+
+class SpanPart(_message.Message):
+    __slots__ = ("name", "fingerprint")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    fingerprint: str
+    def __init__(self, name: _Optional[str] = ..., fingerprint: _Optional[str] = ...) -> None: ...
 
 class Span(_message.Message):
     __slots__ = ("name", "base", "base_fingerprint", "extends", "generation", "drift")

@@ -4,11 +4,15 @@ A list from elsewhere is one, too, if it is UTF-8, has a newline behind each tok
 What is probably a mistake is refused with its line, since every id behind it would be another.
 """
 
+import hashlib
 import re
+from itertools import islice
+from pathlib import Path
 
 import pyarrow as pa
 
 from schemas.errors import DataError
+from schemas.manifest_pb2 import Vocabulary
 from schemas.vocabulary import parse_tokens
 
 _MARK = b"\xef\xbb\xbf"
@@ -43,6 +47,29 @@ def parse_given(content: bytes, path: str, what: str = "token") -> pa.StringArra
             "be cut off; if it is whole, add a newline"
         )
     return parse_tokens(content, path)
+
+
+def begins_with(path: Path, whole: Vocabulary, beginning: Vocabulary) -> bool:
+    """Returns whether a vocabulary has the entries of another one, in the same order, before all others.
+
+    Args:
+      path: Of the file of the one; it is not read where both are the same, or the other has more entries.
+      whole: What a manifest says of it.
+      beginning: What a manifest says of the other.
+
+    Raises:
+      DataError: The file is missing.
+    """
+    if beginning.size >= whole.size:
+        return bool(beginning.sha256 == whole.sha256)
+    total = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            for line in islice(file, beginning.size):
+                total.update(line)
+    except OSError:
+        raise DataError(f"{path}: is missing though the manifest names it; write the folder again") from None
+    return total.hexdigest() == beginning.sha256
 
 
 def _check_text(content: bytes, path: str) -> None:

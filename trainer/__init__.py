@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from schemas.spans.folder import SpanRange
     from trainer.batches.batching import Batching
     from trainer.batches.opening import open_dataset, open_epochs
     from trainer.batches.order import Order
@@ -27,6 +28,7 @@ _HOMES = {
     "Order": "trainer.batches.order",
     "Position": "trainer.batches.position",
     "RecordModel": "trainer.export.record_model",
+    "SpanRange": "schemas.spans.folder",
     "TFRecordFiles": "trainer.foreign.files",
     "TrainerConfig": "trainer.config",
     "bucket_records": "trainer.foreign.files",
@@ -46,6 +48,7 @@ __all__ = [
     "Order",
     "Position",
     "RecordModel",
+    "SpanRange",
     "TFRecordFiles",
     "TrainerConfig",
     "bucket_records",

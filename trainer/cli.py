@@ -9,9 +9,11 @@ from typing import Any
 from schemas.errors import LengthwiseError, UsageError
 from schemas.formats.sources import input_as
 from schemas.manifest import load_manifest
+from schemas.spans.folder import SpanRange
 from schemas.spec import TRAIN
 from trainer.config import TrainerConfig, load_config
 from trainer.conversion.files import check_files
+from trainer.data_options import DATA_HELP, add_data, add_range, asked_data, checked_data
 from trainer.foreign.spec import load_record_spec
 from trainer.generation.options import DEFAULT_STEPS, GenerationOptions
 from trainer.generation.rules import check_continues
@@ -61,26 +63,30 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     batches = _command(commands, "batches", _batches, "go through one epoch and say what it is like")
     batches_of = batches.add_mutually_exclusive_group(required=True)
-    batches_of.add_argument("--data", metavar="DIR", help="the data set")
+    batches_of.add_argument("--data", metavar="DIR", help=DATA_HELP)
     batches_of.add_argument(
         "--tfrecords", action="append", metavar="PATTERN", help="TFRecord files of others; can be given again"
     )
+    add_range(batches)
     batches.add_argument("--split", help="which records of --data (default: train)")
     batches.add_argument("--no_read", action="store_true", help="say what the plan of the epoch says, and read nothing")
     batches.add_argument("--features", metavar="YAML", help="what the records of --tfrecords hold; docs/training.md")
     _add_settings(batches)
     _add_profile(commands)
     train = _command(commands, "train", _train, "train a model")
-    train.add_argument("--data", required=True, metavar="DIR", help="the data set")
+    add_data(train)
     train.add_argument("--output", required=True, metavar="MODEL_DIR", help="where the model goes")
     train.add_argument("--replace", action="store_true", help="replace a model that stands there already")
     train.add_argument(
         "--fresh", action="store_true", help="begin anew, and remove the state of a training that was stopped"
     )
+    train.add_argument(
+        "--continue_from", metavar="MODEL_DIR", help="begin with the weights of this model in place of random ones"
+    )
     _add_settings(train)
     evaluate = _command(commands, "evaluate", _evaluate, "measure a model on a split")
     evaluate.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
-    evaluate.add_argument("--data", required=True, metavar="DIR", help="the data set")
+    add_data(evaluate)
     evaluate.add_argument("--split", default="test", help="which records (default: %(default)s)")
     _add_export(commands)
     predict = _command(commands, "predict", _predict, "predict for raw records")
@@ -153,7 +159,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 def _add_profile(commands: Any) -> None:
     text = "measure training steps on this machine, or search for the best batch size"
     profile = _command(commands, "profile", _profile, text)
-    profile.add_argument("--data", required=True, metavar="DIR", help="the data set")
+    add_data(profile)
     profile.add_argument(
         "--search", choices=SEARCHES, help="for a budget of padded steps: largest or fastest that fits"
     )
@@ -183,16 +189,18 @@ def _batches(asked: argparse.Namespace) -> dict[str, Any]:
         return _foreign_batches(asked, config)
     if asked.features:
         raise UsageError("--features: means nothing with --data, whose manifest says what its records hold; remove it")
-    load_manifest(asked.data)
+    data = checked_data(asked)
     import_tensorflow()
     from trainer.epoch import describe_epoch
 
-    return describe_epoch(asked.data, asked.split or TRAIN, config, read=not asked.no_read)
+    return describe_epoch(data, asked.split or TRAIN, config, read=not asked.no_read)
 
 
 def _foreign_batches(asked: argparse.Namespace, config: TrainerConfig) -> dict[str, Any]:
     if not asked.features:
         raise UsageError("--features: is missing; --tfrecords needs the YAML file that says what the records hold")
+    if (data := asked_data(asked)) and isinstance(data, SpanRange):
+        raise UsageError(f"{data.limits}: means nothing with --tfrecords, which are no spans; leave it out")
     if asked.split:
         raise UsageError("--split: means nothing with --tfrecords; give the files of one split")
     if asked.no_read:
@@ -214,35 +222,37 @@ def _profile(asked: argparse.Namespace) -> dict[str, Any]:
     if asked.search is not None:
         # Trials are processes of their own: this one needs no TensorFlow.
         seconds = DEFAULT_TRIAL_SECONDS if asked.trial_seconds is None else asked.trial_seconds
-        return search_budget(asked.data, config, Search(asked.search, asked.memory_limit_mb, seconds))
+        return search_budget(asked_data(asked), config, Search(asked.search, asked.memory_limit_mb, seconds))
     for name in ("memory_limit_mb", "trial_seconds"):
         if getattr(asked, name) is not None:
             option = f"--{name.replace('_', '-')}"
             raise UsageError(f"{option}: means something with --search only; add --search largest, or leave it out")
-    load_manifest(asked.data)
+    data = checked_data(asked)
     import_tensorflow()
     from trainer.profiling.steps import profile_steps
 
-    return profile_steps(asked.data, config)
+    return profile_steps(data, config)
 
 
 def _train(asked: argparse.Namespace) -> dict[str, Any]:
     config = load_config(asked.config, asked.set)
     check_output(asked.output, asked.replace)
-    load_manifest(asked.data)
+    if asked.continue_from is not None:
+        check_model_folder(asked.continue_from)
+    data = checked_data(asked)
     import_tensorflow(config.replicas)
     from trainer.training.train import train
 
-    return train(asked.data, asked.output, config, asked.replace, asked.fresh)
+    return train(data, asked.output, config, asked.replace, asked.fresh, asked.continue_from)
 
 
 def _evaluate(asked: argparse.Namespace) -> dict[str, Any]:
-    load_manifest(asked.data)
+    data = checked_data(asked)
     check_model_folder(asked.model)
     import_tensorflow()
     from trainer.evaluate import evaluate
 
-    return evaluate(asked.model, asked.data, asked.split)
+    return evaluate(asked.model, data, asked.split)
 
 
 def _predict(asked: argparse.Namespace) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,8 @@ import tensorflow as tf
 
 from schemas.buckets import padding_efficiency, random_batch_efficiency
 from schemas.errors import UsageError
-from schemas.manifest import length_feature, load_manifest
+from schemas.manifest import length_feature
+from schemas.spans.folder import Data, folder_of, load_data, span_names
 from schemas.spec import TRAIN
 from trainer.batches.batching import PLANNED
 from trainer.batches.epochs import Epochs
@@ -21,26 +21,26 @@ from trainer.config import TrainerConfig, batching_of, order_of
 from trainer.progress import say, tracked
 
 
-def describe_epoch(data: str | Path, split: str, config: TrainerConfig, read: bool = True) -> dict[str, Any]:
+def describe_epoch(data: Data, split: str, config: TrainerConfig, read: bool = True) -> dict[str, Any]:
     """Goes through one epoch as training would, and measures it.
 
     Args:
-      data: Folder of the data set.
+      data: Folder of the data set, or a range of spans.
       split: Which records; those of "train" come shuffled.
       config: Settings.
       read: Whether to read it; else what its plan says, of the length that buckets go by, and no "examples_per_second".
 
     Returns:
-      {"split", "batching" (the way), "steps", "examples", "padding_efficiency" (real / padded steps of all
-      sequences), "random_padding_efficiency" (expected of random batches with as many examples on average, of
-      the length that buckets go by), "examples_per_second", "batch_sizes" (of each bucket)}.
+      {"spans" (names, where there are any), "split", "batching" (the way), "steps", "examples", "padding_efficiency"
+      (real / padded steps of all sequences), "random_padding_efficiency" (expected of random batches with as many
+      examples on average, of the length that buckets go by), "examples_per_second", "batch_sizes" (of each bucket)}.
 
     Raises:
       DataError: The data set cannot be used.
       UsageError: It is not to be read, and batches are not planned.
     """
-    manifest = load_manifest(data)
-    source = SplitSource(data, manifest, split)
+    manifest = load_data(data)
+    source = SplitSource(folder_of(data), manifest, split)
     epochs = Epochs(source, batching_within(batching_of(config), manifest), training=split == TRAIN)
     for line in epochs.warnings:
         say(line)
@@ -51,7 +51,9 @@ def describe_epoch(data: str | Path, split: str, config: TrainerConfig, read: bo
     else:
         facts = _foreseen(epochs, order, config)
     random = round(_random_efficiency(source, epochs), 6)
+    spans = span_names(manifest)
     return {
+        **({"spans": spans} if spans else {}),
         "split": split,
         "batching": config.batching,
         **facts,

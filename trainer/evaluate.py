@@ -11,10 +11,13 @@ import tensorflow as tf
 from schemas.contract import read_classes
 from schemas.dataset_pb2 import SequenceFeature
 from schemas.errors import DataError
-from schemas.manifest import length_feature, load_manifest
+from schemas.manifest import length_feature
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import to_plain
+from schemas.spans.folder import Data, folder_of, load_data, span_names
+from schemas.spans.merging import CLASSES, stated_vocabularies
 from schemas.spec import TEST, bucket_sequences
+from schemas.vocabulary_files import begins_with
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
 from trainer.batches.room import batching_within
@@ -22,7 +25,7 @@ from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
 from trainer.metrics import Totals
 from trainer.models.model import SequenceModel
-from trainer.saved import load_saved
+from trainer.saved import SavedModel, load_saved
 from trainer.tasks.measure import Tally
 
 EVALUATION_BATCHES = Batching(limits=BatchLimits(padded_steps=32_768, max_examples=1_024))
@@ -31,13 +34,20 @@ EVALUATION_BATCHES = Batching(limits=BatchLimits(padded_steps=32_768, max_exampl
 class Evaluator:
     """Runs one model over one split, as often as wanted."""
 
-    def __init__(self, model: SequenceModel, source: SplitSource, batching: Batching = EVALUATION_BATCHES) -> None:
+    def __init__(
+        self,
+        model: SequenceModel,
+        source: SplitSource,
+        batching: Batching = EVALUATION_BATCHES,
+        classes: Sequence[str] | None = None,
+    ) -> None:
         """Prepares the batches and the function that predicts.
 
         Args:
           model: The model.
           source: The split.
           batching: How batches are made, without rows of filler; the metrics do not depend on it.
+          classes: Names of the model's classes; none: those of the data.
 
         Raises:
           DataError: The split has no examples, or the file of its classes cannot be read.
@@ -47,7 +57,9 @@ class Evaluator:
         if not epochs.examples:
             raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
         self._dataset = epochs.open(None)
-        self._measure = measure = model.task.measure(read_classes(source.folder, source.manifest))
+        self._measure = measure = model.task.measure(
+            read_classes(source.folder, source.manifest) if classes is None else classes
+        )
         self._observe = tf.function(
             lambda batch, label, weight: measure.observe(model.answer(batch, training=False), label, weight, batch),
             input_signature=self._dataset.element_spec,
@@ -91,22 +103,22 @@ def bucket_lengths(features: dict[str, tf.Tensor], manifest: Manifest) -> np.nda
     return lengths
 
 
-def evaluate(model_folder: str | Path, data: str | Path, split: str = TEST) -> dict[str, Any]:
+def evaluate(model_folder: str | Path, data: Data, split: str = TEST) -> dict[str, Any]:
     """Measures a trained model on a split of a data set.
 
     Returns:
-      {"split", "examples", "labels", "unknown_labels", "metrics": {...}, "buckets": [...]}. Labels are examples, or
-      steps or numbers to predict; unknown ones, whose class the training split does not have, count as wrong and
-      are left out of the loss. For two classes there is also "positive_class", the one that precision, recall, f1
-      and auc are of. What each task measures, the measures in `trainer.tasks` say.
+      {"spans" (names, where there are any), "split", "examples", "labels", "unknown_labels", "metrics": {...},
+      "buckets": [...]}. Labels are examples, or steps or numbers to predict; unknown ones, whose class the training
+      split does not have, count as wrong and are left out of the loss. For two classes there is also "positive_class",
+      the one that precision, recall, f1 and auc are of. What each task measures, the measures in `trainer.tasks` say.
 
     Raises:
       DataError: The model folder or the data set cannot be used, or they do not fit each other.
     """
     saved = load_saved(model_folder)
-    manifest = load_manifest(data)
-    _check_fit(saved.manifest, manifest, f"{data}")
-    evaluator = Evaluator(saved.model, SplitSource(data, manifest, split))
+    manifest = load_data(data)
+    _check_fit(saved, manifest, f"{data}")
+    evaluator = Evaluator(saved.model, SplitSource(folder_of(data), manifest, split), classes=saved.classes)
     totals = evaluator.run()
     total = totals.total
     metrics = total.report()
@@ -114,7 +126,9 @@ def evaluate(model_folder: str | Path, data: str | Path, split: str = TEST) -> d
         raise DataError(
             f"{data}: the loss on split '{split}' is {metrics['loss']}; look for numbers far beyond the usual"
         )
+    spans = span_names(manifest)
     return {
+        **({"spans": spans} if spans else {}),
         "split": split,
         "examples": totals.examples,
         "labels": total.labels,
@@ -125,14 +139,19 @@ def evaluate(model_folder: str | Path, data: str | Path, split: str = TEST) -> d
     }
 
 
-def _check_fit(trained: Manifest, given: Manifest, data: str) -> None:
-    """The ids of tokens and classes must mean the same, and the features must be those of the model."""
+def _check_fit(saved: SavedModel, given: Manifest, data: str) -> None:
+    """The ids of tokens and classes must mean the same, and the features must be those of the model.
+
+    Vocabularies of the model may have been extended since the data were written.
+    """
+    trained = saved.manifest
+    known, stated, unknown = stated_vocabularies(trained), stated_vocabularies(given), _unknown(saved, given)
     for part, ours, theirs in (
         ("form of sequences", _sequences(trained), _sequences(given)),
         ("context", _context(trained), _context(given)),
         ("label", _label(trained), _label(given)),
-        ("set of vocabularies", _digests(trained), _digests(given)),
-        ("set of classes", trained.classes.sha256, given.classes.sha256),
+        ("set of classes", CLASSES in known, CLASSES in stated and CLASSES not in unknown),
+        ("set of vocabularies", sorted(known), sorted(what for what in stated if what not in unknown)),
     ):
         if ours != theirs:
             raise DataError(
@@ -163,5 +182,13 @@ def _label(manifest: Manifest) -> dict[str, Any]:
     return {name: value for name, value in said.items() if name != "classes_file"}
 
 
-def _digests(manifest: Manifest) -> dict[str, tuple[str, int]]:
-    return {name: (entry.sha256, entry.oov_buckets) for name, entry in manifest.vocabularies.items()}
+def _unknown(saved: SavedModel, given: Manifest) -> set[str]:
+    """Returns which vocabularies of data are no beginning of those of a model, so that ids mean something else."""
+    ours = stated_vocabularies(saved.manifest)
+    return {
+        what
+        for what, entry in stated_vocabularies(given).items()
+        if what not in ours
+        or entry.oov_buckets != ours[what].oov_buckets
+        or not begins_with(saved.folder / ours[what].path, ours[what], entry)
+    }

@@ -167,7 +167,7 @@ def test_a_manifest_edited_by_hand_is_refused(change: Callable[[dict[str, Any]],
         (
             edited(lambda values: values.update(color="red")),
             "is damaged: color: no such field; valid: buckets, classes, counts, data_fingerprint, features, "
-            "fingerprint, format_version, inputs, moments, rejected_files, shards, span, spec, statistics, "
+            "fingerprint, format_version, inputs, moments, parts, rejected_files, shards, span, spec, statistics, "
             "statistics_files, tokenizers, vocabularies",
         ),
         (

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 import tensorflow as tf
 
 from schemas.buckets import bucket_index, plan_buckets
+from schemas.contract import read_classes, read_vocabularies
 from schemas.dataset_pb2 import DatasetSpec, StoredAs
 from schemas.example import BytesColumn, Column, FloatColumn, Int64Column, encode_examples, frame, one_each
 from schemas.formats.fields import fields_of
@@ -24,19 +25,21 @@ from schemas.manifest import (
     dump_manifest,
     index_path,
     length_feature,
+    load_manifest,
     seal,
     shard_path,
     sizes_feature,
     stored_features,
     vocabulary_path,
 )
-from schemas.manifest_pb2 import Bucket, LengthStatistics, Manifest, Moments, Shard, SplitStatistics
+from schemas.manifest_pb2 import Bucket, LengthStatistics, Manifest, Moments, Shard, Span, SplitStatistics
 from schemas.manifest_pb2 import Vocabulary as VocabularyFile
 from schemas.ragged import Ragged
 from schemas.records.examples import ExampleBlock
 from schemas.records.missing import fill_means
 from schemas.records.validate import validate
 from schemas.shard_index import POSITION
+from schemas.spans.names import span_path
 from schemas.spec import (
     CLASS,
     NUMBER,
@@ -55,7 +58,13 @@ Records = Mapping[str, list[dict[str, Any]] | ExampleBlock]
 
 
 def build_dataset(
-    folder: Path, spec_text: str, records: Records, bounds: list[int] | None = None, shards: int = 2
+    folder: Path,
+    spec_text: str,
+    records: Records,
+    bounds: list[int] | None = None,
+    shards: int = 2,
+    base: Path | None = None,
+    span: Span | None = None,
 ) -> Manifest:
     """Writes a data set.
 
@@ -65,6 +74,8 @@ def build_dataset(
       records: Raw records by split, or examples as `tests.trainer.example_blocks` makes them.
       bounds: max_length of every bucket but the last; none means the planned ones.
       shards: Shards of each split and bucket.
+      base: Folder of a data set whose vocabularies, moments and buckets it takes.
+      span: What the manifest says of it as a span; one that extends adds new tokens and classes behind the base's.
 
     Returns:
       Its manifest.
@@ -72,16 +83,45 @@ def build_dataset(
     spec = parse_spec(spec_text)
     blocks = {split: _block(spec, items) for split, items in records.items()}
     manifest = Manifest(spec=spec, features=stored_features(spec))
-    vocabularies = _write_vocabularies(folder, spec, blocks["train"], manifest)
-    _add_moments(spec, blocks["train"], manifest)
+    if span is not None:
+        manifest.span.CopyFrom(span)
+    vocabularies = _write_vocabularies(folder, spec, blocks.get("train"), manifest, base)
+    if base is None:
+        _add_moments(spec, blocks["train"], manifest)
+    else:
+        for name, moments in load_manifest(base).moments.items():
+            manifest.moments[name].CopyFrom(moments)
     for block in blocks.values():
         _fill_means(spec, block, manifest)
     _add_statistics(spec, blocks, manifest)
-    manifest.buckets.extend(_buckets(manifest.statistics["train"], spec.buckets.count, bounds))
+    of_base = None if base is None else load_manifest(base).buckets
+    manifest.buckets.extend(of_base or _buckets(manifest.statistics["train"], spec.buckets.count, bounds))
     for split in sorted(blocks):
         _write_split(folder, split, blocks[split], vocabularies, manifest, shards)
     (folder / MANIFEST_NAME).write_bytes(dump_manifest(seal(manifest)))
     return manifest
+
+
+def build_span(
+    root: Path,
+    name: str,
+    spec_text: str,
+    records: Records,
+    base: str = "",
+    extends: bool = False,
+    bounds: list[int] | None = None,
+) -> Manifest:
+    """Writes a data set as a span of a root; see `build_dataset`."""
+    folder = None if not base else root / span_path(base)
+    before = Manifest() if folder is None else load_manifest(folder)
+    span = Span(
+        name=name,
+        base=base,
+        base_fingerprint=before.fingerprint,
+        extends=extends,
+        generation=before.span.generation + int(extends),
+    )
+    return build_dataset(root / span_path(name), spec_text, records, bounds, base=folder, span=span)
 
 
 def _block(spec: DatasetSpec, records: list[dict[str, Any]] | ExampleBlock) -> ExampleBlock:
@@ -94,23 +134,46 @@ def _block(spec: DatasetSpec, records: list[dict[str, Any]] | ExampleBlock) -> E
 
 
 def _write_vocabularies(
-    folder: Path, spec: DatasetSpec, train: ExampleBlock, manifest: Manifest
+    folder: Path, spec: DatasetSpec, train: ExampleBlock | None, manifest: Manifest, base: Path | None
 ) -> dict[str, Vocabulary]:
     vocabularies = {}
+    before = {} if base is None else read_vocabularies(base, load_manifest(base))
+    if base is not None:
+        before |= {"label": Vocabulary(pa.array(read_classes(base, load_manifest(base)), pa.string()), 0)}
     for name in (*token_sequences(spec), *category_features(spec)):
         options = vocabulary_options(spec, name)
-        values = train.context[name] if name in spec.context else train.sequences[name].values.dictionary_decode()
-        counts = pc.value_counts(values)
-        table = pa.table({"token": counts.field("values"), "count": counts.field("counts")})
-        tokens = as_tokens(ranked(table, options.top_k, options.min_frequency)["token"], name)
+        tokens = _merged(before.get(name), _ranked(train, name, options), manifest.span)
         manifest.vocabularies[name].CopyFrom(_write_tokens(folder, name, tokens, options.oov_buckets))
         vocabularies[name] = Vocabulary(tokens, 1 + options.oov_buckets)
     if spec.label.type in (CLASS, PER_STEP_CLASS):
-        label = train.label.values.dictionary_decode() if isinstance(train.label, Ragged) else train.label
-        classes = pc.unique(label).sort()
+        classes = _merged(before.get("label"), _classes(train), manifest.span)
         manifest.classes.CopyFrom(_write_tokens(folder, "label", classes, 0))
         vocabularies["label"] = Vocabulary(classes, 0)
     return vocabularies
+
+
+def _ranked(train: ExampleBlock | None, name: str, options: Any) -> pa.StringArray:
+    if train is None:
+        return pa.array([], pa.string())
+    values = train.context[name] if name in train.context else train.sequences[name].values.dictionary_decode()
+    counts = pc.value_counts(values)
+    table = pa.table({"token": counts.field("values"), "count": counts.field("counts")})
+    return as_tokens(ranked(table, options.top_k, options.min_frequency)["token"], name)
+
+
+def _classes(train: ExampleBlock | None) -> pa.StringArray:
+    if train is None:
+        return pa.array([], pa.string())
+    label = train.label.values.dictionary_decode() if isinstance(train.label, Ragged) else train.label
+    return pc.unique(label).sort()
+
+
+def _merged(before: Vocabulary | None, found: pa.StringArray, span: Span) -> pa.StringArray:
+    """Returns the entries of a base, and behind them new ones where they are added."""
+    if before is None:
+        return found
+    new = found.filter(pc.invert(pc.is_in(found, before.tokens)))
+    return pa.concat_arrays([before.tokens, new]) if span.extends else before.tokens
 
 
 def _write_tokens(folder: Path, name: str, tokens: pa.StringArray, oov_buckets: int) -> VocabularyFile:

@@ -90,7 +90,8 @@ class Epochs:
         """
         self._check_step("first_step", first_step)
         if self._reader is not None:
-            batches = self._reader.batches(self.plan(order), first_step)
+            with self.source.explained():  # indexes are opened
+                batches = self._reader.batches(self.plan(order), first_step)
         else:
             batches = bucketed_batches(self.source, self._plan, order).skip(first_step)
         dataset = batches.map(self._parse, tf.data.AUTOTUNE, deterministic=True).prefetch(tf.data.AUTOTUNE)

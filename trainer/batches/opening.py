@@ -1,10 +1,8 @@
 """Data sets on disk become epochs of batches: the way in for everybody who does not plan batches himself."""
 
-from pathlib import Path
-
 import tensorflow as tf
 
-from schemas.manifest import load_manifest
+from schemas.spans.folder import Data, folder_of, load_data
 from schemas.spec import TRAIN
 from trainer.batches.batching import DEFAULT_BATCHING, Batching
 from trainer.batches.epochs import Epochs
@@ -13,7 +11,7 @@ from trainer.batches.source import SplitSource
 
 
 def open_dataset(
-    folder: str | Path,
+    folder: Data,
     split: str = TRAIN,
     *,
     training: bool | None = None,
@@ -28,7 +26,7 @@ def open_dataset(
     dataset's cardinality. For another epoch, open it with `Order(epoch=...)`.
 
     Args:
-      folder: Of the data set.
+      folder: Of the data set; or a `SpanRange`: spans that are read as one.
       split: Which records.
       training: Whether the order is shuffled and weights are for training (below); not said: for
         the split "train".
@@ -68,7 +66,7 @@ def open_dataset(
 
 
 def open_epochs(
-    folder: str | Path,
+    folder: Data,
     split: str = TRAIN,
     *,
     training: bool | None = None,
@@ -80,7 +78,7 @@ def open_epochs(
     Every epoch has `steps` steps and is a dataset as `open_dataset` returns it.
 
     Args:
-      folder: Of the data set.
+      folder: See `open_dataset`.
       split: Which records.
       training: See `open_dataset`.
       batching: See `open_dataset`.
@@ -90,5 +88,5 @@ def open_epochs(
       DataError: See `open_dataset`.
       UsageError: See `open_dataset`.
     """
-    source = SplitSource(folder, load_manifest(folder), split)
+    source = SplitSource(folder_of(folder), load_data(folder), split)
     return Epochs(source, batching, split == TRAIN if training is None else training, with_ids)

@@ -5,6 +5,7 @@ that the number of steps is known before the first one.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import tensorflow as tf
 from schemas.errors import DataError
 from schemas.manifest import shards_of
 from schemas.manifest_pb2 import Manifest, Shard
+from schemas.spans.folder import changed_spans
 from schemas.spec import bucket_sequences, leaders
 from trainer.batches.reasons import guarded
 from trainer.batches.sizes import BucketLoad
@@ -37,7 +39,8 @@ class SplitSource:
         self.split = split
         self.shards = [shard for shard in shards_of(manifest, split) if shard.records]
         for shard in self.shards:
-            _check_shard(self.folder, shard)
+            with self.explained():
+                _check_shard(self.folder, shard)
 
     @property
     def records(self) -> int:
@@ -73,13 +76,32 @@ class SplitSource:
         Raises:
           DataError: A file is damaged, or holds other records than the manifest says.
         """
-        return guarded(
-            dataset,
-            lambda reason: (
-                f"{self.folder}: the records of split '{self.split}' do not fit the manifest: {reason}; "
-                f"`python -m pipeline verify {self.folder}` says which file, then write the data set again"
-            ),
-        )
+        with self.explained():
+            yield from guarded(
+                dataset,
+                lambda reason: (
+                    f"{self.folder}: the records of split '{self.split}' do not fit the manifest: {reason}; "
+                    f"`python -m pipeline verify {self.folder}` says which file, then write the data set again"
+                ),
+            )
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """Says of a file that cannot be read that its span is no longer what it was, where that is why.
+
+        Raises:
+          DataError: The one that is raised within, or another one in its place.
+        """
+        try:
+            yield
+        except DataError:
+            changes = changed_spans(self.folder, self.manifest)
+            if not changes:
+                raise
+            raise DataError(
+                f"{self.folder}: {' and '.join(changes)} since it was opened; begin again with what is there now "
+                "(train: the same command with --fresh)"
+            ) from None
 
 
 def _check_shard(folder: Path, shard: Shard) -> None:

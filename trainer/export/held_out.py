@@ -58,9 +58,13 @@ def held_out_records(saved: SavedModel) -> RawBlock:
       DataError: A file is damaged.
     """
     inputs = saved.manifest.inputs
-    others = [file.path for file in inputs if file.split not in {"", TRAIN}]
-    paths = others or [file.path for file in inputs]
+    # Spans may share files, and those of old ones may be gone.
+    among_spans = len(saved.manifest.parts) > 1
+    others = [*dict.fromkeys(file.path for file in inputs if file.split not in {"", TRAIN})]
+    paths = others or [*dict.fromkeys(file.path for file in inputs)]
     gone = next((path for path in paths if not Path(path).is_file()), None)
+    if among_spans and any(Path(path).is_file() for path in paths):
+        paths, gone = [path for path in paths if Path(path).is_file()], None
     if gone is not None or not paths:
         which = f"{gone}, of which the data set was made, is not there" if gone else "the manifest names no input"
         raise UsageError(f"{saved.folder}: {which}; {_NO_RECORDS}")

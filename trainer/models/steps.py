@@ -46,7 +46,12 @@ class StepReader(keras.layers.Layer):
     @property
     def size(self) -> int:
         """Numbers of a step."""
-        return sum(numbers_of(source, self.settings) for source in self._sources.values())
+        return sum(self.sizes.values())
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Numbers of a step that are of each sequence."""
+        return {name: numbers_of(source, self.settings) for name, source in self._sources.items()}
 
     @property
     def entry_by_name(self) -> dict[str, keras.layers.Layer | None]:

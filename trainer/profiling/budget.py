@@ -4,12 +4,11 @@ import math
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from schemas.errors import DataError, UsageError
-from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
+from schemas.spans.folder import Data, load_data
 from trainer.config import TrainerConfig, to_plain
 from trainer.profiling.cache import cache_path, read_cached, write_cached
 from trainer.profiling.memory import available_mib, total_mib
@@ -49,11 +48,11 @@ class Search:
                 raise UsageError(f"{name}: {value:g} is out of range; it must be a number above 0")
 
 
-def search_budget(data: str | Path, config: TrainerConfig, search: Search) -> dict[str, Any]:
+def search_budget(data: Data, config: TrainerConfig, search: Search) -> dict[str, Any]:
     """Finds a budget of padded steps, or takes it from the cache.
 
     Args:
-      data: Folder of the data set; only its manifest is read.
+      data: Folder of the data set, or a range of spans; only its manifest is read.
       config: Settings.
       search: What is searched for.
 
@@ -65,7 +64,7 @@ def search_budget(data: str | Path, config: TrainerConfig, search: Search) -> di
       UsageError: The data set's label is none that can be trained on.
       DataError: The data set cannot be used, or not even one example fits.
     """
-    manifest = load_manifest(data)
+    manifest = load_data(data)
     steps = max(longest_by_leader(manifest).values())
     machine = describe_machine(search.trial_seconds)
     facts = _facts(manifest, config, search, machine)
@@ -74,7 +73,7 @@ def search_budget(data: str | Path, config: TrainerConfig, search: Search) -> di
     cached = result is not None
     if result is None:
         limit = int(_SHARE * (search.memory_limit_mib or available_mib()))
-        runner = TrialRunner(Path(data), config, limit, search.trial_seconds, _REPEATS[search.kind])
+        runner = TrialRunner(data, config, limit, search.trial_seconds, _REPEATS[search.kind])
         found = find_budget(runner.run, search.kind, steps, config)
         result = {**found, "memory_limit_mib": limit, "device": machine["device"]}
         write_cached(path, facts, result)

@@ -1,15 +1,14 @@
 """Measures the seconds of training steps, and what they follow from."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.prediction_batches import step_outputs
+from schemas.spans.folder import Data, load_data
 from schemas.spec import TRAIN
 from trainer.batches.room import limits_within
 from trainer.config import TrainerConfig, limits_of
@@ -65,11 +64,11 @@ class StepTimer:
         return time.perf_counter() - started
 
 
-def profile_steps(data: str | Path, config: TrainerConfig) -> dict[str, Any]:
+def profile_steps(data: Data, config: TrainerConfig) -> dict[str, Any]:
     """Measures the training steps of the model of the settings on this machine.
 
     Args:
-      data: Folder of the data set; only its manifest is read.
+      data: Folder of the data set, or a range of spans; only its manifest is read.
       config: Settings.
 
     Returns:
@@ -80,7 +79,7 @@ def profile_steps(data: str | Path, config: TrainerConfig) -> dict[str, Any]:
       UsageError: The data set's label is none that can be trained on.
       DataError: The data set cannot be used.
     """
-    manifest = load_manifest(data)
+    manifest = load_data(data)
     longest = max(longest_by_leader(manifest).values())
     shortest = min(manifest.statistics[TRAIN].bucket_length.lengths)
     limits = limits_within(limits_of(config), step_outputs(manifest))

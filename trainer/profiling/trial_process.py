@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.errors import LengthwiseError
-from schemas.manifest import load_manifest
+from schemas.spans.folder import SpanRange, load_data
 from trainer.config import config_from
 from trainer.profiling.memory import peak_mib
 from trainer.profiling.shapes import Shape
@@ -76,10 +76,10 @@ def _describe() -> dict[str, Any]:
     return {"device": device_kind(), "versions": versions}
 
 
-def _measure(data: str, settings: dict[str, Any], examples: int, steps: int, repeats: int) -> dict[str, Any]:
+def _measure(data: dict[str, Any], settings: dict[str, Any], examples: int, steps: int, repeats: int) -> dict[str, Any]:
     from trainer.profiling.steps import StepTimer
 
-    timer = StepTimer(load_manifest(data), config_from(settings))
+    timer = StepTimer(load_data(SpanRange(**data)), config_from(settings))
     seconds = timer.seconds(Shape(steps, examples), repeats, _MOST_SECONDS)
     return {"seconds": seconds, "peak_mib": peak_mib()}
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from schemas.errors import DataError, UsageError
+from schemas.spans.folder import Data
 from trainer.config import TrainerConfig, to_plain
+from trainer.data_options import plain_data
 from trainer.profiling.memory import peak_mib
 from trainer.profiling.shapes import Shape
 from trainer.profiling.trial_process import OUT_OF_MEMORY
@@ -56,14 +58,14 @@ class TrialRunner:
     """Runs trials of one model.
 
     Attributes:
-      data: Folder of the data set.
+      data: Folder of the data set, or a range of spans.
       config: Settings of the model.
       limit_mib: Most main memory that a trial may take.
       most_seconds: That a trial may take, from its start to its end.
       repeats: Training steps that are measured, beside the first one.
     """
 
-    data: Path
+    data: Data
     config: TrainerConfig
     limit_mib: int
     most_seconds: float
@@ -76,7 +78,7 @@ class TrialRunner:
           UsageError, DataError: The process failed by something else than the size of the batch.
         """
         settings = to_plain(self.config)
-        asked = {"data": str(self.data), "settings": settings, "examples": shape.examples, "steps": shape.steps}
+        asked = {"data": plain_data(self.data), "settings": settings, "examples": shape.examples, "steps": shape.steps}
         answer, failure, peak = run_process({**asked, "repeats": self.repeats}, self.limit_mib, self.most_seconds)
         peak = max(peak, int(answer.get("peak_mib", 0)))
         if not failure and peak > self.limit_mib:

@@ -9,10 +9,12 @@ MODEL_DIR.training/
 import fcntl
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
 from schemas.errors import DataError, UsageError
+from schemas.spans.folder import shown_names
 from trainer.training.checkpoint import Checkpoint, is_checkpoint, read_newest, write_checkpoint
 
 TENSORBOARD = "tensorboard"
@@ -110,22 +112,43 @@ class TrainingFolder:
                 path.unlink()
 
 
-def check_same(folder: Path, facts: Mapping[str, Any], settings: Mapping[str, Any], data: str) -> None:
+@dataclass(frozen=True)
+class Origin:
+    """What a training begins with.
+
+    Attributes:
+      data: Fingerprint of the data set.
+      spans: Fingerprints by the names of the spans that it is of; empty of a plain one.
+      model: Fingerprint of the model whose weights it continues from; empty: of none.
+    """
+
+    data: str
+    spans: Mapping[str, str] = field(default_factory=dict)
+    model: str = ""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Returns it as facts of a checkpoint."""
+        return {"data": self.data, "spans": dict(self.spans), "continued_from": self.model}
+
+
+def check_same(folder: Path, facts: Mapping[str, Any], settings: Mapping[str, Any], origin: Origin) -> None:
     """Refuses to go on with another training than the one that a checkpoint is of.
 
     Args:
       folder: Of the training.
       facts: Of its checkpoint.
       settings: By name, of now.
-      data: Fingerprint of the data set of now.
+      origin: Of now.
 
     Raises:
-      UsageError: The settings or the data set are others.
+      UsageError: The settings, the data set or the model to continue from are others.
     """
-    if facts.get("data") != data:
+    if facts.get("data") != origin.data:
+        raise UsageError(f"{folder}: {_other_data(facts, origin)}")
+    if facts.get("continued_from", "") != origin.model:
         raise UsageError(
-            f"{folder}: holds a training on another data set (fingerprint {_short(facts.get('data'))}, and this one "
-            f"has {_short(data)}); {_FRESH}"
+            f"{folder}: holds a training that began {_begun(facts.get('continued_from', ''))}, and this one begins "
+            f"{_begun(origin.model)}; go on with the same --continue_from, or {_FRESH}"
         )
     before = facts.get("settings", {})
     names = [name for name in settings if name not in _FREE and before.get(name) != settings[name]]
@@ -134,6 +157,26 @@ def check_same(folder: Path, facts: Mapping[str, Any], settings: Mapping[str, An
         raise UsageError(
             f"{folder}: holds a training with other settings ({changes}); go on with the same, or {_FRESH}"
         )
+
+
+def _other_data(facts: Mapping[str, Any], origin: Origin) -> str:
+    spans: Mapping[str, str] = facts.get("spans", {})
+    if not spans or not origin.spans:
+        return (
+            f"holds a training on another data set (fingerprint {_short(facts.get('data'))}, and this one has "
+            f"{_short(origin.data)}); {_FRESH}"
+        )
+    if list(spans) != list(origin.spans):
+        return (
+            f"holds a training on the spans {shown_names(spans)}, and now these are {shown_names(origin.spans)}; name "
+            f"the same ones with --since and --until, or {_FRESH}"
+        )
+    replaced = [name for name, fingerprint in origin.spans.items() if spans[name] != fingerprint]
+    return f"the span {shown_names(replaced)} was replaced since training began there; {_FRESH}"
+
+
+def _begun(model: str) -> str:
+    return f"with the weights of the model {_short(model)}" if model else "with random weights"
 
 
 def _short(fingerprint: Any) -> str:

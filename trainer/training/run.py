@@ -28,7 +28,7 @@ from trainer.progress import say, tracked
 from trainer.settings.training import is_better
 from trainer.training.checkpoint import Checkpoint
 from trainer.training.events import EventFile
-from trainer.training.folder import TrainingFolder, check_same
+from trainer.training.folder import Origin, TrainingFolder, check_same
 from trainer.training.guard import Guard
 from trainer.training.meter import EpochMeter, NotFinite
 from trainer.training.signals import Stopped, StopSignals
@@ -50,6 +50,7 @@ class Parts:
       step: Changes the weights.
       guard: Of the step.
       folder: Where the state is kept.
+      origin: What it begins with.
       name_guilty: Returns what is to be said of a batch whose loss is not finite, by its epoch and step, from 0.
     """
 
@@ -60,6 +61,7 @@ class Parts:
     step: TrainStep
     guard: Guard
     folder: TrainingFolder
+    origin: Origin
     name_guilty: Callable[[int, int], str]
 
 
@@ -85,7 +87,7 @@ class Run:
           DataError: It is of other batches.
         """
         parts, where = self._parts, str(self._parts.folder.path)
-        check_same(parts.folder.path, checkpoint.facts, to_plain(parts.config), self._data)
+        check_same(parts.folder.path, checkpoint.facts, to_plain(parts.config), parts.origin)
         self.state = unpack(checkpoint, parts.model, where)
         position = Position.from_json(checkpoint.facts["position"])
         position.check(self._position())
@@ -127,7 +129,8 @@ class Run:
         now = time.monotonic()
         self.state.seconds += now - self._since
         self._since = now
-        beside = {"settings": to_plain(self._parts.config), "data": self._data, "meter": self._meter.to_plain()}
+        settings = to_plain(self._parts.config)
+        beside = {"settings": settings, "meter": self._meter.to_plain(), **self._parts.origin.to_plain()}
         self._parts.folder.keep(pack(self.state, self._position(), self._parts.model, beside))
         self._kept = time.monotonic()
         self._meter.start()
@@ -247,10 +250,6 @@ class Run:
     def done(self) -> int:
         """Steps of the training so far."""
         return self.state.epoch * self._parts.epochs.steps + self.state.step
-
-    @property
-    def _data(self) -> str:
-        return str(self._parts.epochs.source.manifest.fingerprint)
 
 
 def _say_epoch(entry: dict[str, Any], most: int) -> None:

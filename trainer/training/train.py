@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from schemas.contract import read_classes, read_contract, read_vocabularies
 from schemas.errors import DataError, UsageError
-from schemas.manifest import load_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import nearest
 from schemas.prediction_batches import step_outputs
+from schemas.spans.folder import Data, folder_of, load_data, span_names
 from schemas.spec import TRAIN, VALIDATION
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
@@ -27,9 +27,10 @@ from trainer.models.model import SequenceModel
 from trainer.models.pretrained import start_embeddings
 from trainer.progress import say
 from trainer.saved import write_model
+from trainer.training.continuing import load_earlier, start_from
 from trainer.training.dry_run import dry_run
 from trainer.training.events import EventFile, event_files
-from trainer.training.folder import TENSORBOARD, TrainingFolder
+from trainer.training.folder import TENSORBOARD, Origin, TrainingFolder
 from trainer.training.guard import Guard
 from trainer.training.offenders import describe_not_finite
 from trainer.training.picture import draw_learning
@@ -40,16 +41,22 @@ from trainer.training.summary import say_summary, summarise
 
 
 def train(
-    data: str | Path, output: str | Path, config: TrainerConfig, replace: bool = False, fresh: bool = False
+    data: Data,
+    output: str | Path,
+    config: TrainerConfig,
+    replace: bool = False,
+    fresh: bool = False,
+    continue_from: str | Path | None = None,
 ) -> dict[str, Any]:
     """Trains a model on a data set and writes its folder; goes on where the same training was stopped.
 
     Args:
-      data: Folder of the data set.
+      data: Folder of the data set, or a range of spans.
       output: Folder of the model.
       config: Settings.
       replace: Whether a model that stands there already is replaced.
       fresh: Whether to begin anew, and remove the state of a training that was stopped.
+      continue_from: Folder of a trained model with whose weights to begin; none: with random ones.
 
     Returns:
       What training.json says; "metrics" are those of the validation split with the best weights.
@@ -57,12 +64,12 @@ def train(
     Raises:
       UsageError: The output exists, the label is none that can be trained on, another process trains there, or what was
         stopped there is another training.
-      DataError: The data set cannot be used, or the loss is no longer a number.
+      DataError: The data set cannot be used, the model does not fit it, or the loss is no longer a number.
       Stopped: A signal told it to; the same call goes on from there.
     """
-    data, output = Path(data), Path(output)
+    manifest, data, output = load_data(data), folder_of(data), Path(output)
     check_output(output, replace)
-    manifest = load_manifest(data)
+    earlier = None if continue_from is None else load_earlier(Path(continue_from), data, manifest, config)
     contract = read_contract(data, manifest)
     batching = batching_within(batching_of(config), manifest)
     epochs = Epochs(SplitSource(data, manifest, TRAIN), batching, training=True)
@@ -72,20 +79,19 @@ def train(
         vectors: dict[str, Any] = {}
         if config.pretrained_embeddings:  # reading vocabularies takes a while
             vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
+        grown = None if earlier is None else start_from(earlier, model, data, manifest, vectors)
     for line in [*_notes(model, config, epochs), *epochs.warnings]:
         say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
     validation = _validation(data, manifest, model, config)
-    if validation is not None and config.monitor not in validation.names:
-        raise UsageError(
-            f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, validation.names)}"
-        )
     folder = TrainingFolder(output, fresh)
     try:
-        run = _train(_parts(model, config, epochs, validation, strategy, folder))
+        origin = _origin(manifest, "" if earlier is None else earlier.fingerprint)
+        run = _train(_parts(model, config, epochs, validation, strategy, folder, origin))
         summary = summarise(run.state, model, config, epochs, str(output))
-        summary |= {"pretrained_embeddings": vectors} if vectors else {}
+        beside = {"pretrained_embeddings": vectors, "continued_from": grown, "spans": span_names(manifest)}
+        summary |= {name: facts for name, facts in beside.items() if facts}
         write_model(output, model, {**contract, **_pictures(folder, summary)}, config, summary)
     except BaseException:
         folder.close()
@@ -128,6 +134,7 @@ def _parts(
     validation: Evaluator | None,
     strategy: tf.distribute.Strategy | None,
     folder: TrainingFolder,
+    origin: Origin,
 ) -> Parts:
     spec = epochs.element_spec
     with strategy.scope() if strategy is not None else nullcontext():
@@ -141,7 +148,11 @@ def _parts(
     def name_guilty(epoch: int, number: int) -> str:
         return describe_not_finite(epochs, config, model, step, guard, (epoch, number))
 
-    return Parts(model, config, epochs, validation, step, guard, folder, name_guilty)
+    return Parts(model, config, epochs, validation, step, guard, folder, origin, name_guilty)
+
+
+def _origin(manifest: Manifest, model: str) -> Origin:
+    return Origin(manifest.fingerprint, {part.name: part.fingerprint for part in manifest.parts}, model)
 
 
 def _pictures(folder: TrainingFolder, summary: dict[str, Any]) -> dict[str, bytes]:
@@ -170,7 +181,12 @@ def _validation(data: Path, manifest: Manifest, model: SequenceModel, config: Tr
     if VALIDATION not in manifest.statistics or not manifest.statistics[VALIDATION].records:
         return None
     batching = Batching(config.batching, validation_limits(config))
-    return Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
+    evaluator = Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
+    if config.monitor not in evaluator.names:
+        raise UsageError(
+            f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, evaluator.names)}"
+        )
+    return evaluator
 
 
 def validation_limits(config: TrainerConfig) -> BatchLimits:

@@ -7,7 +7,7 @@ import pytest
 
 from schemas.errors import DataError, UsageError
 from trainer.training.checkpoint import Checkpoint
-from trainer.training.folder import TrainingFolder, check_same
+from trainer.training.folder import Origin, TrainingFolder, check_same
 
 FACTS = {"data": "a" * 64, "settings": {"units": 8, "learning_rate": 0.1, "replicas": 1}}
 
@@ -65,16 +65,48 @@ def test_a_checkpoint_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 def test_another_training_is_refused(tmp_path: Path) -> None:
-    check_same(tmp_path, FACTS, {"units": 8, "learning_rate": 0.1, "replicas": 4}, "a" * 64)
+    check_same(tmp_path, FACTS, {"units": 8, "learning_rate": 0.1, "replicas": 4}, Origin("a" * 64))
     with pytest.raises(UsageError) as error:
-        check_same(tmp_path, FACTS, {"units": 9, "learning_rate": 0.2, "replicas": 1}, "a" * 64)
+        check_same(tmp_path, FACTS, {"units": 9, "learning_rate": 0.2, "replicas": 1}, Origin("a" * 64))
     assert str(error.value) == (
         f"{tmp_path}: holds a training with other settings (units was 8, now 9, learning_rate was 0.1, now 0.2); go on "
         "with the same, or say --fresh to begin anew, which removes it"
     )
     with pytest.raises(UsageError) as error:
-        check_same(tmp_path, FACTS, FACTS["settings"], "b" * 64)  # type: ignore[arg-type]
+        check_same(tmp_path, FACTS, FACTS["settings"], Origin("b" * 64))  # type: ignore[arg-type]
     assert str(error.value) == (
         f"{tmp_path}: holds a training on another data set (fingerprint aaaaaaaaaaaa…, and this one has "
         "bbbbbbbbbbbb…); say --fresh to begin anew, which removes it"
+    )
+
+
+def refused(path: Path, before: Origin, now: Origin) -> str:
+    facts = {"settings": {}, **before.to_plain()}
+    check_same(path, facts, {}, before)
+    with pytest.raises(UsageError) as error:
+        check_same(path, facts, {}, now)
+    return str(error.value)
+
+
+def test_other_spans_are_another_training(tmp_path: Path) -> None:
+    days = {f"2026-11-{day}": "f" for day in range(10, 22)}
+    later = {**dict(list(days.items())[1:]), "2026-11-22": "f"}
+    assert refused(tmp_path, Origin("a", {"x": "1", "y": "2"}), Origin("b", {"y": "2", "z": "3"})) == (
+        f"{tmp_path}: holds a training on the spans x, y, and now these are y, z; name the same ones with --since and "
+        "--until, or say --fresh to begin anew, which removes it"
+    )
+    assert "on the spans 2026-11-10 to 2026-11-21 (12 spans), and now these are 2026-11-11 to 2026-11-22 (12" in (
+        refused(tmp_path, Origin("a", days), Origin("b", later))
+    )
+    assert refused(tmp_path, Origin("a", {"x": "1", "y": "2"}), Origin("b", {"x": "1", "y": "3"})) == (
+        f"{tmp_path}: the span y was replaced since training began there; say --fresh to begin anew, which removes it"
+    )
+    assert "another data set (fingerprint a…, and this one has b…)" in refused(tmp_path, Origin("a"), Origin("b", days))
+
+
+def test_another_beginning_is_another_training(tmp_path: Path) -> None:
+    model = "0123456789abcdef"
+    assert refused(tmp_path, Origin("a"), Origin("a", {}, model)) == (
+        f"{tmp_path}: holds a training that began with random weights, and this one begins with the weights of the "
+        "model 0123456789ab…; go on with the same --continue_from, or say --fresh to begin anew, which removes it"
     )
