@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from pipeline.commands import backfill, clean, infer, prune, report, run, score, spans, verify
+from pipeline.commands import backfill, clean, infer, prune, report, run, score, spans, verify, watch
 from pipeline.interrupts import interruptible
 from pipeline.logs import JSON, OPTION, TEXT, logging_console
 from schemas.errors import LengthwiseError, UsageError
@@ -28,6 +28,7 @@ _COMMANDS: dict[str, Any] = {
     "report": report,
     "score": score,
     "clean": clean,
+    "watch": watch,
 }
 INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 
@@ -52,12 +53,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _execute(arguments: Sequence[str], console: Console) -> int:
     try:
-        options, rest = _parser().parse_known_args(arguments)
-        command = _COMMANDS[options.command]
-        if rest and not command.BEAM_OPTIONS:
-            raise UsageError(f"{rest[0]}: is no option of `{options.command}`; see --help")
+        options, rest = parse(arguments)
         with interruptible():  # SIGTERM from here on, not only while a run is under way
-            code: int = command.execute(options, rest, console)
+            code: int = _COMMANDS[options.command].execute(options, rest, console)
         return code
     except LengthwiseError as error:
         for line in error.details:
@@ -68,6 +66,18 @@ def _execute(arguments: Sequence[str], console: Console) -> int:
     except KeyboardInterrupt:
         console.print("error: interrupted", highlight=False)
         return INTERRUPTED
+
+
+def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
+    """Returns the options of a command line, the command's name first, and those that it leaves to Beam.
+
+    Raises:
+      UsageError: An option is missing, has no valid value, or is none of the command's where it leaves none to Beam.
+    """
+    options, rest = _parser().parse_known_args(arguments)
+    if rest and not _COMMANDS[options.command].BEAM_OPTIONS:
+        raise UsageError(f"{rest[0]}: is no option of `{options.command}`; see --help")
+    return options, rest
 
 
 def _parser() -> argparse.ArgumentParser:
