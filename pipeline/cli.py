@@ -9,13 +9,14 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from rich.console import Console
 
 from pipeline.commands import backfill, clean, infer, prune, report, run, score, spans, verify, watch
+from pipeline.commands.parsing import parser_of
 from pipeline.interrupts import interruptible
-from pipeline.logs import JSON, OPTION, TEXT, logging_console
+from pipeline.logs import logging_console
 from schemas.errors import LengthwiseError, UsageError
 
 _COMMANDS: dict[str, Any] = {
@@ -31,13 +32,6 @@ _COMMANDS: dict[str, Any] = {
     "watch": watch,
 }
 INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the whole usage before it."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,22 +68,7 @@ def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, l
     Raises:
       UsageError: An option is missing, has no valid value, or is none of the command's where it leaves none to Beam.
     """
-    options, rest = _parser().parse_known_args(arguments)
+    options, rest = parser_of(_COMMANDS.values()).parse_known_args(arguments)
     if rest and not _COMMANDS[options.command].BEAM_OPTIONS:
         raise UsageError(f"{rest[0]}: is no option of `{options.command}`; see --help")
     return options, rest
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m pipeline", description="Raw records → bucketed TFRecords with a manifest.")
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
-    for command in _COMMANDS.values():
-        command.add(commands)
-    for one in commands.choices.values():
-        one.add_argument(
-            OPTION,
-            choices=(TEXT, JSON),
-            default=TEXT,
-            help="of standard error: lines for people (the default), or one JSON object a line",
-        )
-    return parser

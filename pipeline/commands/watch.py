@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from pipeline.commands import run
 from pipeline.commands.common import Commands
+from pipeline.commands.parsing import parser_of
 from schemas.errors import UsageError
 
 if TYPE_CHECKING:  # which imports Beam, as --help must not wait for
@@ -101,7 +103,6 @@ def _check_run_options(options: argparse.Namespace, rest: list[str]) -> None:
     Raises:
       UsageError: It would not, or the option is one that the watch itself sets.
     """
-    from pipeline.cli import parse
     from pipeline.options import beam_options
 
     for word in rest:
@@ -110,7 +111,7 @@ def _check_run_options(options: argparse.Namespace, rest: list[str]) -> None:
     if rest and not rest[0].startswith("-"):
         raise UsageError(f"{rest[0]}: is a second folder; watch one, and quote the pattern of --name for the shell")
     given = ["run", "--span", "any", "--spec", options.spec, "--output", options.output, *rest, "--input", "any"]
-    parsed, beam = parse(given)
+    parsed, beam = parser_of([run]).parse_known_args(given)
     if parsed.input != ["any"]:
         raise UsageError(f"{parsed.input[0]}: is no option; see --help")
     beam_options(beam)
