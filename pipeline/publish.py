@@ -229,11 +229,16 @@ def sweep_files(output: str, patterns: Iterable[str], kept: Iterable[str]) -> No
     found = [path for path in found if HAS_DIGEST.search(path)]
     found += [plain_name(path) for path in found if HAS_COPY.search(path)]
     if files.is_local(output):
-        unfinished = [path for pattern in ("*.tmp", "*/*.tmp") for path in files.match_within(output, pattern)]
-        found = [path for path in [*found, *filter(files.is_temporary, unfinished)] if not is_behind_link(output, path)]
+        found = [path for path in [*found, *unfinished(output)] if not is_behind_link(output, path)]
     gone = sorted(set(found) - {files.join(output, path) for path in kept})
     files.delete(gone)
     files.delete_empty_parents(gone)
+
+
+def unfinished(folder: str) -> list[str]:
+    """Returns the files of a local folder, and of those in it, that a run that was killed had not yet given a name."""
+    found = [path for pattern in ("*.tmp", "*/*.tmp") for path in files.match_within(folder, pattern)]
+    return [path for path in found if files.is_temporary(path) and not is_behind_link(folder, path)]
 
 
 def input_files(job: Job, analysis: Analysis) -> list[InputFile]:

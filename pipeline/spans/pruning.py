@@ -12,6 +12,8 @@ from pipeline.plain_files import unnamed_files
 from pipeline.report.after_run import draw_spans_report, report_of
 from pipeline.spans.published import published_names, published_spans, span_folder
 from pipeline.spans.retention import choose_removed
+from pipeline.watching.known import inputs_of
+from pipeline.watching.store import keep_inputs
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import Manifest
@@ -71,6 +73,7 @@ def _prune_one(root: str, name: str, manifest: Manifest, console: Console, remov
     size = sum(files.size(files.join(folder, path)) for path in own)
     if remove:
         with holding(folder, "prune", console):
+            keep_inputs(root, inputs_of(manifest))
             _delete(folder, own)
         files.delete_empty_parents([files.join(folder, MANIFEST_NAME)])
         left = f"; {others[0]} is left, which is no part of it" if others else ""

@@ -59,6 +59,12 @@ def test_a_record_of_the_data_set_before_is_none_of_this_one(data: Path) -> None
         assert is_finished(str(data), manifest) == finished
 
 
+def test_a_report_that_was_half_written_goes(data: Path) -> None:
+    (data / "report.html.0123456789ab.tmp").write_text("<ht")
+    with exclusive(str(data), None, "run", quiet(), report=False):
+        assert tree(data) == published_tree(load_manifest(data)) | {".lock"}
+
+
 def test_a_report_is_drawn_where_there_is_none_of_this_data_set(data: Path) -> None:
     break_off(data)
     with exclusive(str(data), None, "run", quiet()):

@@ -146,8 +146,8 @@ def test_another_process_draws_the_same_bytes(tmp_path: Path) -> None:
     drawn = write_spans_report(str(tmp_path))
     code = (
         "import sys; from pipeline.report.spans_facts import load_spans; "
-        "from pipeline.report.spans_page import render_spans; "
-        "sys.stdout.buffer.write(render_spans(load_spans(sys.argv[1])).encode())"
+        "from pipeline.report.spans_page import render_spans; from pipeline.seals import seal_page; "
+        "sys.stdout.buffer.write(seal_page(render_spans(load_spans(sys.argv[1]))))"
     )
     found = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, check=True)
     assert found.stdout == Path(drawn).read_bytes()
