@@ -27,6 +27,8 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp$")
 
 def join(folder: str, *parts: str) -> str:
     """Returns a path within a folder."""
+    if is_local(folder):
+        return os.path.join(folder, *parts)  # as Beam does, which looks for the filesystem each time
     with in_words(folder, "cannot be used"):
         return cast("str", FileSystems.join(folder, *parts))
 
@@ -75,6 +77,18 @@ def match_within(folder: str, pattern: str) -> list[str]:
     if is_local(folder):
         return sorted(join(folder, str(path.relative_to(folder))) for path in Path(folder).glob(pattern))
     return [str(file.path) for file in match(join(folder, pattern))]
+
+
+def every_file(folder: str) -> list[str]:
+    """Returns the paths of all files in a folder and those within it, hidden ones too, relative to it, sorted.
+
+    On the local disk links to folders are not followed.
+    """
+    if is_local(folder):
+        found = (os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names)
+        return sorted(os.path.relpath(path, folder) for path in found)
+    depth = len(PurePosixPath(folder).parts)
+    return sorted(str(PurePosixPath(*PurePosixPath(path).parts[depth:])) for path in match_within(folder, "**"))
 
 
 def is_folder(path: str) -> bool:

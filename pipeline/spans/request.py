@@ -7,7 +7,6 @@ from pipeline import files
 from pipeline.job import Base, GivenFile, SpanRun, TokenizerFile
 from pipeline.spans.choose import Contract, choose
 from pipeline.spans.published import load_span, published_contracts, published_names, span_folder
-from pipeline.spans.spec_difference import FREE_OF_BASE, first_difference
 from pipeline.vocabulary.given import given_by_base, given_digest
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import UsageError
@@ -15,6 +14,7 @@ from schemas.formats.fields import LABEL
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import canonical_json
+from schemas.spans.difference import FREE_OF_BASE, spec_difference
 from schemas.spans.names import SPANS, check_span_name
 from schemas.spec import TRAIN
 
@@ -129,7 +129,7 @@ def check_same_plan(
     base, manifest = plan.run.base, plan.manifest
     if base is None or manifest is None:
         return given
-    found = first_difference(spec, manifest.spec, FREE_OF_BASE)
+    found = spec_difference(spec, manifest.spec, FREE_OF_BASE)
     if found:
         raise UsageError(
             f"spec: {found.path} is {found.ours}, and {found.theirs} in that of {_named(plan)}; spans that share "

@@ -1,5 +1,6 @@
 """Which spans are to go when only some are kept: pure functions of their manifests."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -42,31 +43,31 @@ def choose_removed(published: Mapping[str, Manifest], keep: int | None, before: 
     stays: dict[str, str] = {}
     if old and len(old) == len(names):
         stays[old[-1]] = f"{old[-1]} stays: it is the newest span"
-    going = [name for name in old if name not in stays]
-    while held := {name: count for name in going if (count := _dependents(name, published, going))}:
-        going = [name for name in going if name not in held]
+    going = {name for name in old if name not in stays}
+    while held := _held(published, going):
+        going -= set(held)
         for name, count in held.items():
             stays[name] = (
                 f"{name} stays: it is the base of {count:,} span{'s' if count > 1 else ''} that {_stay(count)}"
             )
-    return Retention(sorted(going, key=lambda name: _rank(name, published, names)), stays)
+    place = {name: i for i, name in enumerate(names)}
+    return Retention(sorted(going, key=lambda name: _rank(name, published, place)), stays)
 
 
 def _stay(count: int) -> str:
     return "stay" if count > 1 else "stays"
 
 
-def _rank(name: str, published: Mapping[str, Manifest], names: list[str]) -> tuple[bool, int, int]:
+def _rank(name: str, published: Mapping[str, Manifest], place: Mapping[str, int]) -> tuple[bool, int, int]:
     """Returns what sorts spans so that each comes behind those that it is the base of, and else the oldest first."""
     manifest = published[name]
-    return is_definer(manifest), -manifest.span.generation, names.index(name)
+    return is_definer(manifest), -manifest.span.generation, place[name]
 
 
-def _dependents(name: str, published: Mapping[str, Manifest], going: list[str]) -> int:
-    """Returns how many spans that stay state a span as their base."""
-    return sum(
-        other not in going and other != name and manifest.span.base == name for other, manifest in published.items()
-    )
+def _held(published: Mapping[str, Manifest], going: set[str]) -> dict[str, int]:
+    """Returns of how many spans that stay each that would go is the base, where there are any; the oldest first."""
+    bases = Counter(manifest.span.base for name, manifest in published.items() if name not in going)
+    return {name: bases[name] for name in in_order(going & set(bases))}
 
 
 def _before(names: list[str], before: str) -> list[str]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline import files
-from pipeline.plain_files import all_files, check_report
+from pipeline.plain_files import check_report
 from pipeline.report.page import REPORT_NAME
 from pipeline.spans.published import load_span, published_names, span_folder
 from pipeline.spans.relations import check_relations
@@ -51,5 +51,7 @@ def verify_spans(root: str) -> dict[str, Any]:
 
 def _unnamed(root: str, names: list[str]) -> list[str]:
     """Returns the files that are of no published span; those within one are told there."""
-    known = tuple(f"{span_path(name)}/" for name in names)
-    return [path for path in all_files(root) if path != REPORT_NAME and not path.startswith(known)]
+    known = {span_path(name) for name in names}
+    return [
+        path for path in files.every_file(root) if path != REPORT_NAME and "/".join(path.split("/")[:2]) not in known
+    ]

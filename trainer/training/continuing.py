@@ -12,8 +12,9 @@ from schemas.contract import read_vocabularies
 from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import to_plain
+from schemas.spans.difference import first_difference
 from schemas.spans.folder import span_names
-from schemas.spans.merging import first_difference, stated_vocabularies
+from schemas.spans.merging import stated_vocabularies
 from schemas.vocabulary import Vocabulary
 from schemas.vocabulary_files import begins_with
 from trainer.config import TrainerConfig
