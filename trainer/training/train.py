@@ -12,7 +12,7 @@ from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import nearest
 from schemas.prediction_batches import step_outputs
-from schemas.spans.folder import Data, folder_of, load_data, span_names
+from schemas.spans.folder import Data, explained, folder_of, load_data, span_names
 from schemas.spec import TRAIN, VALIDATION
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
@@ -69,12 +69,13 @@ def train(
     """
     manifest, data, output = load_data(data), folder_of(data), Path(output)
     check_output(output, replace)
-    earlier = None if continue_from is None else load_earlier(Path(continue_from), data, manifest, config)
-    contract = read_contract(data, manifest)
+    with explained(data, manifest):
+        earlier = None if continue_from is None else load_earlier(Path(continue_from), data, manifest, config)
+        contract = read_contract(data, manifest)
     batching = batching_within(batching_of(config), manifest)
     epochs = Epochs(SplitSource(data, manifest, TRAIN), batching, training=True)
     strategy = strategy_of(config.replicas)
-    with strategy.scope() if strategy is not None else nullcontext():
+    with explained(data, manifest), strategy.scope() if strategy is not None else nullcontext():
         model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
         vectors: dict[str, Any] = {}
         if config.pretrained_embeddings:  # reading vocabularies takes a while
@@ -84,7 +85,8 @@ def train(
         say(line)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
-    validation = _validation(data, manifest, model, config)
+    with explained(data, manifest):
+        validation = _validation(data, manifest, model, config)
     folder = TrainingFolder(output, fresh)
     try:
         origin = _origin(manifest, "" if earlier is None else earlier.fingerprint)
