@@ -52,12 +52,5 @@ def verify_spans(root: str) -> dict[str, Any]:
 
 def _unnamed(root: str, names: list[str]) -> list[str]:
     """Returns the files that are of no published span; those within one are told there."""
-<<<<<<< HEAD
-    known = {span_path(name) for name in names}
-    return [
-        path for path in files.every_file(root) if path != REPORT_NAME and "/".join(path.split("/")[:2]) not in known
-    ]
-=======
     known = (f"{WATCH_FOLDER}/", *(f"{span_path(name)}/" for name in names))
-    return [path for path in all_files(root) if path != REPORT_NAME and not path.startswith(known)]
->>>>>>> wt-rops
+    return [path for path in files.every_file(root) if path != REPORT_NAME and not path.startswith(known)]
