@@ -81,8 +81,7 @@ def train(
         if config.pretrained_embeddings:  # reading vocabularies takes a while
             vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
         grown = None if earlier is None else start_from(earlier, model, data, manifest, vectors)
-    for line in [*_notes(model, config, epochs), *epochs.warnings]:
-        say(line)
+    _say_notes(model, config, epochs)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
     with explained(data, manifest):
@@ -163,8 +162,8 @@ def _pictures(folder: TrainingFolder, summary: dict[str, Any]) -> dict[str, byte
     return {LEARNING_NAME: draw_learning(summary["history"], summary["best_epoch"]), **events}
 
 
-def _notes(model: SequenceModel, config: TrainerConfig, epochs: Epochs) -> list[str]:
-    """Returns what a person should know of settings that the label overrides, a line each."""
+def _say_notes(model: SequenceModel, config: TrainerConfig, epochs: Epochs) -> None:
+    """Says what a person should know of settings that the label overrides, a line each."""
     notes = room_notes(limits_of(config), step_outputs(epochs.source.manifest))
     if config.warmup_steps >= config.epochs * epochs.steps > 0:
         notes.append(
@@ -176,7 +175,8 @@ def _notes(model: SequenceModel, config: TrainerConfig, epochs: Epochs) -> list[
             "bidirectional: has no effect on a next_step label: what comes next must not be read before, so sequences "
             "are read forward only"
         )
-    return notes
+    for line in [*notes, *epochs.warnings]:
+        say(line)
 
 
 def _validation(data: Path, manifest: Manifest, model: SequenceModel, config: TrainerConfig) -> Evaluator | None:

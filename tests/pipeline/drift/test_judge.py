@@ -67,8 +67,9 @@ def test_a_span_beyond_fail_is_not_published(root: Path) -> None:
         f"a median of 53 steps (5 to 95 %: 42 to 63); look at {told[0]} and at the input, raise "
         "drift.fail.length_distance in the spec, or publish all the same by --accept_drift"
     )
-    left = {path.name for path in folder(root / "root", "2026-11-04").rglob("*") if path.is_file()}
+    left = {path.name for path in (folder(root / "root", "2026-11-04") / "failed").rglob("*") if path.is_file()}
     assert left == {"drift.json", "error.json"}
+    assert not (folder(root / "root", "2026-11-04") / "manifest.json").exists()
     values = json.loads(told[0].read_bytes())
     assert (values["span"], values["base"]) == ("2026-11-04", "2026-11-01")
     beyond = [one for one in values["measures"] if one["beyond_fail"]]
