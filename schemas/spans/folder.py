@@ -73,7 +73,7 @@ def load_data(data: Data) -> Manifest:
 def check_data(data: Data) -> None:
     """Refuses at once what `load_data` would refuse, but for what only the manifests of several spans tell.
 
-    To read and merge those of a year of spans takes some seconds.
+    To read and merge those of a year of spans takes a second or two.
 
     Raises:
       UsageError, DataError: See `load_data`.
