@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main
+from pipeline.seals import seal_record
 from pipeline.verify import verify
 from schemas.errors import DataError
-from pipeline.seals import seal_record
 from schemas.manifest import dump_manifest, fingerprint, load_manifest, named_files, seal
 from schemas.manifest_pb2 import Manifest
 from tests.pipeline.conftest import Written
