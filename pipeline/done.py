@@ -103,9 +103,7 @@ def staging_key(job: Job) -> str:
 def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
-    except (
-        importlib.metadata.PackageNotFoundError
-    ):  # not needed, or a checkout: FORMAT tells that apart
+    except importlib.metadata.PackageNotFoundError:  # not needed, or a checkout: FORMAT tells that apart
         return ""
 
 
