@@ -13,7 +13,7 @@ from rich.console import Console
 from pipeline import files
 from pipeline.folders import check_folder
 from pipeline.job import RUN_NAME, SPEC_NAME, STAGING
-from pipeline.locks import LOCK_NAME, holding
+from pipeline.locks import LOCK_NAME, holding, is_held
 from pipeline.publish import copies
 from pipeline.report.page import REPORT_NAME
 from pipeline.scoring.job import RESULT_NAME
@@ -71,7 +71,7 @@ def clean(folder: str, console: Console, dry_run: bool = False) -> Cleaned:
       dry_run: Whether only to say what would be deleted.
 
     Raises:
-      UsageError: The folder holds nothing of this package, or is not on the local disk.
+      UsageError: The folder holds nothing of this package, is not on the local disk, or its filesystem has no locks.
       HeldError: A run writes there.
       DataError: A manifest is damaged or of another release, so that nobody knows what it names.
     """
@@ -87,6 +87,11 @@ def clean(folder: str, console: Console, dry_run: bool = False) -> Cleaned:
     for path in _units(root):
         check_folder(path, root if path != root else "")
         with holding(path, "clean", console):
+            if not dry_run and not is_held(path):
+                raise UsageError(
+                    f"{path}: its filesystem has no locks, so that a run may be at work there; say --dry_run, and "
+                    "delete what it lists by hand when none is"
+                )
             cleaned.append(_clean(Path(path), _kept(path), dry_run))
         if path != root and not dry_run:
             files.delete_empty_parents([files.join(path, MANIFEST_NAME)])

@@ -127,6 +127,16 @@ def last_change(path: str) -> float:
         return Path(path).stat().st_mtime if is_local(path) else 0.0
 
 
+def last_status_change(path: str) -> float:
+    """Returns when a local file or its attributes were last changed, in seconds since 1970: nobody can set this back.
+
+    Raises:
+      DataError: It cannot be looked up.
+    """
+    with in_words(path, "cannot be looked up"):
+        return Path(path).stat().st_ctime
+
+
 @contextlib.contextmanager
 def reading(path: str) -> Iterator[BinaryIO]:
     """Opens a file to read bytes as they are, whatever its suffix says.

@@ -27,6 +27,8 @@ def take_up(job: Job) -> str:
     if not job.key:
         return ""
     delete_abandoned(job)
+    if Path(job.staging).is_symlink():  # what it leads to is nobody's staging
+        files.delete([job.staging])
     markers = _fitting(job)
     kept = {PurePosixPath(file.path) for marker in markers.values() for file in marker.files}
     kept |= set(map(PurePosixPath, markers))

@@ -21,6 +21,7 @@ from pipeline.rejects import describe_offenders, gather_rejected
 from pipeline.spans.base import load_base
 from pipeline.spans.message import check_spans, span_message
 from pipeline.split_facts import WrittenFacts
+from pipeline.starter import end_with_starter
 from pipeline.statistics.details import dataset_statistics
 from pipeline.statistics.files import write_statistics
 from pipeline.subwords import publish_tokenizers
@@ -63,6 +64,10 @@ class PublishDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
 class _Publish(beam.DoFn):  # type: ignore[misc]
     def __init__(self, job: Job) -> None:
         self._job = job
+
+    def setup(self) -> None:
+        """A worker whose run was killed must not publish: another run may hold the lock."""
+        end_with_starter()
 
     @reporting
     def process(

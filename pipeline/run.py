@@ -31,6 +31,7 @@ from pipeline.publish import sweep
 from pipeline.report.after_run import advice_lines
 from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
+from pipeline.starter import starting_workers
 from pipeline.summary import summarise
 from pipeline.terminal import quiet_workers
 from pipeline.threads import stop_threads
@@ -103,7 +104,7 @@ def execute(
       KeyboardInterrupt: The run was interrupted.
     """
     try:
-        with quiet_workers(options) as terminal:
+        with starting_workers(), quiet_workers(options) as terminal:
             shown = _console_on(terminal, console) if terminal else console
             with progress(job, shown), beam.Pipeline(options=options) as pipeline:
                 _ = pipeline | transform
