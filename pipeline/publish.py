@@ -9,12 +9,13 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline import durable, files
+from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.drift.judge import judge_drift
 from pipeline.duplicates import DUPLICATE_ID
 from pipeline.failure import reporting
-from pipeline.folders import is_behind_link
+from pipeline.guards import durable
+from pipeline.guards.folders import is_behind_link
 from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected

@@ -18,11 +18,11 @@ from pipeline.disk import check_space, estimate, is_disk_full, with_need
 from pipeline.drift.judge import drift_lines
 from pipeline.failure import find_message
 from pipeline.fit import check_fit, unread_fields
-from pipeline.folders import check_folder
-from pipeline.going_on import resumable, take_up, worth_keeping
+from pipeline.guards.folders import check_folder
+from pipeline.guards.going_on import resumable, take_up, worth_keeping
+from pipeline.guards.locks import holding, name_run
 from pipeline.interrupts import interruptible
 from pipeline.job import RUN_NAME, STAGING, Job
-from pipeline.locks import holding, name_run
 from pipeline.logs import note
 from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset

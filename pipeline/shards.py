@@ -15,10 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import done, files
+from pipeline import files
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.plan import plan_shards, shard_starts
+from pipeline.resuming import done
 from pipeline.segments import Index, Segment, groups_of, in_order, npy, read_rows, rows_between
 from pipeline.split_facts import WrittenFacts
 from pipeline.spread import Spread

@@ -13,7 +13,6 @@ from pipeline import files
 from pipeline.commands.common import parse_limit
 from pipeline.commands.span_options import span_request
 from pipeline.dry_run import describe_dry_run
-from pipeline.exclusive import exclusive
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.logs import note
@@ -27,6 +26,7 @@ from pipeline.spans.published import span_folder
 from pipeline.spans.unchanged import already_published, unchanged_line
 from pipeline.spans.windows import DatedInputs, dated_inputs
 from pipeline.summary import describe
+from pipeline.upkeep.exclusive import exclusive
 from schemas.errors import LengthwiseError
 from schemas.manifest import MANIFEST_NAME, named_files
 from schemas.manifest_pb2 import Manifest

@@ -7,9 +7,10 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline import durable, files
+from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.failure import reporting
+from pipeline.guards import durable
 from pipeline.publish import check_inputs, input_files, judge_rejected, sweep_files
 from pipeline.rejects import gather_rejected
 from pipeline.scoring.job import RESULT_NAME, ScoringJob

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 
 from pipeline import files
-from pipeline.locks import LOCK_NAME, holding
+from pipeline.guards.locks import LOCK_NAME, holding
 from pipeline.plain_files import unnamed_files
 from pipeline.report.after_run import draw_spans_report, report_of
 from pipeline.spans.published import published_names, published_spans, span_folder

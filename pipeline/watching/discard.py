@@ -7,8 +7,8 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline import files
+from pipeline.guards.locks import holding
 from pipeline.job import STAGING
-from pipeline.locks import holding
 from pipeline.spans.published import span_folder
 from schemas.errors import LengthwiseError
 from schemas.manifest import MANIFEST_NAME

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 
-from pipeline.locks import holding
+from pipeline.guards.locks import holding
 from pipeline.spans.request import check_holds_spans
 from pipeline.watching.child import Child
 from pipeline.watching.discard import discard

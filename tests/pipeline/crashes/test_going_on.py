@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline import done, encode, group, shards, stage
-from pipeline.going_on import resumable
+from pipeline import encode, group, shards, stage
+from pipeline.guards.going_on import resumable
+from pipeline.guards.locks import holding
 from pipeline.job import Job, SpanRun
-from pipeline.locks import holding
 from pipeline.options import beam_options
+from pipeline.resuming import done
 from pipeline.run import run
 from schemas.errors import DataError
 from schemas.manifest import load_manifest

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.clean import clean
 from pipeline.cli import main
-from pipeline.locks import holding
+from pipeline.guards.locks import holding
+from pipeline.upkeep.clean import clean
 from pipeline.verify import verify
 from schemas.errors import UsageError
 from tests.pipeline.helpers import REVIEW_SPEC, prepare, published_tree, quiet, review_records, tree, write_jsonl

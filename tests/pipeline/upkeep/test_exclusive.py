@@ -9,11 +9,11 @@ import pytest
 from rich.console import Console
 
 from pipeline.cli import main
-from pipeline.exclusive import decides_for_others, exclusive
-from pipeline.finishing import finish, is_finished
-from pipeline.locks import holding, is_held
+from pipeline.guards.locks import holding, is_held
 from pipeline.seals import open_record
 from pipeline.spans.request import SpanRequest
+from pipeline.upkeep.exclusive import decides_for_others, exclusive
+from pipeline.upkeep.finishing import finish, is_finished
 from schemas.errors import HeldError
 from schemas.manifest import load_manifest
 from tests.pipeline.helpers import REVIEW_SPEC, prepare, published_tree, quiet, review_records, tree, write_jsonl

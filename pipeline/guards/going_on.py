@@ -4,9 +4,10 @@ import dataclasses
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-from pipeline import done, files
+from pipeline import files
+from pipeline.guards.locks import is_held
 from pipeline.job import STAGING, Job
-from pipeline.locks import is_held
+from pipeline.resuming import done
 
 _STAGES = (done.BLOCK, done.EVENTS, done.PARTITION)
 

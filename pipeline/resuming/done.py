@@ -19,11 +19,12 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 
-from pipeline import codec, files
+from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.blocks import Block
 from pipeline.job import Job
 from pipeline.recording import Written, recording
+from pipeline.resuming import codec
 from schemas.errors import DataError
 
 FORMAT = 2  # of what is staged: another number, and nothing of before is taken up

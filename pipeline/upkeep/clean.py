@@ -11,9 +11,9 @@ from typing import NamedTuple
 from rich.console import Console
 
 from pipeline import files
-from pipeline.folders import check_folder
+from pipeline.guards.folders import check_folder
+from pipeline.guards.locks import LOCK_NAME, holding, is_held
 from pipeline.job import RUN_NAME, SPEC_NAME, STAGING
-from pipeline.locks import LOCK_NAME, holding, is_held
 from pipeline.publish import copies
 from pipeline.report.page import REPORT_NAME
 from pipeline.scoring.job import RESULT_NAME

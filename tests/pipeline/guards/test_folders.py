@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.folders import check_folder, is_behind_link
+from pipeline.guards.folders import check_folder, is_behind_link
 from pipeline.publish import sweep
 from schemas.errors import UsageError
 from tests.pipeline.helpers import REVIEW_SPEC, make_job, published_tree, review_records, run_job, tree, write_jsonl
