@@ -1,1 +1,1 @@
-"""What is done around a run: taking hold of its folder, finishing what a killed run left, deleting what nobody needs."""
+"""What is done around a run: its folder taken hold of, what a killed run left finished, what nobody needs deleted."""

@@ -20,7 +20,7 @@ from pipeline.guards.locks import LOCK_NAME, Holder, holding, is_held, name_run
 from schemas.errors import HeldError, UsageError
 from tests.pipeline.helpers import tree
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HOLD = """
 import sys
 from pathlib import Path
