@@ -19,6 +19,7 @@ from pipeline.report.page import REPORT_NAME
 from pipeline.scoring.job import RESULT_NAME
 from pipeline.scoring.publish import read_result
 from pipeline.spans.published import span_folder
+from pipeline.watching.store import FOLDER as WATCH_FOLDER
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST_NAME, named_files, parse_manifest
 from schemas.manifest_pb2 import Manifest
@@ -129,7 +130,9 @@ def _kept_of(manifest: Manifest) -> set[str]:
 
 def _clean(folder: Path, kept: set[str], dry_run: bool) -> Cleaned:
     found = {str(path.relative_to(folder)): path for path in _files_below(folder)}
-    beside = {LOCK_NAME, *([REPORT_NAME] if (folder / SPANS).is_dir() else [])}  # the report over all spans
+    beside = {LOCK_NAME}
+    if (folder / SPANS).is_dir():  # the report over all spans, and what a watch that fills them knows
+        beside |= {REPORT_NAME, *(name for name in found if name.startswith(f"{WATCH_FOLDER}/"))}
     unnamed = {name: path for name, path in found.items() if name not in kept | beside}
     gone = {name: path for name, path in unnamed.items() if _is_our_name(name, found)}
     size = sum(path.stat(follow_symlinks=False).st_size for path in gone.values())

@@ -26,7 +26,7 @@ from pipeline.job import Job
 from pipeline.recording import Written, recording
 from schemas.errors import DataError
 
-FORMAT = 1  # of what is staged: another number, and nothing of before is taken up
+FORMAT = 2  # of what is staged: another number, and nothing of before is taken up
 BLOCK, EVENTS, PARTITION, SEGMENT, SHARD = "block", "events", "partition", "segment", "shard"
 _READ_BYTES = 1 << 20
 _Number = tuple[int, ...]

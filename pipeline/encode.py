@@ -181,7 +181,7 @@ def encode_block(
     index["length"] = columns.bucket_length
     index["size"] = pc.binary_length(frames).to_numpy(zero_copy_only=False)
     splits = batch["split"].to_numpy().astype(np.int64)
-    facts, details = {}, EncodedFacts(features, columns.cut, spec, vocabularies, frequent)
+    facts, details = {}, EncodedFacts(features, columns.cut, columns.unknown, spec, vocabularies, frequent)
     for i in np.unique(splits):
         inside = splits == i
         own = records if inside.all() else records.filter(pa.array(inside))
@@ -209,7 +209,11 @@ class _EncodedColumns:
             sequences[name] = fill_means(sequences[name], spec.sequences[name], moments[name].mean)
         self.sequences = {name: _column(sequence, vocabularies.get(name)) for name, sequence in sequences.items()}
         self.lengths = {name: _lengths(batch, name, sequence) for name, sequence in sequences.items()}
-        self.unknown = {name: _unknown_steps(column, vocabularies.get(name)) for name, column in self.sequences.items()}
+        self.unknown = {
+            name: _unknown_steps(column, vocabularies[name])
+            for name, column in self.sequences.items()
+            if isinstance(column, CodedColumn)
+        }
         self.bucket_length = bucket_lengths(self.lengths, spec)
         self.cut = {name: batch[cut_column(name)].to_numpy() for name in self.sequences}
         self.beside = {
@@ -253,7 +257,7 @@ class _EncodedColumns:
         facts = SplitFacts(records=int(inside.sum()))
         facts.bucket_length.lengths = length_counts(self.bucket_length[inside])
         for name, lengths in self.lengths.items():
-            cut, unknown = self.cut[name][inside], self.unknown[name]
+            cut, unknown = self.cut[name][inside], self.unknown.get(name)
             facts.sequences[name] = SequenceFacts(
                 lengths=length_counts(lengths[inside]),
                 cut_records=int((cut > 0).sum()),
@@ -327,9 +331,7 @@ def _parents(batch: pa.RecordBatch) -> dict[str, Column]:
     return {PARENT_FEATURE: BytesColumn(batch[PARENT]), START_FEATURE: Int64Column(starts, one_each(len(starts)))}
 
 
-def _unknown_steps(column: Column, vocabulary: Vocabulary | None) -> Int64s | None:
-    """Returns how many tokens of each record are out of vocabulary, int64, (records,); None of a series."""
-    if vocabulary is None or not isinstance(column, CodedColumn):
-        return None
+def _unknown_steps(column: CodedColumn, vocabulary: Vocabulary) -> Int64s:
+    """Returns how many tokens of each record are out of vocabulary, int64, (records,)."""
     unknown = vocabulary.is_unknown(column.distinct).take(column.codes.to_numpy())
     return count_in_rows(unknown, column.offsets)

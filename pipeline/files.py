@@ -28,7 +28,8 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp$")
 def join(folder: str, *parts: str) -> str:
     """Returns a path within a folder."""
     if is_local(folder):
-        return os.path.join(folder, *parts)  # noqa: PTH118  # as Beam does, which looks for the filesystem each time
+        # As Beam does, which looks for the filesystem each time, and in a tenth of the time of a Path.
+        return os.path.join(folder, *parts)  # noqa: PTH118
     with in_words(folder, "cannot be used"):
         return cast("str", FileSystems.join(folder, *parts))
 
@@ -85,7 +86,8 @@ def every_file(folder: str) -> list[str]:
     On the local disk links to folders are not followed.
     """
     if is_local(folder):
-        found = (join(parent, name) for parent, _, names in os.walk(folder) for name in names)
+        walked = os.walk(folder)
+        found = (os.path.join(parent, name) for parent, _, names in walked for name in names)  # noqa: PTH118
         return sorted(os.path.relpath(path, folder) for path in found)
     depth = len(PurePosixPath(folder).parts)
     return sorted(str(PurePosixPath(*PurePosixPath(path).parts[depth:])) for path in match_within(folder, "**"))

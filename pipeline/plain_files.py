@@ -19,9 +19,23 @@ def check_plain_files(folder: str, manifest: Manifest) -> list[str]:
       folder: Of a data set.
       manifest: Of it; the files that it names are as it says.
     """
+    if is_behind(folder, manifest):  # the others are of that one, too
+        return check_report(folder)
     plain = sorted(copies(manifest).items())
     problems = [problem for copy, path in plain for problem in _check_copy(folder, copy, path)]
     return [*problems, *_check_run(folder), *check_report(folder)]
+
+
+def is_behind(folder: str, manifest: Manifest) -> bool:
+    """Returns whether the record of a run is that of the data set that was there before.
+
+    So it is from the moment in which another one is published to the end of its run, or where that was killed, to the
+    next run on the folder.
+    """
+    path = files.join(folder, RUN_NAME)
+    record = open_record(files.read(path)) if files.exists(path) else None
+    # Records of releases before this one name no fingerprint.
+    return record is not None and record.get("fingerprint", manifest.fingerprint) != manifest.fingerprint
 
 
 def check_report(folder: str) -> list[str]:

@@ -129,8 +129,7 @@ def _is_sealed(content: bytes, values: Mapping[str, Any]) -> bool:
     # A value within could be the same text, but then not that of its own SHA-256.
     if not found or member in behind or list(values) != sorted(values):
         return False
-    sealed = hashlib.sha256(before + behind).hexdigest()
-    return bool(sealed == values["fingerprint"])
+    return bool(hashlib.sha256(before + behind).hexdigest() == values["fingerprint"])
 
 
 def _is_within(path: str) -> bool:

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18schemas/statistics.proto\x12\nlengthwise\"\x9e\x02\n\x11\x44\x61tasetStatistics\x12\x39\n\x06splits\x18\x01 \x03(\x0b\x32).lengthwise.DatasetStatistics.SplitsEntry\x12\x39\n\x06tokens\x18\x02 \x03(\x0b\x32).lengthwise.DatasetStatistics.TokensEntry\x1aG\n\x0bSplitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.lengthwise.SplitDetails:\x02\x38\x01\x1aJ\n\x0bTokensEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.lengthwise.TokenStatistics:\x02\x38\x01\"\xc1\x03\n\x0cSplitDetails\x12\x0f\n\x07records\x18\x01 \x01(\x03\x12:\n\tsequences\x18\x02 \x03(\x0b\x32\'.lengthwise.SplitDetails.SequencesEntry\x12\x36\n\x07numbers\x18\x03 \x03(\x0b\x32%.lengthwise.SplitDetails.NumbersEntry\x12<\n\ncategories\x18\x04 \x03(\x0b\x32(.lengthwise.SplitDetails.CategoriesEntry\x1aM\n\x0eSequencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.lengthwise.SequenceDetails:\x02\x38\x01\x1aL\n\x0cNumbersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.lengthwise.NumberStatistics:\x02\x38\x01\x1aQ\n\x0f\x43\x61tegoriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.lengthwise.CategoryStatistics:\x02\x38\x01\"\xdd\x01\n\x0fSequenceDetails\x12*\n\x07lengths\x18\x01 \x01(\x0b\x32\x19.lengthwise.LengthDetails\x12\x30\n\runcut_lengths\x18\x02 \x01(\x0b\x32\x19.lengthwise.LengthDetails\x12+\n\x08\x62y_class\x18\x03 \x03(\x0b\x32\x19.lengthwise.LengthDetails\x12,\n\x06values\x18\x04 \x03(\x0b\x32\x1c.lengthwise.NumberStatistics\x12\x11\n\toov_steps\x18\x05 \x01(\x03\"\xb4\x01\n\rLengthDetails\x12\x0f\n\x07lengths\x18\x01 \x03(\x03\x12\x0e\n\x06\x63ounts\x18\x02 \x03(\x03\x12\x0f\n\x07records\x18\x03 \x01(\x03\x12\r\n\x05steps\x18\x04 \x01(\x03\x12\x0b\n\x03min\x18\x05 \x01(\x03\x12\x0b\n\x03max\x18\x06 \x01(\x03\x12\x0c\n\x04mean\x18\x07 \x01(\x01\x12\x11\n\tdeviation\x18\x08 \x01(\x01\x12\'\n\tquantiles\x18\t \x03(\x0b\x32\x14.lengthwise.Quantile\")\n\x08Quantile\x12\r\n\x05share\x18\x01 \x01(\x01\x12\x0e\n\x06length\x18\x02 \x01(\x03\"\xa6\x01\n\x10NumberStatistics\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x0f\n\x07missing\x18\x02 \x01(\x03\x12\r\n\x05zeros\x18\x03 \x01(\x03\x12\x0c\n\x04mean\x18\x04 \x01(\x01\x12\x11\n\tdeviation\x18\x05 \x01(\x01\x12\x0b\n\x03min\x18\x06 \x01(\x01\x12\x0b\n\x03max\x18\x07 \x01(\x01\x12\x11\n\texact_sum\x18\x08 \x01(\t\x12\x15\n\rexact_squares\x18\t \x01(\t\"0\n\x12\x43\x61tegoryStatistics\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x0b\n\x03oov\x18\x02 \x01(\x03\"r\n\x0fTokenStatistics\x12#\n\x03top\x18\x01 \x03(\x0b\x32\x16.lengthwise.TokenCount\x12\'\n\x05\x63urve\x18\x02 \x03(\x0b\x32\x18.lengthwise.CoveredShare\x12\x11\n\toccurring\x18\x03 \x01(\x03\"6\n\nTokenCount\x12\r\n\x05token\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\n\n\x02id\x18\x03 \x01(\x03\"+\n\x0c\x43overedShare\x12\x0c\n\x04rank\x18\x01 \x01(\x03\x12\r\n\x05share\x18\x02 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18schemas/statistics.proto\x12\nlengthwise\"\x9e\x02\n\x11\x44\x61tasetStatistics\x12\x39\n\x06splits\x18\x01 \x03(\x0b\x32).lengthwise.DatasetStatistics.SplitsEntry\x12\x39\n\x06tokens\x18\x02 \x03(\x0b\x32).lengthwise.DatasetStatistics.TokensEntry\x1aG\n\x0bSplitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\'\n\x05value\x18\x02 \x01(\x0b\x32\x18.lengthwise.SplitDetails:\x02\x38\x01\x1aJ\n\x0bTokensEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.lengthwise.TokenStatistics:\x02\x38\x01\"\xc1\x03\n\x0cSplitDetails\x12\x0f\n\x07records\x18\x01 \x01(\x03\x12:\n\tsequences\x18\x02 \x03(\x0b\x32\'.lengthwise.SplitDetails.SequencesEntry\x12\x36\n\x07numbers\x18\x03 \x03(\x0b\x32%.lengthwise.SplitDetails.NumbersEntry\x12<\n\ncategories\x18\x04 \x03(\x0b\x32(.lengthwise.SplitDetails.CategoriesEntry\x1aM\n\x0eSequencesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12*\n\x05value\x18\x02 \x01(\x0b\x32\x1b.lengthwise.SequenceDetails:\x02\x38\x01\x1aL\n\x0cNumbersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12+\n\x05value\x18\x02 \x01(\x0b\x32\x1c.lengthwise.NumberStatistics:\x02\x38\x01\x1aQ\n\x0f\x43\x61tegoriesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0b\x32\x1e.lengthwise.CategoryStatistics:\x02\x38\x01\"\x84\x02\n\x0fSequenceDetails\x12*\n\x07lengths\x18\x01 \x01(\x0b\x32\x19.lengthwise.LengthDetails\x12\x30\n\runcut_lengths\x18\x02 \x01(\x0b\x32\x19.lengthwise.LengthDetails\x12+\n\x08\x62y_class\x18\x03 \x03(\x0b\x32\x19.lengthwise.LengthDetails\x12,\n\x06values\x18\x04 \x03(\x0b\x32\x1c.lengthwise.NumberStatistics\x12\x11\n\toov_steps\x18\x05 \x01(\x03\x12%\n\x08oov_sums\x18\x06 \x01(\x0b\x32\x13.lengthwise.OovSums\"U\n\x07OovSums\x12\x0f\n\x07records\x18\x01 \x01(\x03\x12\x0f\n\x07squares\x18\x02 \x01(\t\x12\x10\n\x08products\x18\x03 \x01(\t\x12\x16\n\x0elength_squares\x18\x04 \x01(\t\"\xb4\x01\n\rLengthDetails\x12\x0f\n\x07lengths\x18\x01 \x03(\x03\x12\x0e\n\x06\x63ounts\x18\x02 \x03(\x03\x12\x0f\n\x07records\x18\x03 \x01(\x03\x12\r\n\x05steps\x18\x04 \x01(\x03\x12\x0b\n\x03min\x18\x05 \x01(\x03\x12\x0b\n\x03max\x18\x06 \x01(\x03\x12\x0c\n\x04mean\x18\x07 \x01(\x01\x12\x11\n\tdeviation\x18\x08 \x01(\x01\x12\'\n\tquantiles\x18\t \x03(\x0b\x32\x14.lengthwise.Quantile\")\n\x08Quantile\x12\r\n\x05share\x18\x01 \x01(\x01\x12\x0e\n\x06length\x18\x02 \x01(\x03\"\xa6\x01\n\x10NumberStatistics\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x0f\n\x07missing\x18\x02 \x01(\x03\x12\r\n\x05zeros\x18\x03 \x01(\x03\x12\x0c\n\x04mean\x18\x04 \x01(\x01\x12\x11\n\tdeviation\x18\x05 \x01(\x01\x12\x0b\n\x03min\x18\x06 \x01(\x01\x12\x0b\n\x03max\x18\x07 \x01(\x01\x12\x11\n\texact_sum\x18\x08 \x01(\t\x12\x15\n\rexact_squares\x18\t \x01(\t\"0\n\x12\x43\x61tegoryStatistics\x12\r\n\x05\x63ount\x18\x01 \x01(\x03\x12\x0b\n\x03oov\x18\x02 \x01(\x03\"r\n\x0fTokenStatistics\x12#\n\x03top\x18\x01 \x03(\x0b\x32\x16.lengthwise.TokenCount\x12\'\n\x05\x63urve\x18\x02 \x03(\x0b\x32\x18.lengthwise.CoveredShare\x12\x11\n\toccurring\x18\x03 \x01(\x03\"6\n\nTokenCount\x12\r\n\x05token\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x03\x12\n\n\x02id\x18\x03 \x01(\x03\"+\n\x0c\x43overedShare\x12\x0c\n\x04rank\x18\x01 \x01(\x03\x12\r\n\x05share\x18\x02 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -56,19 +56,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPLITDETAILS_CATEGORIESENTRY']._serialized_start=698
   _globals['_SPLITDETAILS_CATEGORIESENTRY']._serialized_end=779
   _globals['_SEQUENCEDETAILS']._serialized_start=782
-  _globals['_SEQUENCEDETAILS']._serialized_end=1003
-  _globals['_LENGTHDETAILS']._serialized_start=1006
-  _globals['_LENGTHDETAILS']._serialized_end=1186
-  _globals['_QUANTILE']._serialized_start=1188
-  _globals['_QUANTILE']._serialized_end=1229
-  _globals['_NUMBERSTATISTICS']._serialized_start=1232
-  _globals['_NUMBERSTATISTICS']._serialized_end=1398
-  _globals['_CATEGORYSTATISTICS']._serialized_start=1400
-  _globals['_CATEGORYSTATISTICS']._serialized_end=1448
-  _globals['_TOKENSTATISTICS']._serialized_start=1450
-  _globals['_TOKENSTATISTICS']._serialized_end=1564
-  _globals['_TOKENCOUNT']._serialized_start=1566
-  _globals['_TOKENCOUNT']._serialized_end=1620
-  _globals['_COVEREDSHARE']._serialized_start=1622
-  _globals['_COVEREDSHARE']._serialized_end=1665
+  _globals['_SEQUENCEDETAILS']._serialized_end=1042
+  _globals['_OOVSUMS']._serialized_start=1044
+  _globals['_OOVSUMS']._serialized_end=1129
+  _globals['_LENGTHDETAILS']._serialized_start=1132
+  _globals['_LENGTHDETAILS']._serialized_end=1312
+  _globals['_QUANTILE']._serialized_start=1314
+  _globals['_QUANTILE']._serialized_end=1355
+  _globals['_NUMBERSTATISTICS']._serialized_start=1358
+  _globals['_NUMBERSTATISTICS']._serialized_end=1524
+  _globals['_CATEGORYSTATISTICS']._serialized_start=1526
+  _globals['_CATEGORYSTATISTICS']._serialized_end=1574
+  _globals['_TOKENSTATISTICS']._serialized_start=1576
+  _globals['_TOKENSTATISTICS']._serialized_end=1690
+  _globals['_TOKENCOUNT']._serialized_start=1692
+  _globals['_TOKENCOUNT']._serialized_end=1746
+  _globals['_COVEREDSHARE']._serialized_start=1748
+  _globals['_COVEREDSHARE']._serialized_end=1791
 # @@protoc_insertion_point(module_scope)

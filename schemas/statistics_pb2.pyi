@@ -62,18 +62,32 @@ class SplitDetails(_message.Message):
     def __init__(self, records: _Optional[int] = ..., sequences: _Optional[_Mapping[str, SequenceDetails]] = ..., numbers: _Optional[_Mapping[str, NumberStatistics]] = ..., categories: _Optional[_Mapping[str, CategoryStatistics]] = ...) -> None: ...
 
 class SequenceDetails(_message.Message):
-    __slots__ = ("lengths", "uncut_lengths", "by_class", "values", "oov_steps")
+    __slots__ = ("lengths", "uncut_lengths", "by_class", "values", "oov_steps", "oov_sums")
     LENGTHS_FIELD_NUMBER: _ClassVar[int]
     UNCUT_LENGTHS_FIELD_NUMBER: _ClassVar[int]
     BY_CLASS_FIELD_NUMBER: _ClassVar[int]
     VALUES_FIELD_NUMBER: _ClassVar[int]
     OOV_STEPS_FIELD_NUMBER: _ClassVar[int]
+    OOV_SUMS_FIELD_NUMBER: _ClassVar[int]
     lengths: LengthDetails
     uncut_lengths: LengthDetails
     by_class: _containers.RepeatedCompositeFieldContainer[LengthDetails]
     values: _containers.RepeatedCompositeFieldContainer[NumberStatistics]
     oov_steps: int
-    def __init__(self, lengths: _Optional[_Union[LengthDetails, _Mapping]] = ..., uncut_lengths: _Optional[_Union[LengthDetails, _Mapping]] = ..., by_class: _Optional[_Iterable[_Union[LengthDetails, _Mapping]]] = ..., values: _Optional[_Iterable[_Union[NumberStatistics, _Mapping]]] = ..., oov_steps: _Optional[int] = ...) -> None: ...
+    oov_sums: OovSums
+    def __init__(self, lengths: _Optional[_Union[LengthDetails, _Mapping]] = ..., uncut_lengths: _Optional[_Union[LengthDetails, _Mapping]] = ..., by_class: _Optional[_Iterable[_Union[LengthDetails, _Mapping]]] = ..., values: _Optional[_Iterable[_Union[NumberStatistics, _Mapping]]] = ..., oov_steps: _Optional[int] = ..., oov_sums: _Optional[_Union[OovSums, _Mapping]] = ...) -> None: ...
+
+class OovSums(_message.Message):
+    __slots__ = ("records", "squares", "products", "length_squares")
+    RECORDS_FIELD_NUMBER: _ClassVar[int]
+    SQUARES_FIELD_NUMBER: _ClassVar[int]
+    PRODUCTS_FIELD_NUMBER: _ClassVar[int]
+    LENGTH_SQUARES_FIELD_NUMBER: _ClassVar[int]
+    records: int
+    squares: str
+    products: str
+    length_squares: str
+    def __init__(self, records: _Optional[int] = ..., squares: _Optional[str] = ..., products: _Optional[str] = ..., length_squares: _Optional[str] = ...) -> None: ...
 
 class LengthDetails(_message.Message):
     __slots__ = ("lengths", "counts", "records", "steps", "min", "max", "mean", "deviation", "quantiles")

@@ -20,6 +20,7 @@ from pipeline.logs import note
 from pipeline.metrics import Ended
 from pipeline.options import beam_options, local_threads
 from pipeline.report.after_run import draw_report, draw_spans_report, remove_report, report_of
+from pipeline.report.spans_page import has_spans_report
 from pipeline.run import run
 from pipeline.spans.describe import PUBLISHED, UNCHANGED, describe_span
 from pipeline.spans.published import span_folder
@@ -119,6 +120,8 @@ def _write_alone(
     manifest = already_published(job)
     if manifest:
         console.print(unchanged_line(manifest), highlight=False)
+        if job.span and not options.no_report and not has_spans_report(job.span.root):  # its run was killed before it
+            draw_spans_report(job.span.root, console)
         return manifest, _told(manifest, job, UNCHANGED, report_of(job.output))
     manifest = run(job, beam, console)
     if options.no_report:

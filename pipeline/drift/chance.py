@@ -1,7 +1,7 @@
 """What chance alone makes of each measure: two samples of equal records never hold quite the same.
 
 `n` and `m` are numbers of independent draws. Steps of one record are alike, so that a thousand steps of ten records
-tell no more than ten draws in the worst case: `effective_records` says how many that are at least.
+tell no more than ten draws in the worst case: `pipeline.drift.clusters` says how many they are worth.
 
 Each function returns `Chance`: what two such samples show on average, and the margin that they do not exceed but in
 1 of 100 spans at most. Margins are bounds, which most measures keep far more often than that.
@@ -28,20 +28,6 @@ class Chance(NamedTuple):
 
     average: float
     margin: float
-
-
-def effective_records(lengths: Mapping[int, int]) -> float:
-    """Returns the number of independent draws that steps are worth if all steps of a record are the same.
-
-    (Σ length)² / Σ length² over the records (Kish, Survey sampling, 1965): as many as there are records where these
-    have one length, fewer where a few long ones hold most steps. Steps that are less alike are worth more.
-
-    Args:
-      lengths: Records by length.
-    """
-    steps = sum(length * count for length, count in lengths.items())
-    squares = sum(length * length * count for length, count in lengths.items())
-    return steps * steps / squares if squares else 0.0
 
 
 def chance_of_distance(pooled: Sequence[int], n: float, m: float, comparisons: int) -> Chance:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pipeline.drift.chance import Chance, chance_of_distance, chance_of_shares, chance_of_shift
+from pipeline.drift.clusters import OovRecords, effective_steps, likeness
 from pipeline.drift.limits import EVENTS
 from pipeline.drift.measures import (
     binned,
@@ -16,7 +17,7 @@ from pipeline.drift.measures import (
     share_change,
 )
 from pipeline.drift.population import Population
-from pipeline.statistics.merging import exact_moments
+from pipeline.statistics.merging import exact_moments, merged_oov
 from schemas.formats.fields import LABEL
 from schemas.manifest_pb2 import Counts, DriftMeasure, EventCounts
 from schemas.spec import category_features, leaders, series_sequences, token_sequences
@@ -83,11 +84,13 @@ def _tokens(span: Population, base: Population) -> Iterator[_Found]:
     spec = base.manifest.spec
     for name in token_sequences(spec):
         mine, theirs = span.all.sequences[name], base.held_out.sequences[name]
-        yield from _oov(
-            name,
-            (mine.oov_steps, mine.lengths.steps, span.draws_of_steps(name, span.all)),
-            (theirs.oov_steps, theirs.lengths.steps, base.draws_of_steps(name, base.held_out)),
+        found = [OovRecords(one.oov_steps, one.lengths.steps, merged_oov([one])) for one in (mine, theirs)]
+        alike = likeness(found)
+        n, m = (
+            one.draws_of_steps(name, details) if alike is None else effective_steps(records, alike)
+            for one, details, records in zip((span, base), (span.all, base.held_out), found, strict=True)
         )
+        yield from _oov(name, (mine.oov_steps, mine.lengths.steps, n), (theirs.oov_steps, theirs.lengths.steps, m))
     for name in category_features(spec):
         own, known = span.all.categories[name], base.held_out.categories[name]
         yield from _oov(

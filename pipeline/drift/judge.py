@@ -80,7 +80,7 @@ def drift_lines(manifest: Manifest) -> list[str]:
     for measure in manifest.span.drift:
         kind = next((kind for kind in ("fail", "warn") if is_beyond(measure, getattr(measure, kind))), "")
         if kind:
-            limit = f"drift.{kind}.{measure.measure}"
+            limit = f"drift.{kind}.{measure.measure} ({getattr(measure, kind):g})"
             accepted = "; published all the same" if kind == "fail" else ""
             base = _compared_with(manifest.span, measure)
             lines.append(f"drift from '{base}': {describe(measure)}, beyond {limit}{accepted}")
@@ -110,7 +110,7 @@ def _refusal(what: str, measure: DriftMeasure, count: int, span: Population, bas
     more = f", and {count - 1:,} more measure(s) beyond their limits" if count > 1 else ""
     mine, theirs = held(measure, span), held(measure, base, is_base=True)
     return (
-        f"too far from {what} '{base.manifest.span.name}': {describe(measure)} is beyond {limit}, {measure.fail:g}: "
+        f"too far from {what} '{base.manifest.span.name}': {describe(measure)} is beyond {limit} ({measure.fail:g}): "
         f"{what} has "
         f"{theirs}, this span {mine}{more}; look at {path} and at the input, raise {limit} in the spec, or publish all "
         "the same by --accept_drift"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from pipeline import files
-from pipeline.drift.chance import effective_records
+from pipeline.drift.clusters import effective_records
 from pipeline.statistics.files import STATISTICS_NAME
 from pipeline.statistics.merging import histogram_of, merge_splits
 from schemas.errors import DataError

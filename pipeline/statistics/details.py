@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from pipeline.moments import ExactMoments
 from pipeline.split_facts import SequenceFacts, SplitFacts
-from pipeline.statistics.record_facts import TOP_TOKENS
+from pipeline.statistics.record_facts import TOP_TOKENS, OovSums
+from schemas import statistics_pb2
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.formats.fields import LABEL
 from schemas.spec import category_features, number_features, series_sequences
@@ -113,6 +114,16 @@ def number_statistics(moments: ExactMoments, missing: int = 0) -> NumberStatisti
     )
 
 
+def oov_message(sums: OovSums) -> statistics_pb2.OovSums:
+    """Returns sums over records as they are stated."""
+    return statistics_pb2.OovSums(
+        records=sums.records,
+        squares=f"{sums.squares:x}",
+        products=f"{sums.products:x}",
+        length_squares=f"{sums.length_squares:x}",
+    )
+
+
 def token_statistics(ranked: pa.Table, tokens: int, vocabulary: Vocabulary) -> TokenStatistics:
     """Returns the most frequent tokens of a vocabulary, and what share of all occurrences the first ones cover.
 
@@ -159,6 +170,8 @@ def _split_details(facts: SplitFacts, spec: DatasetSpec, classes: int) -> SplitD
 def _sequence_details(name: str, facts: SplitFacts, spec: DatasetSpec, classes: int) -> SequenceDetails:
     sequence, details = facts.sequences[name], facts.details
     found = SequenceDetails(lengths=length_details(sequence.lengths), oov_steps=sequence.oov_steps)
+    if name in details.oov:
+        found.oov_sums.CopyFrom(oov_message(details.oov[name]))
     if details.uncut[name] != sequence.lengths:
         found.uncut_lengths.CopyFrom(length_details(details.uncut[name]))
     if name in details.by_class and not details.by_class[name].too_many:

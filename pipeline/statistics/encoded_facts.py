@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from pipeline.moments import moments_of
 from pipeline.split_facts import length_counts
-from pipeline.statistics.record_facts import MOST_PAIRS, ClassLengths, RecordFacts, WholeMoments
+from pipeline.statistics.record_facts import MOST_PAIRS, ClassLengths, OovSums, RecordFacts, WholeMoments
 from schemas.binary import Offsets
 from schemas.buckets import Int64s
 from schemas.dataset_pb2 import DatasetSpec
@@ -34,6 +34,7 @@ class EncodedFacts:
     Attributes:
       features: By stored feature, as they are encoded; all of the same number of examples.
       cut: By name of the sequence: steps that no example has, int64, (examples,), as of `ExampleBlock`.
+      unknown: By name of the token sequence: steps that are out of vocabulary, int64, (examples,).
       spec: A resolved spec.
       vocabularies: By name of the token sequence or category, and "label" for classes.
       frequent: By the same names: ids of the most frequent tokens of the training split.
@@ -41,6 +42,7 @@ class EncodedFacts:
 
     features: Mapping[str, Column]
     cut: Mapping[str, Int64s]
+    unknown: Mapping[str, Int64s]
     spec: DatasetSpec
     vocabularies: Mapping[str, Vocabulary]
     frequent: Mapping[str, Sequence[int]]
@@ -64,6 +66,9 @@ class EncodedFacts:
                 facts.whole[name] = whole_moments(_within(self.features[name], inside))
         for name in [*token_sequences(self.spec), *category_features(self.spec)]:
             facts.ids[name] = self._top_ids(name, inside)
+        for name in token_sequences(self.spec):
+            lengths = _integers(self.features[length_feature(name)])
+            facts.oov[name] = oov_sums(self.unknown[name][inside], lengths[inside], self._starts_record(inside))
         for name in category_features(self.spec):
             first = self.vocabularies[name].first_id
             facts.unknown[name] = sum(count for id_, count in facts.ids[name].items() if OOV_ID <= id_ < first)
@@ -82,6 +87,12 @@ class EncodedFacts:
         starts = _integers(self.features[START_FEATURE])
         last = np.append(starts[1:] == 0, True)  # the last piece tells what is left out
         return (starts + whole)[last & inside]
+
+    def _starts_record(self, inside: Mask) -> Mask:
+        """Which of some of the examples are the first ones of their records."""
+        if START_FEATURE not in self.features:
+            return np.ones(np.count_nonzero(inside), bool)
+        return cast("Mask", _integers(self.features[START_FEATURE])[inside] == 0)
 
     def _by_class(self, name: str, inside: Mask) -> ClassLengths:
         classes = _integers(self.features[LABEL])[inside]
@@ -117,6 +128,27 @@ class EncodedFacts:
         flags = self.features.get(missing_feature(name))
         missing = None if flags is None else _within(flags, inside).reshape(-1, dims) > 0
         return moments_of(_within(column, inside).reshape(-1, dims), missing)
+
+
+def oov_sums(unknown: Int64s, lengths: Int64s, first: Mask) -> OovSums:
+    """Returns how alike the steps of one record are.
+
+    Sums of a block are below 2^62: all of its steps are below 2^31, by which Arrow addresses them.
+
+    Args:
+      unknown: Steps out of vocabulary, (examples,).
+      lengths: Steps, (examples,).
+      first: Which examples are the first ones of their records, whose other examples follow; (examples,).
+    """
+    if not first.all():
+        starts = np.flatnonzero(first)
+        unknown, lengths = np.add.reduceat(unknown, starts), np.add.reduceat(lengths, starts)
+    return OovSums(
+        records=int(np.count_nonzero(lengths)),
+        squares=int(unknown @ unknown),
+        products=int(unknown @ lengths),
+        length_squares=int(lengths @ lengths),
+    )
 
 
 def whole_moments(numbers: Int64s) -> WholeMoments:

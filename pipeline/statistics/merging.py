@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from itertools import zip_longest
 
 from pipeline.moments import ExactMoments
-from pipeline.statistics.details import length_details, number_statistics
-from pipeline.statistics.record_facts import MOST_PAIRS
+from pipeline.statistics.details import length_details, number_statistics, oov_message
+from pipeline.statistics.record_facts import MOST_PAIRS, OovSums
 from schemas.errors import DataError
 from schemas.statistics_pb2 import (
     CategoryStatistics,
@@ -88,6 +88,21 @@ def exact_moments(numbers: NumberStatistics) -> ExactMoments:
     )
 
 
+def merged_oov(parts: Iterable[SequenceDetails]) -> OovSums | None:
+    """Returns the sums over records of all parts together; None where one does not state them."""
+    whole = OovSums()
+    for part in parts:
+        if not part.HasField("oov_sums"):
+            return None
+        stated = part.oov_sums
+        whole.merge(
+            OovSums(
+                stated.records, *(int(sum_, 16) for sum_ in (stated.squares, stated.products, stated.length_squares))
+            )
+        )
+    return whole
+
+
 def histogram_of(lengths: LengthDetails) -> Counter[int]:
     """Returns records by length."""
     return Counter(dict(zip(lengths.lengths, lengths.counts, strict=True)))
@@ -98,6 +113,9 @@ def _merged_sequence(parts: Sequence[SequenceDetails]) -> SequenceDetails:
     # A part whose records were not cut states their lengths once.
     uncut = _added(part.uncut_lengths if part.HasField("uncut_lengths") else part.lengths for part in parts)
     found = SequenceDetails(lengths=length_details(lengths), oov_steps=sum(part.oov_steps for part in parts))
+    sums = merged_oov(parts)
+    if sums is not None:
+        found.oov_sums.CopyFrom(oov_message(sums))
     if uncut != lengths:
         found.uncut_lengths.CopyFrom(length_details(uncut))
     found.by_class.extend(length_details(counts) for counts in _merged_classes(parts))

@@ -60,6 +60,30 @@ class WholeMoments:
 
 
 @dataclass
+class OovSums:
+    """How alike the steps of one record are: sums over records of x steps out of vocabulary among n steps.
+
+    Attributes:
+      records: That have a step or more.
+      squares: Of x².
+      products: Of x n.
+      length_squares: Of n².
+    """
+
+    records: int = 0
+    squares: int = 0
+    products: int = 0
+    length_squares: int = 0
+
+    def merge(self, other: "OovSums") -> None:
+        """Adds the sums of other records."""
+        self.records += other.records
+        self.squares += other.squares
+        self.products += other.products
+        self.length_squares += other.length_squares
+
+
+@dataclass
 class RecordFacts:
     """Facts about the stored examples of one split.
 
@@ -72,6 +96,7 @@ class RecordFacts:
       ids: By name of the token sequence or category: how often each of the ids of the most frequent tokens of the
         training split occurs, and of those out of vocabulary.
       unknown: By name of the category: examples whose category is out of vocabulary.
+      oov: By name of the token sequence: of whole records, however many examples each has become.
       text_bytes: By stored feature of bytes: their number in all examples together.
     """
 
@@ -82,6 +107,7 @@ class RecordFacts:
     whole: dict[str, WholeMoments] = field(default_factory=dict)
     ids: dict[str, Counter[int]] = field(default_factory=dict)
     unknown: Counter[str] = field(default_factory=Counter)
+    oov: dict[str, OovSums] = field(default_factory=dict)
     text_bytes: Counter[str] = field(default_factory=Counter)
 
     def merge(self, other: "RecordFacts") -> None:
@@ -102,4 +128,6 @@ class RecordFacts:
         for name, whole in other.whole.items():
             self.whole.setdefault(name, WholeMoments()).merge(whole)
         self.unknown.update(other.unknown)
+        for name, sums in other.oov.items():
+            self.oov.setdefault(name, OovSums()).merge(sums)
         self.text_bytes.update(other.text_bytes)

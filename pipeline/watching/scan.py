@@ -3,7 +3,7 @@
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pipeline.watching.observe import State, is_watched
@@ -29,6 +29,26 @@ def scan(folder: str, pattern: str = "") -> dict[str, State]:
                 path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
                 found[path] = _state(state)
     return found
+
+
+def looking(folder: str, pattern: str, tell: Callable[[str], None]) -> Callable[[], dict[str, State]]:
+    """Returns `scan` of a folder, which tells once when the folder is gone, and once when it is back.
+
+    Args:
+      folder: Absolute, without links.
+      pattern: Of names; empty: all.
+      tell: Prints a line.
+    """
+    there = True
+
+    def look() -> dict[str, State]:
+        nonlocal there
+        if Path(folder).is_dir() != there:
+            there = not there
+            tell(f"{folder}: {'is there again' if there else 'is gone; waiting for it to come back'}")
+        return scan(folder, pattern)
+
+    return look
 
 
 def states(paths: Iterable[str]) -> dict[str, State]:

@@ -8,9 +8,11 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 
 from pipeline.locks import holding
+from pipeline.spans.request import check_holds_spans
 from pipeline.watching.child import Child
+from pipeline.watching.discard import discard
 from pipeline.watching.known import Published
-from pipeline.watching.scan import check_folders, scan, states
+from pipeline.watching.scan import check_folders, looking, scan, states
 from pipeline.watching.stop import Stop
 from pipeline.watching.store import Store
 from pipeline.watching.watcher import Settings, Watch, World
@@ -41,23 +43,26 @@ def open_watch(
     """
     given = load_spec(options.spec).input
     folder = check_folders(options.folder, options.output)
+    check_holds_spans(options.output)
     store = Store(options.output)
 
     def tell(line: str) -> None:
         console.print(line, highlight=False)
 
     with holding(str(store.folder), "watch", console):
+        store.sweep()
         spans = Published(options.output)
         spans.refresh()
         run_options = ["--spec", options.spec, "--output", options.output, *rest]
         child = Child(store.folder, run_options, stop, tell)
         world = World(
-            scan=lambda: scan(folder, options.name),
+            scan=looking(folder, options.name, tell),
             states=states,
             spans=spans,
             memory=store,
             check_idle=child.check_idle,
             run=child.run,
+            discard=lambda span: discard(options.output, span, console),
             objection=lambda path: objection(path, given),
             pause=stop.wait,
             stopped=lambda: stop.asked,

@@ -37,6 +37,11 @@ class Store:
         """Path of the list of files that failed."""
         return str(self.folder / _FAILED)
 
+    def sweep(self) -> None:
+        """Deletes what a watch that was killed had half written; only one that holds the folder may."""
+        for path in filter(files.is_temporary, map(str, self.folder.iterdir())):
+            Path(path).unlink(missing_ok=True)
+
     def intent(self) -> Intent | None:
         """Returns the span that was about to be run; None: there is none.
 

@@ -81,6 +81,7 @@ class World:
       memory: What is kept.
       check_idle: Raises HeldError where a run of a watch that was killed still goes on.
       run: Runs a span of some files.
+      discard: Deletes what the run of a span that will not be tried again has staged.
       objection: Returns why a file cannot be input at all; empty: it can.
       pause: Waits for so many seconds, or less where a stop is asked for.
       stopped: Returns whether it was.
@@ -95,6 +96,7 @@ class World:
     memory: Memory
     check_idle: Callable[[], None]
     run: Callable[[str, Sequence[str]], Outcome]
+    discard: Callable[[str], None]
     objection: Callable[[str], str]
     pause: Callable[[float], object]
     stopped: Callable[[], bool]
@@ -219,6 +221,7 @@ class Watch:
         verdict = judge(intent, published, others, self._world.states(list(intent.files)))
         if verdict is not Verdict.RUN:
             self._last_name = intent.span
+            self._world.discard(intent.span)
             self._world.memory.drop_intent()
             return
         self._world.tell(f"{intent.span}: goes on where it was stopped, {len(intent.files):,} file(s)")
@@ -237,13 +240,16 @@ class Watch:
             return True  # whoever starts the watch again finds the intent
         elif self._world.states(list(intent.files)) != intent.files:
             self._world.tell(f"{intent.span}: some of its files have changed or are gone; they wait to be finished")
+            self._world.discard(intent.span)
         elif outcome.code != DataError.exit_code or _is_disk_full(outcome.error):
             raise _nobodys_fault(intent.span, outcome)
         elif len(intent.files) > 1:
             self._world.tell(f"{intent.span}: failed; its {len(intent.files):,} files are divided to find out which")
+            self._world.discard(intent.span)
             return False
         else:
             [(path, state)] = intent.files.items()
+            self._world.discard(intent.span)
             self._add_failed(path, state, outcome.error)
         self._world.memory.drop_intent()
         return True

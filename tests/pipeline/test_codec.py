@@ -15,7 +15,7 @@ from pipeline.moments import ExactMoments
 from pipeline.segments import Group, Segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts
 from pipeline.stage import STAGED_TYPES, StagedBlock
-from pipeline.statistics.record_facts import ClassLengths, RecordFacts, WholeMoments
+from pipeline.statistics.record_facts import ClassLengths, OovSums, RecordFacts, WholeMoments
 from schemas.formats.rejected import Rejected
 from schemas.manifest_pb2 import Shard
 
@@ -59,6 +59,7 @@ details = st.builds(
     ),
     ids=st.dictionaries(names, by_number, max_size=2),
     text_bytes=by_name,
+    oov=st.dictionaries(names, st.builds(OovSums, counts, whole, whole, whole), max_size=2),
 )
 splits = st.builds(
     SplitFacts, counts, st.dictionaries(names, sequences, max_size=2), sequences, by_number, whole, details

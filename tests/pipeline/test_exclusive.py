@@ -1,5 +1,6 @@
 """What a command does before it plans: locks, and what an earlier run left undone when it published."""
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -11,6 +12,7 @@ from pipeline.cli import main
 from pipeline.exclusive import decides_for_others, exclusive
 from pipeline.finishing import finish, is_finished
 from pipeline.locks import holding, is_held
+from pipeline.seals import open_record
 from pipeline.spans.request import SpanRequest
 from schemas.errors import HeldError
 from schemas.manifest import load_manifest
@@ -47,7 +49,10 @@ def test_what_was_left_undone_is_finished(data: Path) -> None:
         assert tree(data) == published_tree(manifest) | {".lock"}
     assert said.getvalue() == f"{data}: finished what a run had left undone that was killed when it published\n"
     after = {name: (data / name).read_bytes() for name in tree(data)}
-    assert json.loads(after.pop("run.json")) == {"fingerprint": manifest.fingerprint}
+    assert open_record(after.pop("run.json")) == {
+        "fingerprint": manifest.fingerprint,
+        "spec_sha256": hashlib.sha256(SPEC.encode()).hexdigest(),
+    }
     del before["run.json"]
     assert after == before
 

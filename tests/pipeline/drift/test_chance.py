@@ -11,8 +11,8 @@ from pipeline.drift.chance import (
     chance_of_distance,
     chance_of_shares,
     chance_of_shift,
-    effective_records,
 )
+from pipeline.drift.clusters import effective_records
 from pipeline.drift.measures import binned, greatest_difference, jensen_shannon_distance, length_bins, mean_shift
 from pipeline.moments import ExactMoments
 
@@ -94,13 +94,6 @@ def test_steps_of_a_record_that_are_all_the_same() -> None:
     mean, told, beyond = simulated(found)
     assert told == pytest.approx(mean, rel=0.2)  # of 200 draws
     assert beyond <= 0.01
-
-
-def test_effective_records_by_hand() -> None:
-    assert effective_records({7: 30}) == 30
-    assert effective_records({1: 100, 100: 1}) == 200**2 / (100 + 10_000)
-    assert effective_records({0: 5}) == 0
-    assert effective_records({}) == 0
 
 
 def test_by_hand() -> None:

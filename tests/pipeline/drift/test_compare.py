@@ -5,8 +5,10 @@ import copy
 import numpy as np
 import pytest
 
+from pipeline.drift.chance import chance_of_shares
 from pipeline.drift.compare import compare
 from pipeline.drift.limits import is_beyond
+from pipeline.drift.measures import rounded
 from pipeline.drift.population import Population
 from schemas.manifest_pb2 import DriftMeasure, EventCounts
 from schemas.spec import parse_spec
@@ -70,7 +72,8 @@ def test_what_has_changed_is_found(records: int) -> None:
     assert out(drawn(1, records, oov=0.4), base) == unknown
     assert out(drawn(1, records, rejected=0.2), base) == {("rejected_share_change", "")}
     split = split_of(random, records)
-    assert out(world({"train": split}, {"train": [records, 0, 0]}), base) == {("class_share_change", "label")}
+    one_class = world({"train": split}, {"train": [records, 0, 0]}, {"invalid_json": records // 100})
+    assert out(one_class, base) == {("class_share_change", "label")}
     long = copy.deepcopy(split)
     for sequence in long.sequences.values():
         sequence.lengths.lengths[:] = [3 * length for length in sequence.lengths.lengths]
@@ -88,6 +91,51 @@ def test_the_rate_out_of_vocabulary_of_a_base_is_that_of_records_it_was_not_made
     assert values(span, alone)["oov_rate_change", "text"].value == pytest.approx(0.3, abs=0.02)
     empty = world({"train": train, "test": SplitDetails()}, {"train": classes, "test": [0, 0]})
     assert values(span, empty)["oov_rate_change", "text"].value == pytest.approx(0.3, abs=0.02)
+
+
+def test_records_that_differ_in_what_is_out_of_vocabulary_raise_few_alarms() -> None:
+    """100 spans each of two degrees of likeness, of all sizes; and a doubling that chance does not explain is told."""
+    for alike in (0.05, 0.5):
+        base = drawn(0, 2000, alike=alike)
+        told = [("oov_rate_change", "text") in out(drawn(1 + i, 20 + 5 * i, alike=alike), base) for i in range(100)]
+        assert sum(told) < 2
+    base = drawn(0, 2000, alike=0.05)
+    told = [("oov_rate_change", "text") in out(drawn(1 + i, 200, oov=0.2, alike=0.05), base) for i in range(50)]
+    assert sum(told) > 45
+
+
+def test_data_sets_without_sums_over_records_count_each_record_once() -> None:
+    base, span = drawn(1, 500), drawn(2, 500)
+    exact = values(span, base)["oov_rate_change", "text"]
+    base.held_out.sequences["text"].ClearField("oov_sums")
+    whole = values(span, base)["oov_rate_change", "text"]
+    assert whole.value == exact.value
+    assert whole.margin > 2 * exact.margin
+    draws = [one.draws_of_steps("text", details) for one, details in ((span, span.all), (base, base.held_out))]
+    text = [span.all.sequences["text"], base.held_out.sequences["text"]]
+    unknown = sum(one.oov_steps for one in text)
+    steps = sum(one.lengths.steps for one in text)
+    assert whole.margin == rounded(chance_of_shares([unknown, steps - unknown], *draws, 2).margin)
+
+
+@pytest.mark.parametrize(("oov", "base_oov"), [(0.0, 0.1), (0.1, 0.0), (1.0, 0.1)])
+def test_a_sample_that_has_none_or_only_unknown_tokens_has_a_margin(oov: float, base_oov: float) -> None:
+    found = values(drawn(1, 100, oov=oov), drawn(2, 1000, oov=base_oov))["oov_rate_change", "text"]
+    assert 0.02 < found.margin < 0.2
+
+
+def test_a_span_of_one_record_is_judged_by_the_likeness_of_the_base() -> None:
+    base = drawn(0, 2000)
+    one = {("oov_rate_change", "text"), ("length_distance", "text")}
+    for seed in range(20):
+        assert not out(drawn(seed, 1), base) & one
+
+
+def test_a_base_without_records_out_of_training_is_compared_as_a_whole() -> None:
+    random = np.random.default_rng(3)
+    base = world({"train": split_of(random, 1000)}, {"train": [500, 500]})
+    assert base.held_out.sequences["text"].oov_sums.records == 1000
+    assert values(drawn(1, 1000), base)["oov_rate_change", "text"].margin < 0.02
 
 
 def test_unknown_classes_are_a_class() -> None:

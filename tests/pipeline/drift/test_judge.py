@@ -54,7 +54,7 @@ def test_a_span_beyond_warn_is_published_and_told(root: Path) -> None:
     [line, *_] = drift_lines(manifest)
     assert line == (
         "drift from '2026-11-01': Jensen-Shannon distance of the lengths of 'text' 1 (by chance about 0.18), beyond "
-        "drift.warn.length_distance"
+        "drift.warn.length_distance (0.1)"
     )
 
 
@@ -64,12 +64,13 @@ def test_a_span_beyond_fail_is_not_published(root: Path) -> None:
     told = list(folder(root / "root", "2026-11-04").rglob("drift.json"))
     assert str(raised.value) == (
         "too far from the base '2026-11-01': Jensen-Shannon distance of the lengths of 'text' 1 (by chance about 0.18) "
-        "is beyond drift.fail.length_distance, 0.4: the base has a median of 12 steps (5 to 95 %: 1 to 23), this span "
+        "is beyond drift.fail.length_distance (0.4): the base has a median of 12 steps (5 to 95 %: 1 to 23), this span "
         f"a median of 53 steps (5 to 95 %: 42 to 63); look at {told[0]} and at the input, raise "
         "drift.fail.length_distance in the spec, or publish all the same by --accept_drift"
     )
-    left = {path.name for path in folder(root / "root", "2026-11-04").rglob("*") if path.is_file()}
+    left = {path.name for path in (folder(root / "root", "2026-11-04") / "failed").rglob("*") if path.is_file()}
     assert left == {"drift.json", "error.json"}
+    assert not (folder(root / "root", "2026-11-04") / "manifest.json").exists()
     values = json.loads(told[0].read_bytes())
     assert (values["span"], values["base"]) == ("2026-11-04", "2026-11-01")
     beyond = [one for one in values["measures"] if one["beyond_fail"]]
@@ -80,7 +81,7 @@ def test_a_span_beyond_fail_is_not_published(root: Path) -> None:
 def test_drift_that_is_accepted(root: Path) -> None:
     manifest = publish(root / "root", "2026-11-05", str(root / "far.jsonl"), spec=FAIL, accept_drift=True)
     [line, *_] = drift_lines(manifest)
-    assert line.endswith(", beyond drift.fail.length_distance; published all the same")
+    assert line.endswith(", beyond drift.fail.length_distance (0.4); published all the same")
     recorded = json.loads((folder(root / "root", "2026-11-05") / "run.json").read_bytes())
     assert recorded["accept_drift"] is True
     assert "accept_drift" not in json.loads((folder(root / "root", "2026-11-01") / "run.json").read_bytes())

@@ -89,6 +89,7 @@ def test_what_the_shards_hold(tmp_path: Path) -> None:
         assert histogram(text.uncut_lengths) == Counter(len(record["text"].split()) for record in raw)
         assert not x.HasField("uncut_lengths")
         assert text.oov_steps == sum(example.values["text"].count(1) for example in inside)
+        check_oov_sums(text.oov_sums, inside)
         check_classes(text.by_class, inside)
         check_series(x.values, raw)
         prices = np.array([record["price"] for record in raw])
@@ -158,9 +159,11 @@ def test_blocks_and_workers_never_show(duplicates: str, tmp_path: Path) -> None:
 )
 def test_uncut_lengths_are_those_of_records_and_not_of_their_pieces(rule: str, tmp_path: Path) -> None:
     draw = np.random.default_rng(5)
-    records = [{"id": i, "text": ["w"] * int(n)} for i, n in enumerate(draw.integers(1, 40, 80))]
+    words = [draw.choice(["w", f"rare{i}"], int(n)).tolist() for i, n in enumerate(draw.integers(1, 40, 80))]
+    records = [{"id": i, "text": tokens} for i, tokens in enumerate(words)]
     options = ", max_length: 10, too_long: split" if rule == "split" else ""
-    spec = f"id: id\nsequences: {{text: {{type: tokens{options}}}}}\n{rule if rule != 'split' else ''}\n"
+    tokens_of = f"{{type: tokens, vocabulary: {{top_k: 9}}{options}}}"
+    spec = f"id: id\nsequences: {{text: {tokens_of}}}\n{rule if rule != 'split' else ''}\n"
     found = run(tmp_path, spec, records)
     for name, split in found.splits.items():
         stored = [example for example in read_dataset(tmp_path / "out") if example.split == name]
@@ -168,6 +171,24 @@ def test_uncut_lengths_are_those_of_records_and_not_of_their_pieces(rule: str, t
         assert histogram(text.lengths) == Counter(example.values["text/length"][0] for example in stored)
         parents = {int(example.values["id/parent"][0]) for example in stored}
         assert histogram(text.uncut_lengths) == Counter(len(records[parent]["text"]) for parent in parents)
+        check_oov_sums(text.oov_sums, stored)
+
+
+def check_oov_sums(sums: Any, stored: list[Stored]) -> None:
+    """Those of records, of which the examples are pieces."""
+    unknown, lengths = Counter[bytes](), Counter[bytes]()
+    for example in stored:
+        parent = example.values["id/parent"][0] if "id/parent" in example.values else example.id
+        unknown[parent] += example.values["text"].count(1)
+        lengths[parent] += len(example.values["text"])
+    assert sum(unknown.values()) > 0
+    found = (sums.records, *(int(sum_, 16) for sum_ in (sums.squares, sums.products, sums.length_squares)))
+    assert found == (
+        sum(n > 0 for n in lengths.values()),
+        sum(x * x for x in unknown.values()),
+        sum(x * lengths[parent] for parent, x in unknown.items()),
+        sum(n * n for n in lengths.values()),
+    )
 
 
 def test_rejected_at_the_last_step_count_for_nothing(tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from pipeline.moments import ExactMoments
 from pipeline.split_facts import SequenceFacts, SplitFacts
 from pipeline.statistics import merging
-from pipeline.statistics.details import dataset_statistics, number_statistics
-from pipeline.statistics.merging import exact_moments, merge_splits, merge_statistics
-from pipeline.statistics.record_facts import ClassLengths, RecordFacts
+from pipeline.statistics.details import dataset_statistics, number_statistics, oov_message
+from pipeline.statistics.merging import exact_moments, merge_splits, merge_statistics, merged_oov
+from pipeline.statistics.record_facts import ClassLengths, OovSums, RecordFacts
 from schemas.errors import DataError
 from schemas.messages import to_plain
 from schemas.spec import parse_spec
-from schemas.statistics_pb2 import DatasetStatistics, NumberStatistics
+from schemas.statistics_pb2 import DatasetStatistics, NumberStatistics, SequenceDetails, SplitDetails
 
 SPEC = parse_spec(
     "sequences:\n  text: {type: tokens}\n  x: {type: series, dims: 2}\n"
@@ -50,6 +50,7 @@ def split_facts(draw: st.DrawFn) -> SplitFacts:
             "price": [moments_of(draw(numbers))],
         },
         unknown=Counter(shop=draw(st.integers(0, 3))),
+        oov={"text": OovSums(draw(st.integers(0, 50)), *(draw(st.integers(0, 2**80)) for _ in range(3)))},
     )
     sequences = {
         name: SequenceFacts(Counter(counts), oov_steps=draw(st.integers(0, 9))) for name, counts in stored.items()
@@ -96,6 +97,21 @@ def test_exact_sums_are_read_as_they_were_written(values: list[float]) -> None:
         moments.zeros,
     )
     assert (found.mean(), found.variance()) == (moments.mean(), moments.variance())
+
+
+def test_sums_over_records_are_known_only_where_each_part_states_them() -> None:
+    known, silent = SequenceDetails(), SequenceDetails()
+    known.oov_sums.CopyFrom(oov_message(OovSums(3, 10, 2**64, 17)))
+    assert to_plain(known.oov_sums) == {
+        "records": 3,
+        "squares": "a",
+        "products": "10000000000000000",
+        "length_squares": "11",
+    }
+    assert merged_oov([known, known]) == OovSums(6, 20, 2**65, 34)
+    assert merged_oov([known, silent]) is None
+    both = [SplitDetails(sequences={"text": one}) for one in (known, silent)]
+    assert not merge_splits(both).sequences["text"].HasField("oov_sums")
 
 
 def test_the_form_of_exact_sums() -> None:

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline.moments import moments_of
 from pipeline.statistics import record_facts
-from pipeline.statistics.encoded_facts import whole_moments
-from pipeline.statistics.record_facts import ClassLengths, RecordFacts, WholeMoments
+from pipeline.statistics.encoded_facts import oov_sums, whole_moments
+from pipeline.statistics.record_facts import ClassLengths, OovSums, RecordFacts, WholeMoments
 
 # One example: class, length, length before it was cut, a number, a whole number, whether the category is unknown.
 examples = st.tuples(
@@ -33,7 +33,12 @@ def facts_of(block: Examples) -> RecordFacts:
         ids={"text": Counter(label + 1 for label, *_ in block)},
         unknown=Counter(shop=sum(row[5] for row in block)),
         text_bytes=Counter(id=len(block)),
+        oov={"text": oov_of([row[1] for row in block], [row[2] for row in block])},
     )
+
+
+def oov_of(unknown: list[int], lengths: list[int]) -> OovSums:
+    return oov_sums(np.array(unknown, np.int64), np.array(lengths, np.int64), np.ones(len(lengths), np.bool_))
 
 
 def merged(parts: list[RecordFacts]) -> RecordFacts:
@@ -95,3 +100,16 @@ def test_moments_of_whole_numbers(numbers: list[int]) -> None:
 
 def test_no_whole_numbers() -> None:
     assert whole_moments(np.array([], np.int64)) == WholeMoments()
+
+
+def test_sums_over_records_are_of_all_of_their_examples() -> None:
+    unknown, lengths = np.array([1, 0, 2, 0, 3]), np.array([4, 4, 2, 0, 4])
+    assert oov_sums(unknown, lengths, np.ones(5, np.bool_)) == OovSums(4, 14, 20, 52)
+    first = np.array([True, False, False, True, True])  # records of 3 of 10 steps, of none, of 3 of 4
+    assert oov_sums(unknown, lengths, first) == OovSums(2, 9 + 9, 30 + 12, 100 + 16)
+    assert oov_of([], []) == OovSums()
+
+
+def test_sums_beyond_what_json_numbers_hold() -> None:
+    longest = 2**31 - 1
+    assert oov_of([longest], [longest]) == OovSums(1, longest**2, longest**2, longest**2)

@@ -40,6 +40,7 @@ class Simulated:
         self.offset_ns = START
         self.fuse: int | None = None  # steps until a kill
         self.full = 0  # runs that find the disk full
+        self.staged: set[str] = set()  # spans whose runs have left something to go on from
         self.held = 0  # runs that find a lock held
         self.changes = ""  # file that the next run finds changed
         self.orphan: tuple[int, str, dict[str, int]] | None = None  # looks until it ends
@@ -79,6 +80,7 @@ class Simulated:
             memory=self,
             check_idle=self.check_idle,
             run=self.run,
+            discard=self.discard,
             objection=lambda path: "no format" if path.endswith(".md") else "",
             pause=self.pause,
             stopped=lambda: False,
@@ -121,9 +123,11 @@ class Simulated:
         if self.changes in inputs:
             self.write(self.changes, inputs[self.changes] + 1)
             self.changes = ""
+            self.staged.add(span)
             return Outcome(DataError.exit_code, "has changed")
         if self.published.get(span, inputs) != inputs:
             return Outcome(2, "is published with other input")
+        self.staged.add(span)
         self.step()
         if self.bad & set(paths):
             return Outcome(DataError.exit_code, "is bad")
@@ -136,12 +140,17 @@ class Simulated:
         self.step()
         return Outcome(0)
 
+    def discard(self, span: str) -> None:
+        self.step()
+        self.staged.discard(span)
+
     def _publish(self, span: str, inputs: dict[str, int]) -> None:
         if span not in self.published:
             assert all(span > name for name in self.published), "a name that is not later"
             assert not {path for known in self.published.values() for path in known} & set(inputs), "read twice"
             self.read_at.update({path: (self.now, self.written[path]) for path in inputs})
         self.published[span] = inputs
+        self.staged.discard(span)
 
     # Memory.
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.spans.published import published_spans
+from pipeline.watching.scan import looking
 from tests.pipeline.helpers import REVIEW_SPEC, review_records, write_jsonl
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -126,6 +128,21 @@ def test_a_bad_file_is_found_and_the_others_are_read(watched: Watched, capsys: p
     assert (entry["file"], entry["bytes"], entry["mtime_ns"]) == (bad, state.st_size, state.st_mtime_ns)
     assert entry["error"].startswith("1 of 21 records rejected (invalid_json 1), --max_rejected allows 0;")
     assert main(watched.arguments("--once")) == 0  # neither is tried again
+    left = {path.name for path in watched.output.glob("spans/*/failed/*/*")}
+    assert left == {"error.json", "rejected.jsonl"}
+    assert not list(watched.output.glob("spans/*/.staging"))  # names of spans that failed are not used again
+    capsys.readouterr()
+    assert main(["verify", str(watched.output)]) == 0
+    unnamed = json.loads(capsys.readouterr().out)["unnamed"]
+    assert unnamed
+    assert all("/failed/" in path for path in unnamed)
+    (watched.output / ".watch" / "intent.json.0123456789ab.tmp").touch()
+    assert main(["clean", str(watched.output)]) == 0
+    cleaned = json.loads(capsys.readouterr().out)
+    assert (cleaned["files"], cleaned["not_ours"]) == (4, [])
+    assert main(watched.arguments("--once")) == 0  # it still knows what it knew
+    assert watched.inputs() == [["good.jsonl"]]
+    assert sorted(path.name for path in (watched.output / ".watch").iterdir()) == ["failed.jsonl", "run.lock"]
 
 
 def refused(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> tuple[int, str]:
@@ -168,6 +185,31 @@ def test_spans_do_not_come_into_the_folder_that_is_watched(
         f"error: --output {watched.output}: lies in the folder that is watched, or that lies in it; name a folder "
         f"beside {watched.folder}"
     )
+
+
+def test_spans_do_not_come_beside_a_data_set(watched: Watched, capsys: pytest.CaptureFixture[str]) -> None:
+    watched.output.mkdir()
+    (watched.output / "manifest.json").write_text("{}")
+    code, line = refused(capsys, watched.arguments("--once"))
+    assert (code, line) == (
+        2,
+        f"error: {watched.output}: holds a data set of its own, so that spans do not belong there; name another folder",
+    )
+    assert [path.name for path in watched.output.iterdir()] == ["manifest.json"]
+
+
+def test_a_folder_that_is_gone_is_told_once_and_waited_for(tmp_path: Path) -> None:
+    folder, lines = tmp_path / "in", list[str]()
+    look = looking(str(folder), "", lines.append)
+    for there in (False, False, True, True, False):
+        if there and not folder.exists():
+            folder.mkdir()
+            (folder / "a").touch()
+        elif not there and folder.exists():
+            shutil.rmtree(folder)
+        assert list(look()) == ([str(folder / "a")] if there else [])
+    gone = f"{folder}: is gone; waiting for it to come back"
+    assert lines == [gone, f"{folder}: is there again", gone]
 
 
 def test_one_watch_writes_to_a_folder_of_spans(watched: Watched, capsys: pytest.CaptureFixture[str]) -> None:

@@ -87,6 +87,7 @@ def test_each_finished_file_is_read_exactly_once(events: list[tuple[tuple[object
     assert never_read <= expected_unread  # and that none is read twice, the simulated world itself asserts
     assert all(read_at - written >= SETTLE for read_at, written in world.read_at.values())
     assert world.intent() is None
+    assert world.staged == set()  # nothing is left of spans that nobody goes on with
 
 
 @given(st.lists(st.sampled_from([0, 1, 2, 3, 4]), max_size=3), st.integers(1, 9))

@@ -174,6 +174,24 @@ def test_a_span_that_is_replaced_or_pruned_meanwhile(own_root: Path) -> None:
     assert str(error.value) == said
 
 
+def test_a_span_that_is_replaced_before_its_words_are_read(own_root: Path, tmp_path: Path) -> None:
+    span = own_root / "spans" / DAYS[2]
+    loaded = load_data(own_root)
+
+    def then_replaced(_: Any) -> Any:
+        manifest = load_manifest(span)
+        manifest.counts.read += 1
+        (span / MANIFEST_NAME).write_bytes(dump_manifest(seal(manifest)))
+        (span / manifest.vocabularies["text"].path).unlink()
+        return loaded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainer.training.train.load_data", then_replaced)
+        with pytest.raises(DataError, match=f"{own_root}: the span '{DAYS[2]}' was replaced since it was opened"):
+            train(own_root, tmp_path / "new", CONFIG)
+    assert not list(tmp_path.glob("new*"))
+
+
 def _reading(path: Path) -> Any:
     import tensorflow as tf
 
