@@ -192,6 +192,14 @@ def test_the_drift_of_a_span_in_its_own_report() -> None:
     assert "beyond fail; accepted" in accepted.text
 
 
+def test_the_drift_of_a_span_whose_base_extends_another_one() -> None:
+    manifest = span("c", "b", NEAR)
+    manifest.span.drift_base = "a"
+    page = Page(render(make_facts(manifest)))
+    assert "1 measure against the base a : none is beyond its limit." in page.text
+    assert "What is out of vocabulary is compared with b , its base." in page.text
+
+
 def test_a_data_set_without_a_base_has_no_such_section() -> None:
     assert about_drift(Facts(make_manifest())) == []
     [section] = about_drift(Facts(span("b", "a")))
