@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest, seal
 from schemas.spans.folder import SpanRange, load_data
+from schemas.vocabulary import Vocabulary, first_token_id
 from tests.trainer.conftest import BOUNDS, SMALL, TOKEN_SPEC, token_records
 from tests.trainer.dataset_builder import build_dataset, build_span
 from trainer.batches.opening import open_dataset, open_epochs
@@ -21,6 +23,7 @@ from trainer.config import TrainerConfig
 from trainer.evaluate import evaluate
 from trainer.saved import load_saved
 from trainer.training.checkpoint import read_newest
+from trainer.training.continuing import old_ids
 from trainer.training.folder import TrainingFolder
 from trainer.training.train import train
 
@@ -119,6 +122,17 @@ def test_a_continued_model_knows_what_it_knew(model: Path, root: Path, tmp_path:
     # A model whose vocabulary has grown still measures what was written before.
     before = evaluate(tmp_path / "grown", SpanRange(root, until=DAYS[0]), "validation")
     assert before["examples"] == len(VALIDATION)
+
+
+@pytest.mark.parametrize("oov", [1, 2, 5])
+def test_a_new_token_was_one_of_those_out_of_vocabulary(oov: int) -> None:
+    words = [f"word {i}" for i in range(9)]
+    known, now = (Vocabulary(pa.array(words[:size]), first_token_id(oov)) for size in (4, 9))
+    ids = old_ids(known, now)
+    assert len(ids) == 1 + oov + 9
+    np.testing.assert_array_equal(ids[: 1 + oov + 4], np.arange(1 + oov + 4))
+    np.testing.assert_array_equal(ids[now.encode(pa.array(words))], known.encode(pa.array(words)))
+    assert set(ids[1 + oov + 4 :]) <= set(range(1, 1 + oov))
 
 
 def test_a_continued_training_that_was_stopped_goes_on(model: Path, root: Path, tmp_path: Path) -> None:
