@@ -65,7 +65,7 @@ class Nights:
 
 
 def _records(day: str, drawn: random.Random) -> list[dict[str, Any]]:
-    words = {"x": "abc", "y": "cde"}
+    words = {"x": "abc", "y": "cde" if day != DAYS[-1] else "cdefgh"}
     labels = [drawn.choice("xy") for _ in range(60)]
     return [
         {"id": f"{day}-{i}", "text": " ".join(drawn.choices(words[label], k=drawn.randint(1, 9))), "label": label}
@@ -117,7 +117,10 @@ def test_three_nights(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
     assert [steps[name]["status"] for name in ("train", "judge")] == ["there already"] * 2
 
     # A new model that is worse is not promoted, and what follows from it is left out.
-    assert nights.do(capsys, third, "--step", "span", "--step", "train")[0] == 0
+    grow = ("--extend_vocabulary", "9")
+    assert nights.do(capsys, third, *grow, "--step", "span", "--step", "train")[0] == 0
+    new, current = (load_manifest(nights.models / day).vocabularies["text"].size for day in (third, second))
+    assert new == current + 3  # and yet the current model can be judged
     code, steps = nights.do(capsys, third, "--step", "judge", "--tolerance", "-9")
     assert (code, steps["judge"]["promote"]) == (0, False)
     code, steps = nights.do(capsys, third, "--step", "promote", "--step", "export", "--skip_code", "99")

@@ -84,8 +84,7 @@ def train(
     _say_notes(model, config, epochs)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
-    with explained(data, manifest):
-        validation = _validation(data, manifest, model, config)
+    validation = _validation(data, manifest, model, config)
     folder = TrainingFolder(output, fresh)
     try:
         origin = _origin(manifest, "" if earlier is None else earlier.fingerprint)
@@ -183,7 +182,8 @@ def _validation(data: Path, manifest: Manifest, model: SequenceModel, config: Tr
     if VALIDATION not in manifest.statistics or not manifest.statistics[VALIDATION].records:
         return None
     batching = Batching(config.batching, validation_limits(config))
-    evaluator = Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
+    with explained(data, manifest):
+        evaluator = Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
     if config.monitor not in evaluator.names:
         raise UsageError(
             f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, evaluator.names)}"

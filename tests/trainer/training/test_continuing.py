@@ -21,9 +21,9 @@ from trainer.batches.order import Order
 from trainer.cli import main
 from trainer.config import TrainerConfig
 from trainer.evaluate import evaluate
+from trainer.grown import old_ids
 from trainer.saved import load_saved
 from trainer.training.checkpoint import read_newest
-from trainer.training.continuing import old_ids
 from trainer.training.folder import TrainingFolder
 from trainer.training.train import train
 
@@ -99,8 +99,20 @@ def test_a_model_says_which_spans_it_is_of(model: Path) -> None:
 def test_a_model_is_measured_on_a_range(model: Path, root: Path) -> None:
     measured = evaluate(model, SpanRange(root, until=DAYS[0]), "validation")
     assert (measured["spans"], measured["examples"]) == ([DAYS[0]], len(VALIDATION))
-    with pytest.raises(DataError, match="its set of classes is not that of the data set that the model was trained on"):
-        evaluate(model, root, "validation")
+
+
+def test_a_model_is_measured_on_spans_that_have_grown(model: Path, root: Path, tmp_path: Path, capsys: Any) -> None:
+    newest = SpanRange(root, last=1)
+    never = TrainerConfig(**SMALL, epochs=1, learning_rate=1e-8, dry_run=False)
+    train(root, tmp_path / "grown", never, continue_from=model)
+    capsys.readouterr()
+    for split in ("train", "validation"):
+        measured = evaluate(model, newest, split)
+        said = capsys.readouterr().err
+        assert f"{model}: 1 new in the set of classes, 2 new in the vocabulary of 'text', which the model" in said
+        grown = evaluate(tmp_path / "grown", newest, split)
+        assert (measured["labels"], measured["unknown_labels"]) == (grown["labels"], 0)
+        np.testing.assert_allclose(measured["metrics"]["loss"], grown["metrics"]["loss"], rtol=1e-4)
 
 
 def test_a_continued_model_knows_what_it_knew(model: Path, root: Path, tmp_path: Path) -> None:
