@@ -121,7 +121,7 @@ def _write_alone(
     if manifest:
         console.print(unchanged_line(manifest), highlight=False)
         if job.span and not options.no_report and not has_spans_report(job.span.root):  # its run was killed before it
-            draw_spans_report(job.span.root, console)
+            draw_spans_report(job.span.root, console, job.output)
         return manifest, _told(manifest, job, UNCHANGED, report_of(job.output))
     manifest = run(job, beam, console)
     if options.no_report:
@@ -129,7 +129,7 @@ def _write_alone(
         return manifest, _told(manifest, job, PUBLISHED, None)
     path = draw_report(job.output, console)
     if job.span:
-        draw_spans_report(job.span.root, console)
+        draw_spans_report(job.span.root, console, job.output)
     return manifest, _told(manifest, job, PUBLISHED, path)
 
 

@@ -6,7 +6,6 @@ import json
 from rich.console import Console
 
 from pipeline.commands.common import Commands
-from pipeline.job import RUN_NAME, SPEC_NAME
 
 BEAM_OPTIONS = False
 
@@ -19,6 +18,7 @@ def add(commands: Commands) -> None:
 
 def execute(options: argparse.Namespace, _: list[str], console: Console) -> int:
     """Checks every file; returns 1 where one differs."""
+    from pipeline.job import RUN_NAME, SPEC_NAME
     from pipeline.spans.verifying import is_root, verify_spans
     from pipeline.verify import verify
 

@@ -19,16 +19,21 @@ def render_spans(facts: SpansFacts) -> str:
     return fill_page(Name(f"{newest.spec.name or 'Data set'} over time"), opening(facts), spans_sections(facts))
 
 
-def write_spans_report(root: str) -> str:
+def write_spans_report(root: str, locked: str = "") -> str:
     """Writes the report over time into the folder of all spans, over one that is there; returns its path.
+
+    Args:
+      root: The folder.
+      locked: Folder in it that this process has locked, for the page while it is unfinished: what is left of it when
+        the run is killed, the next one there may delete. Empty: the folder itself.
 
     Raises:
       DataError: There is no span, the manifest of one cannot be read, or the report cannot be written.
     """
     path = files.join(root, REPORT_NAME)
     drawn_from = f"<!-- {_state(root)} -->\n"  # looked up before the spans are read: never newer than what is drawn
-    files.write(path, seal_page(render_spans(load_spans(root)) + drawn_from))
-    return path
+    page = seal_page(render_spans(load_spans(root)) + drawn_from)
+    return files.write_pieces(files.join(locked or root, REPORT_NAME), [page], lambda: path)
 
 
 def has_spans_report(root: str) -> bool:

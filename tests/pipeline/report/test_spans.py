@@ -5,10 +5,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
+from pipeline import files
 from pipeline.cli import main
 from pipeline.report.about_drift import about_drift
 from pipeline.report.after_run import draw_spans_report
@@ -207,3 +210,24 @@ def test_a_data_set_without_a_base_has_no_such_section() -> None:
     assert str(getattr(paragraph, "text", "")) == (
         "Nothing could be compared with the base 'a': one of both holds nothing."
     )
+
+
+def test_an_unfinished_report_lies_in_the_folder_that_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed run leaves of it is deleted by the next one there, and by nobody who may disturb a live one."""
+    publish(tmp_path, month()[0])
+    made: list[str] = []
+    create = FileSystems.create
+
+    def watched(path: str, **settings: Any) -> Any:
+        made.append(path)
+        return create(path, **settings)
+
+    monkeypatch.setattr(FileSystems, "create", watched)
+    locked = tmp_path / "spans/2026-11-01"
+    assert write_spans_report(str(tmp_path), str(locked)) == str(tmp_path / "report.html")
+    assert [Path(path).parent for path in made] == [locked]
+    assert files.is_temporary(made[0])
+    assert has_spans_report(str(tmp_path))
+    assert not files.exists(made[0])
