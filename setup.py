@@ -25,7 +25,12 @@ CORE = [
 ]
 TRAINER = ["tensorflow>=2.21", "keras>=3.13"]
 SUBWORDS = ["tokenizers>=0.21"]
-TEST = ["pytest>=8.2", "pytest-xdist>=3.6", "hypothesis>=6.100"]
+TEST = [
+    "croniter>=3",  # reads the crontab of the examples
+    "hypothesis>=6.100",
+    "pytest-xdist>=3.6",
+    "pytest>=8.2",
+]
 DEV = [
     "grpcio-tools>=1.71",  # the protobuf compiler
     "mypy>=1.11",
@@ -50,12 +55,16 @@ setup(
         "pipeline",
         "pipeline.commands",
         "pipeline.drift",
+        "pipeline.guards",
         "pipeline.infer",
         "pipeline.report",
+        "pipeline.resuming",
         "pipeline.scoring",
         "pipeline.spans",
         "pipeline.statistics",
+        "pipeline.upkeep",
         "pipeline.vocabulary",
+        "pipeline.watching",
         "trainer",
         "trainer.batches",
         "trainer.conversion",

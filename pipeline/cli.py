@@ -9,13 +9,14 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from rich.console import Console
 
-from pipeline.commands import backfill, clean, infer, prune, report, run, score, spans, verify
+from pipeline.commands import backfill, clean, infer, prune, report, run, score, spans, verify, watch
+from pipeline.commands.parsing import parser_of
 from pipeline.interrupts import interruptible
-from pipeline.logs import JSON, OPTION, TEXT, logging_console
+from pipeline.logs import logging_console
 from schemas.errors import LengthwiseError, UsageError
 
 _COMMANDS: dict[str, Any] = {
@@ -28,15 +29,9 @@ _COMMANDS: dict[str, Any] = {
     "report": report,
     "score": score,
     "clean": clean,
+    "watch": watch,
 }
 INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the whole usage before it."""
-
-    def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{self.prog}: {message}; see {self.prog} --help")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,12 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _execute(arguments: Sequence[str], console: Console) -> int:
     try:
-        options, rest = _parser().parse_known_args(arguments)
-        command = _COMMANDS[options.command]
-        if rest and not command.BEAM_OPTIONS:
-            raise UsageError(f"{rest[0]}: is no option of `{options.command}`; see --help")
+        options, rest = parse(arguments)
         with interruptible():  # SIGTERM from here on, not only while a run is under way
-            code: int = command.execute(options, rest, console)
+            code: int = _COMMANDS[options.command].execute(options, rest, console)
         return code
     except LengthwiseError as error:
         for line in error.details:
@@ -70,16 +62,13 @@ def _execute(arguments: Sequence[str], console: Console) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="python -m pipeline", description="Raw records → bucketed TFRecords with a manifest.")
-    commands = parser.add_subparsers(dest="command", required=True, parser_class=_Parser, metavar="COMMAND")
-    for command in _COMMANDS.values():
-        command.add(commands)
-    for one in commands.choices.values():
-        one.add_argument(
-            OPTION,
-            choices=(TEXT, JSON),
-            default=TEXT,
-            help="of standard error: lines for people (the default), or one JSON object a line",
-        )
-    return parser
+def parse(arguments: Sequence[str] | None = None) -> tuple[argparse.Namespace, list[str]]:
+    """Returns the options of a command line, the command's name first, and those that it leaves to Beam.
+
+    Raises:
+      UsageError: An option is missing, has no valid value, or is none of the command's where it leaves none to Beam.
+    """
+    options, rest = parser_of(_COMMANDS.values()).parse_known_args(arguments)
+    if rest and not _COMMANDS[options.command].BEAM_OPTIONS:
+        raise UsageError(f"{rest[0]}: is no option of `{options.command}`; see --help")
+    return options, rest

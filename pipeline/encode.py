@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import done, files
+from pipeline import files
 from pipeline.analysis import first_offenders
 from pipeline.block_facts import beside_column, bucket_lengths, context_column, sequence_column
 from pipeline.failure import reporting
 from pipeline.job import Job
+from pipeline.resuming import done
 from pipeline.segments import INDEX_TYPE, Index, Segment, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
 from pipeline.stage import (

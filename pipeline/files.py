@@ -27,6 +27,8 @@ _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp$")
 
 def join(folder: str, *parts: str) -> str:
     """Returns a path within a folder."""
+    if is_local(folder):
+        return os.path.join(folder, *parts)  # noqa: PTH118  # as Beam does, which looks for the filesystem each time
     with in_words(folder, "cannot be used"):
         return cast("str", FileSystems.join(folder, *parts))
 
@@ -77,6 +79,18 @@ def match_within(folder: str, pattern: str) -> list[str]:
     return [str(file.path) for file in match(join(folder, pattern))]
 
 
+def every_file(folder: str) -> list[str]:
+    """Returns the paths of all files in a folder and those within it, hidden ones too, relative to it, sorted.
+
+    On the local disk links to folders are not followed.
+    """
+    if is_local(folder):
+        found = (join(parent, name) for parent, _, names in os.walk(folder) for name in names)
+        return sorted(os.path.relpath(path, folder) for path in found)
+    depth = len(PurePosixPath(folder).parts)
+    return sorted(str(PurePosixPath(*PurePosixPath(path).parts[depth:])) for path in match_within(folder, "**"))
+
+
 def is_folder(path: str) -> bool:
     """Returns whether a path is a folder of the local disk; object stores have none."""
     return is_local(path) and Path(path).is_dir()
@@ -111,6 +125,16 @@ def last_change(path: str) -> float:
     """
     with in_words(path, "cannot be looked up"):
         return Path(path).stat().st_mtime if is_local(path) else 0.0
+
+
+def last_status_change(path: str) -> float:
+    """Returns when a local file or its attributes were last changed, in seconds since 1970: nobody can set this back.
+
+    Raises:
+      DataError: It cannot be looked up.
+    """
+    with in_words(path, "cannot be looked up"):
+        return Path(path).stat().st_ctime
 
 
 @contextlib.contextmanager

@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.pvalue import AsList
 
-from pipeline import done
 from pipeline.analysis import Analysis, EventCounts
 from pipeline.blocks import Block
 from pipeline.event_files import LINE, OFFSET, PIECE, EventFile, file_schema, read_events_of, write_events
@@ -23,6 +22,7 @@ from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
 from pipeline.recording import last_digest
+from pipeline.resuming import done
 from pipeline.spread import Spread
 from pipeline.stage import (
     ANALYSES,

@@ -82,10 +82,8 @@ def plan_job(
       UsageError: A setting that cannot mean anything.
       DataError: The input or a file that the spec names cannot be used.
     """
-    spec = resolve(spec)
-    raw_fields_of(spec)
-    folder, plan = _place(output, span)
-    check_output(folder, replace or plan is not None)
+    raw_fields_of(spec := resolve(spec))
+    folder, plan = _place(output, span, replace)
     found = cut_files(match_inputs(inputs, spec.input), spec.input, block_bytes)
     named, size = {file.split for file in found}, sum(file.bytes for file in found)
     fractions, given, tokenizers = _shared(spec, plan, named)
@@ -111,11 +109,13 @@ def plan_job(
     )
 
 
-def _place(output: str, span: SpanRequest | None) -> tuple[str, SpanPlan | None]:
+def _place(output: str, span: SpanRequest | None, replace: bool) -> tuple[str, SpanPlan | None]:
     """Returns the folder of the data set, and what is planned for it where it is one of several spans."""
     root = output.rstrip("/") or output
     check_root(root, span)
-    return (span_folder(root, span.name), plan_span(span, root)) if span else (root, None)
+    folder, plan = (span_folder(root, span.name), plan_span(span, root)) if span else (root, None)
+    check_output(folder, replace or plan is not None)
+    return folder, plan
 
 
 def _shared(

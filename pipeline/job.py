@@ -102,7 +102,7 @@ class Job:
       given: Files that state vocabularies and classes; of a span with a base, those of the base.
       partitions: Of the keys of events, where the spec groups them; else 0.
       span: Of several; None where the data set stands alone.
-      key: Name of a staging folder that a later run may go on from, see `pipeline.done`; empty where none may.
+      key: Name of a staging folder that a later run may go on from, see `pipeline.resuming.done`; empty where none may.
       accept_drift: Whether a span is published however far it is from its base.
     """
 

@@ -3,9 +3,6 @@
 Readers need none of them, and a data set without one is whole. One that is there must be what was written.
 """
 
-from collections.abc import Iterable
-from pathlib import PurePosixPath
-
 from pipeline import files
 from pipeline.job import RUN_NAME, SPEC_NAME
 from pipeline.publish import copies
@@ -22,9 +19,23 @@ def check_plain_files(folder: str, manifest: Manifest) -> list[str]:
       folder: Of a data set.
       manifest: Of it; the files that it names are as it says.
     """
+    if is_behind(folder, manifest):  # the others are of that one, too
+        return check_report(folder)
     plain = sorted(copies(manifest).items())
     problems = [problem for copy, path in plain for problem in _check_copy(folder, copy, path)]
     return [*problems, *_check_run(folder), *check_report(folder)]
+
+
+def is_behind(folder: str, manifest: Manifest) -> bool:
+    """Returns whether the record of a run is that of the data set that was there before.
+
+    So it is from the moment in which another one is published to the end of its run, or where that was killed, to the
+    next run on the folder.
+    """
+    path = files.join(folder, RUN_NAME)
+    record = open_record(files.read(path)) if files.exists(path) else None
+    # Records of releases before this one name no fingerprint.
+    return record is not None and record.get("fingerprint", manifest.fingerprint) != manifest.fingerprint
 
 
 def check_report(folder: str) -> list[str]:
@@ -41,17 +52,7 @@ def check_report(folder: str) -> list[str]:
 def unnamed_files(folder: str, manifest: Manifest) -> list[str]:
     """Returns the paths, relative to the folder, of the files there that are no part of the data set, sorted."""
     known = {*named_files(manifest), *copies(manifest), MANIFEST_NAME, SPEC_NAME, RUN_NAME, REPORT_NAME}
-    return sorted(set(all_files(folder)) - known)
-
-
-def all_files(folder: str) -> list[str]:
-    """Returns the paths of all files in a folder and those within it, hidden ones too, relative to it, sorted."""
-    if files.is_local(folder):
-        paths: Iterable[str] = (path for path in files.match_within(folder, "**/*") if not files.is_folder(path))
-    else:
-        paths = files.match_within(folder, "**")
-    depth = len(PurePosixPath(folder).parts)
-    return sorted(str(PurePosixPath(*PurePosixPath(path).parts[depth:])) for path in paths)
+    return sorted(set(files.every_file(folder)) - known)
 
 
 def _check_copy(folder: str, copy: str, path: str) -> list[str]:

@@ -9,18 +9,20 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline import durable, files
+from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.drift.judge import judge_drift
 from pipeline.duplicates import DUPLICATE_ID
 from pipeline.failure import reporting
-from pipeline.folders import is_behind_link
+from pipeline.guards import durable
+from pipeline.guards.folders import is_behind_link
 from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
 from pipeline.spans.base import load_base
 from pipeline.spans.message import check_spans, span_message
 from pipeline.split_facts import WrittenFacts
+from pipeline.starter import end_with_starter
 from pipeline.statistics.details import dataset_statistics
 from pipeline.statistics.files import write_statistics
 from pipeline.subwords import publish_tokenizers
@@ -63,6 +65,10 @@ class PublishDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
 class _Publish(beam.DoFn):  # type: ignore[misc]
     def __init__(self, job: Job) -> None:
         self._job = job
+
+    def setup(self) -> None:
+        """A worker whose run was killed must not publish: another run may hold the lock."""
+        end_with_starter()
 
     @reporting
     def process(
@@ -229,11 +235,16 @@ def sweep_files(output: str, patterns: Iterable[str], kept: Iterable[str]) -> No
     found = [path for path in found if HAS_DIGEST.search(path)]
     found += [plain_name(path) for path in found if HAS_COPY.search(path)]
     if files.is_local(output):
-        unfinished = [path for pattern in ("*.tmp", "*/*.tmp") for path in files.match_within(output, pattern)]
-        found = [path for path in [*found, *filter(files.is_temporary, unfinished)] if not is_behind_link(output, path)]
+        found = [path for path in [*found, *unfinished(output)] if not is_behind_link(output, path)]
     gone = sorted(set(found) - {files.join(output, path) for path in kept})
     files.delete(gone)
     files.delete_empty_parents(gone)
+
+
+def unfinished(folder: str) -> list[str]:
+    """Returns the files of a local folder, and of those in it, that a run that was killed had not yet given a name."""
+    found = [path for pattern in ("*.tmp", "*/*.tmp") for path in files.match_within(folder, pattern)]
+    return [path for path in found if files.is_temporary(path) and not is_behind_link(folder, path)]
 
 
 def input_files(job: Job, analysis: Analysis) -> list[InputFile]:

@@ -40,13 +40,18 @@ _recorder = _Recorder()
 
 @contextlib.contextmanager
 def recording() -> Iterator[list[Written]]:
-    """Context in which the files that this thread writes are listed, in the order in which they are whole."""
+    """Context in which the files that this thread writes are listed, in the order in which they are whole.
+
+    Those of a context within another one are listed in both.
+    """
     before, written = _recorder.written, list[Written]()
     _recorder.written = written
     try:
         yield written
     finally:
         _recorder.written = before
+        if before is not None:
+            before += written
 
 
 def recorded(pieces: Iterable[bytes | memoryview]) -> Iterable[bytes | memoryview]:
@@ -58,6 +63,11 @@ def note(path: str) -> None:
     """Lists the file whose pieces went by last."""
     if _recorder.written is not None:
         _recorder.written.append(Written(path, _recorder.size, _recorder.digest.hexdigest()))
+
+
+def pieces_digest() -> str:
+    """Returns the SHA-256 of the pieces that went by last, of a file that may have no name yet."""
+    return str(_recorder.digest.hexdigest())
 
 
 def last_digest() -> str:

@@ -18,11 +18,11 @@ from pipeline.disk import check_space, estimate, is_disk_full, with_need
 from pipeline.drift.judge import drift_lines
 from pipeline.failure import find_message
 from pipeline.fit import check_fit, unread_fields
-from pipeline.folders import check_folder
-from pipeline.going_on import resumable, take_up, worth_keeping
+from pipeline.guards.folders import check_folder
+from pipeline.guards.going_on import resumable, take_up, worth_keeping
+from pipeline.guards.locks import holding, name_run
 from pipeline.interrupts import interruptible
 from pipeline.job import RUN_NAME, STAGING, Job
-from pipeline.locks import holding, name_run
 from pipeline.logs import note
 from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset
@@ -31,6 +31,7 @@ from pipeline.publish import sweep
 from pipeline.report.after_run import advice_lines
 from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
+from pipeline.starter import starting_workers
 from pipeline.summary import summarise
 from pipeline.terminal import quiet_workers
 from pipeline.threads import stop_threads
@@ -103,7 +104,7 @@ def execute(
       KeyboardInterrupt: The run was interrupted.
     """
     try:
-        with quiet_workers(options) as terminal:
+        with starting_workers(), quiet_workers(options) as terminal:
             shown = _console_on(terminal, console) if terminal else console
             with progress(job, shown), beam.Pipeline(options=options) as pipeline:
                 _ = pipeline | transform

@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline import done, files
+from pipeline import files
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.plan import plan_shards, shard_starts
+from pipeline.recording import pieces_digest, recording
+from pipeline.resuming import done
 from pipeline.segments import Index, Segment, groups_of, in_order, npy, read_rows, rows_between
 from pipeline.split_facts import WrittenFacts
 from pipeline.spread import Spread
@@ -154,7 +156,6 @@ class _WriteShard(ThreadedDoFn):
 
     def _write(self, task: ShardTask, pieces: list[Piece]) -> tuple[str, str, Index]:
         """Writes the records of a shard in order; returns its path, its SHA-256 and all index rows."""
-        digest = hashlib.sha256()
         written: list[Index] = []
 
         def parts() -> Iterator[memoryview]:
@@ -163,16 +164,15 @@ class _WriteShard(ThreadedDoFn):
                 frames, rows = read_part(pieces, least, beyond)
                 order = _order(frames, rows)
                 written.append(rows[order])
-                content = in_order(frames, order)
-                digest.update(content)
-                yield content
+                yield in_order(frames, order)
 
         def path() -> str:
-            return shard_path(task.split, task.bucket, task.index, task.count, digest.hexdigest())
+            return shard_path(task.split, task.bucket, task.index, task.count, pieces_digest())
 
         job = self._job
-        files.write_pieces(job.unfinished_path(task.number), parts(), lambda: files.join(job.output, path()))
-        return path(), digest.hexdigest(), np.concatenate(written)
+        with recording() as whole:  # which digests what is written
+            files.write_pieces(job.unfinished_path(task.number), parts(), lambda: files.join(job.output, path()))
+        return path(), whole[0].sha256, np.concatenate(written)
 
 
 def _key(task: ShardTask, segments: Iterable[Segment]) -> str:

@@ -15,7 +15,7 @@ import apache_beam as beam
 import numpy as np
 import pyarrow as pa
 
-from pipeline import done, files
+from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.arrow_files import write_batches
 from pipeline.block_facts import BlockFacts, beside_column, context_column, sequence_column
@@ -25,6 +25,7 @@ from pipeline.id_files import write_ids
 from pipeline.job import Job
 from pipeline.read import Part, read_parts
 from pipeline.recording import last_digest
+from pipeline.resuming import done
 from pipeline.subwords import load_tokenizers
 from pipeline.threads import ThreadedDoFn
 from pipeline.vocabulary.given import known_classes
@@ -65,7 +66,7 @@ class StagedBlock:
     sha256: str = ""
 
 
-# What staging hands on, by name: see `pipeline.done`.
+# What staging hands on, by name: see `pipeline.resuming.done`.
 STAGED_TYPES = {"StagedBlock": StagedBlock, "Analysis": Analysis, "tuple": tuple[int, tuple[int, int]]}
 
 

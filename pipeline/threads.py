@@ -18,6 +18,7 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipeline.interrupts import shielded
+from pipeline.starter import end_with_starter
 
 _Outcome = list[Any] | BaseException  # of one element: its outputs, or what was raised
 _AHEAD = 1  # elements waiting for each thread: what bounds the memory
@@ -43,6 +44,7 @@ class ThreadedDoFn(beam.DoFn):  # type: ignore[misc]  # Beam has no types
 
     def setup(self) -> None:
         """Starts the threads."""
+        end_with_starter()
         if self._threads > 1:
             self._pool = ThreadPoolExecutor(self._threads)
             _pools.add(self._pool)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import files
-from pipeline.plain_files import check_plain_files, unnamed_files
+from pipeline.plain_files import check_plain_files, is_behind, unnamed_files
 from schemas.buckets import bucket_index
 from schemas.errors import DataError
 from schemas.example import DIGEST_MODULUS, frame_contents, frame_offsets, records_digest
@@ -32,7 +32,8 @@ def verify(folder: str) -> dict[str, Any]:
 
     Returns:
       What was checked; under "problems" one line for each file that differs; under "unnamed" files in the folder
-      that are no part of the data set, which is no problem.
+      that are no part of the data set, which is no problem; under "unfinished" whether what is written after the
+      manifest is still that of the data set before, which the next run there puts right.
 
     Raises:
       DataError: There is no readable manifest.
@@ -55,6 +56,7 @@ def verify(folder: str) -> dict[str, Any]:
         "files": len(named_files(manifest)),
         "records": sum(shard.records for shard in manifest.shards),
         "unnamed": unnamed_files(folder, manifest),
+        "unfinished": is_behind(folder, manifest),
         "problems": problems,
     }
 

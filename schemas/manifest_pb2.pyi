@@ -84,20 +84,22 @@ class SpanPart(_message.Message):
     def __init__(self, name: _Optional[str] = ..., fingerprint: _Optional[str] = ...) -> None: ...
 
 class Span(_message.Message):
-    __slots__ = ("name", "base", "base_fingerprint", "extends", "generation", "drift")
+    __slots__ = ("name", "base", "base_fingerprint", "extends", "generation", "drift", "drift_base")
     NAME_FIELD_NUMBER: _ClassVar[int]
     BASE_FIELD_NUMBER: _ClassVar[int]
     BASE_FINGERPRINT_FIELD_NUMBER: _ClassVar[int]
     EXTENDS_FIELD_NUMBER: _ClassVar[int]
     GENERATION_FIELD_NUMBER: _ClassVar[int]
     DRIFT_FIELD_NUMBER: _ClassVar[int]
+    DRIFT_BASE_FIELD_NUMBER: _ClassVar[int]
     name: str
     base: str
     base_fingerprint: str
     extends: bool
     generation: int
     drift: _containers.RepeatedCompositeFieldContainer[DriftMeasure]
-    def __init__(self, name: _Optional[str] = ..., base: _Optional[str] = ..., base_fingerprint: _Optional[str] = ..., extends: _Optional[bool] = ..., generation: _Optional[int] = ..., drift: _Optional[_Iterable[_Union[DriftMeasure, _Mapping]]] = ...) -> None: ...
+    drift_base: str
+    def __init__(self, name: _Optional[str] = ..., base: _Optional[str] = ..., base_fingerprint: _Optional[str] = ..., extends: _Optional[bool] = ..., generation: _Optional[int] = ..., drift: _Optional[_Iterable[_Union[DriftMeasure, _Mapping]]] = ..., drift_base: _Optional[str] = ...) -> None: ...
 
 class DriftMeasure(_message.Message):
     __slots__ = ("measure", "feature", "value", "by_chance", "warn", "fail", "margin")

@@ -6,10 +6,12 @@ it, and an error names the path of the field and the nearest valid name.
 """
 
 import difflib
+import functools
 import hashlib
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, TypeVar, cast
 
 import rfc8785
 from google.protobuf.descriptor import FieldDescriptor
@@ -24,9 +26,8 @@ _INTEGER_RANGES = {
     # From 2**53 on a JSON number is no longer exact (RFC 8785, section 3.2.2.3).
     FieldDescriptor.CPPTYPE_INT64: (-(2**53) + 1, 2**53 - 1),
 }
-
-
 _SHOWN_CHARACTERS = 80
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def printable(text: str, most: int = _SHOWN_CHARACTERS) -> str:
@@ -67,20 +68,30 @@ def fill(message: M, values: object, path: str = "") -> M:
       DataError: An unknown name or a value of another type; names the path and the remedy.
     """
     descriptor: Any = message.DESCRIPTOR
+    fields = _fields(descriptor)
     for key, value in _mapping(values, path).items():
-        field = descriptor.fields_by_name.get(key)
+        field = fields.get(key)
         where = f"{path}.{key}" if path else key
         if field is None:
-            raise DataError(f"{where}: no such field; {nearest(key, descriptor.fields_by_name)}")
+            raise DataError(f"{where}: no such field; {nearest(key, fields)}")
         if value is None:
             raise DataError(f"{where}: has no value; give it one or remove the line")
         _set_field(message, field, value, where)
     return message
 
 
-def to_plain(message: Message) -> dict[str, Any]:
-    """Returns the fields of `message` that are set, as plain JSON values; maps sorted by key."""
-    return {field.name: _plain_field(field, value) for field, value in message.ListFields()}
+def to_plain(message: Message, only: Collection[str] | None = None) -> dict[str, Any]:
+    """Returns the fields of `message` that are set, as plain JSON values; maps sorted by key.
+
+    Args:
+      message: Any.
+      only: Names of the fields to return; None: all.
+    """
+    return {
+        field.name: _plain_field(field, value)
+        for field, value in message.ListFields()
+        if only is None or field.name in only
+    }
 
 
 def canonical_json(values: object) -> bytes:
@@ -116,6 +127,9 @@ def _set_field(message: Message, field: FieldDescriptor, value: object, path: st
         if not isinstance(value, list):
             raise DataError(f"{path}: expected a list; received {_shown(value)}")
         target = getattr(message, field.name)
+        if _is_whole_numbers(field, value):
+            target.extend(value)
+            return
         for i, item in enumerate(value):
             if field.message_type:
                 fill(target.add(), item, f"{path}[{i}]")
@@ -160,6 +174,15 @@ def _scalar(field: FieldDescriptor, value: object, path: str) -> object:
     raise DataError(f"{path}: expected {_KIND_NAMES[kind]}; received {_shown(value)}")
 
 
+def _is_whole_numbers(field: FieldDescriptor, values: list[object]) -> bool:
+    """Returns whether values are all valid of an integer field: histograms, of which there are thousands."""
+    if field.cpp_type not in _INTEGER_RANGES or set(map(type, values)) != {int}:
+        return False
+    low, high = _INTEGER_RANGES[field.cpp_type]
+    numbers = cast("list[int]", values)
+    return low <= min(numbers) and max(numbers) <= high
+
+
 _KIND_NAMES = {
     FieldDescriptor.CPPTYPE_STRING: "a string (put it in quotes)",
     FieldDescriptor.CPPTYPE_BOOL: "true or false",
@@ -171,7 +194,7 @@ _KIND_NAMES = {
 
 def _check_text(value: str, path: str) -> None:
     # JSON and YAML can escape half a surrogate pair, which no UTF-8 can hold.
-    if any("\ud800" <= character <= "\udfff" for character in value):
+    if _SURROGATE.search(value):
         raise DataError(f"{path}: {_shown(value)} holds half a surrogate pair, which is no text; remove it")
 
 
@@ -197,10 +220,18 @@ def _shown(value: object) -> str:
     return f"{text if len(text) <= 80 else text[:77] + '...'} ({type(value).__name__})"
 
 
+@functools.cache
+def _fields(descriptor: Any) -> Mapping[str, FieldDescriptor]:
+    """Returns the fields of a message by name; the descriptor's own table is made anew by each access."""
+    return dict(descriptor.fields_by_name)
+
+
+@functools.cache
 def _is_map(field: FieldDescriptor) -> bool:
     return bool(field.message_type and field.message_type.GetOptions().map_entry)
 
 
+@functools.cache
 def _value_field(field: FieldDescriptor) -> FieldDescriptor:
     entry: Any = field.message_type
     value: FieldDescriptor = entry.fields_by_name["value"]
@@ -212,7 +243,7 @@ def _plain_field(field: FieldDescriptor, value: Any) -> object:
         # A map iterates in another order in every process.
         return {key: _plain_scalar(_value_field(field), value[key]) for key in sorted(value)}
     if field.is_repeated:
-        return [_plain_scalar(field, item) for item in value]
+        return [_plain_scalar(field, item) for item in value] if field.message_type or field.enum_type else list(value)
     return _plain_scalar(field, value)
 
 

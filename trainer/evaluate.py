@@ -23,6 +23,7 @@ from trainer.batches.epochs import Epochs
 from trainer.batches.room import batching_within
 from trainer.batches.sizes import BatchLimits
 from trainer.batches.source import SplitSource
+from trainer.grown import grown_to
 from trainer.metrics import Totals
 from trainer.models.model import SequenceModel
 from trainer.saved import SavedModel, load_saved
@@ -106,6 +107,8 @@ def bucket_lengths(features: dict[str, tf.Tensor], manifest: Manifest) -> np.nda
 def evaluate(model_folder: str | Path, data: Data, split: str = TEST) -> dict[str, Any]:
     """Measures a trained model on a split of a data set.
 
+    Where vocabularies of the data set begin with those of the model and have grown, see `trainer.grown.grown_to`.
+
     Returns:
       {"spans" (names, where there are any), "split", "examples", "labels", "unknown_labels", "metrics": {...},
       "buckets": [...]}. Labels are examples, or steps or numbers to predict; unknown ones, whose class the training
@@ -115,8 +118,8 @@ def evaluate(model_folder: str | Path, data: Data, split: str = TEST) -> dict[st
     Raises:
       DataError: The model folder or the data set cannot be used, or they do not fit each other.
     """
-    saved = load_saved(model_folder)
     manifest = load_data(data)
+    saved = grown_to(load_saved(model_folder), folder_of(data), manifest)
     _check_fit(saved, manifest, f"{data}")
     evaluator = Evaluator(saved.model, SplitSource(folder_of(data), manifest, split), classes=saved.classes)
     totals = evaluator.run()
@@ -142,7 +145,7 @@ def evaluate(model_folder: str | Path, data: Data, split: str = TEST) -> dict[st
 def _check_fit(saved: SavedModel, given: Manifest, data: str) -> None:
     """The ids of tokens and classes must mean the same, and the features must be those of the model.
 
-    Vocabularies of the model may have been extended since the data were written.
+    Vocabularies of the model may have been extended since the data were written; `grown_to` has seen to the opposite.
     """
     trained = saved.manifest
     known, stated, unknown = stated_vocabularies(trained), stated_vocabularies(given), _unknown(saved, given)

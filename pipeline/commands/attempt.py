@@ -13,19 +13,20 @@ from pipeline import files
 from pipeline.commands.common import parse_limit
 from pipeline.commands.span_options import span_request
 from pipeline.dry_run import describe_dry_run
-from pipeline.exclusive import exclusive
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.logs import note
 from pipeline.metrics import Ended
 from pipeline.options import beam_options, local_threads
 from pipeline.report.after_run import draw_report, draw_spans_report, remove_report, report_of
+from pipeline.report.spans_page import has_spans_report
 from pipeline.run import run
 from pipeline.spans.describe import PUBLISHED, UNCHANGED, describe_span
 from pipeline.spans.published import span_folder
 from pipeline.spans.unchanged import already_published, unchanged_line
 from pipeline.spans.windows import DatedInputs, dated_inputs
 from pipeline.summary import describe
+from pipeline.upkeep.exclusive import exclusive
 from schemas.errors import LengthwiseError
 from schemas.manifest import MANIFEST_NAME, named_files
 from schemas.manifest_pb2 import Manifest
@@ -119,6 +120,8 @@ def _write_alone(
     manifest = already_published(job)
     if manifest:
         console.print(unchanged_line(manifest), highlight=False)
+        if job.span and not options.no_report and not has_spans_report(job.span.root):  # its run was killed before it
+            draw_spans_report(job.span.root, console, job.output)
         return manifest, _told(manifest, job, UNCHANGED, report_of(job.output))
     manifest = run(job, beam, console)
     if options.no_report:
@@ -126,7 +129,7 @@ def _write_alone(
         return manifest, _told(manifest, job, PUBLISHED, None)
     path = draw_report(job.output, console)
     if job.span:
-        draw_spans_report(job.span.root, console)
+        draw_spans_report(job.span.root, console, job.output)
     return manifest, _told(manifest, job, PUBLISHED, path)
 
 

@@ -23,8 +23,8 @@ def add(commands: Commands) -> None:
 
 
 def execute(options: argparse.Namespace, _: list[str], console: Console) -> int:
-    """Cleans a folder; see `pipeline.clean`."""
-    from pipeline.clean import clean
+    """Cleans a folder; see `pipeline.upkeep.clean`."""
+    from pipeline.upkeep.clean import clean
 
     cleaned = clean(options.folder, console, options.dry_run)
     for path in cleaned.not_ours:

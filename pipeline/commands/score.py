@@ -36,8 +36,8 @@ def add(commands: Commands) -> None:
 
 def execute(options: argparse.Namespace, rest: list[str], console: Console) -> int:
     """Predicts; see `pipeline.scoring.run`."""
-    from pipeline.folders import check_folder
-    from pipeline.locks import holding
+    from pipeline.guards.folders import check_folder
+    from pipeline.guards.locks import holding
     from pipeline.options import beam_options, local_threads
     from pipeline.scoring.job import plan_scoring
     from pipeline.scoring.model import open_model

@@ -18,11 +18,16 @@ def add(commands: Commands) -> None:
 
 def execute(options: argparse.Namespace, _: list[str], console: Console) -> int:
     """Checks every file; returns 1 where one differs."""
+    from pipeline.job import RUN_NAME, SPEC_NAME
     from pipeline.spans.verifying import is_root, verify_spans
     from pipeline.verify import verify
 
     result = verify_spans(options.folder) if is_root(options.folder) else verify(options.folder)
     for problem in result["problems"]:
         console.print(problem, highlight=False)
+    for found in result.get("spans", [result]):
+        if found.get("unfinished"):
+            line = "the run that published it was killed, or is not over; the next `run` there writes the copies"
+            console.print(f"{found['folder']}: {line}, {SPEC_NAME} and {RUN_NAME}", highlight=False)
     print(json.dumps(result, indent=2))
     return 1 if result["problems"] else 0

@@ -1,4 +1,4 @@
-"""All measures between a span and its base, in a fixed order."""
+"""All measures between a span and its bases, in a fixed order."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,18 +35,20 @@ class _Found:
     chance: Callable[[int], Chance]
 
 
-def compare(span: Population, base: Population) -> list[DriftMeasure]:
-    """Returns how far a span is from its base, sorted by measure and feature.
+def compare(span: Population, base: Population, origin: Population | None = None) -> list[DriftMeasure]:
+    """Returns how far a span is from its bases, sorted by measure and feature.
 
     A feature of which one of both has nothing (no record, no step, no number that is not missing) has no measure.
 
     Args:
       span: What is to be published; the limits of its spec hold.
-      base: Of the same spec.
+      base: Of the same spec; with the vocabularies that the span has or extends.
+      origin: Of the same spec; what the records themselves are compared with. None: the base.
     """
+    origin = origin or base
     limits = drift_limits(span.manifest.spec)
-    found = [*_lengths(span, base), *_tokens(span, base), *_classes(span, base), *_means(span, base)]
-    found += _rejected(span, base)
+    found = [*_lengths(span, origin), *_tokens(span, base), *_classes(span, origin), *_means(span, origin)]
+    found += _rejected(span, origin)
     number = {name: sum(one.measure == name for one in found) for name in limits}
     measures = []
     for one in sorted(found, key=lambda one: (one.measure, one.feature)):

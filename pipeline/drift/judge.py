@@ -9,12 +9,15 @@ from pipeline.drift.population import Population, load_statistics, population
 from pipeline.drift.told import held
 from pipeline.job import Job
 from pipeline.spans.base import load_base
+from pipeline.spans.published import load_span, span_folder
 from pipeline.spans.request import folder_of
 from schemas.errors import DataError
-from schemas.manifest_pb2 import DriftMeasure, Manifest
+from schemas.manifest import MANIFEST_NAME
+from schemas.manifest_pb2 import DriftMeasure, Manifest, Span
 from schemas.messages import canonical_json, printable, to_plain
 from schemas.statistics_pb2 import DatasetStatistics
 
+OOV = "oov_rate_change"  # depends on the vocabulary, so that it is compared with the base that states it
 DRIFT_NAME = "drift.json"  # in the folder of a failed run
 _WHAT = {
     "length_distance": "Jensen-Shannon distance of the lengths of '{}'",
@@ -26,7 +29,7 @@ _WHAT = {
 
 
 def judge_drift(job: Job, manifest: Manifest, statistics: DatasetStatistics) -> None:
-    """Sets `span.drift` of a manifest to how far the span is from its base; does nothing where there is no base.
+    """Sets `span.drift` of a manifest to how far the span is from its bases; does nothing where there is no base.
 
     Args:
       job: The run, which knows the base and whether drift is accepted.
@@ -41,15 +44,34 @@ def judge_drift(job: Job, manifest: Manifest, statistics: DatasetStatistics) -> 
     if manifest_of_base is None or job.span is None or job.span.base is None:
         return
     base = population(manifest_of_base, load_statistics(folder_of(job.span.base), manifest_of_base))
+    origin = _origin(job.span.root, base)
     span = population(manifest, statistics)
-    measures = compare(span, base)
+    measures = compare(span, base, origin)
+    manifest.span.drift_base = origin.manifest.span.name
     del manifest.span.drift[:]
     manifest.span.drift.extend(measures)
     beyond = [measure for measure in measures if is_beyond(measure, measure.fail)]
     if beyond and not job.accept_drift:
         path = files.join(job.failed, DRIFT_NAME)
-        files.write(path, canonical_json({"span": job.span.name, **_told(measures, span, base)}))
-        raise DataError(_refusal(manifest_of_base.span.name, worst(beyond, "fail"), len(beyond), span, base, path))
+        files.write(path, canonical_json({"span": job.span.name, **_told(measures, span, base, origin)}))
+        chosen = worst(beyond, "fail")
+        against = base if chosen.measure == OOV else origin
+        what = f"the {'base' if against is base else 'earlier base'}"
+        raise DataError(_refusal(what, chosen, len(beyond), span, against, path))
+
+
+def _origin(root: str, base: Population) -> Population:
+    """Returns what the base itself was compared with, if that is published.
+
+    Where each span extends the vocabularies of the one before, each has another base: what changes slowly would be far
+    from none of them.
+    """
+    name = base.manifest.span.drift_base
+    folder = span_folder(root, name)
+    if name in ("", base.manifest.span.name) or not files.exists(files.join(folder, MANIFEST_NAME)):
+        return base
+    manifest = load_span(root, name)
+    return population(manifest, load_statistics(folder, manifest))
 
 
 def drift_lines(manifest: Manifest) -> list[str]:
@@ -60,8 +82,13 @@ def drift_lines(manifest: Manifest) -> list[str]:
         if kind:
             limit = f"drift.{kind}.{measure.measure} ({getattr(measure, kind):g})"
             accepted = "; published all the same" if kind == "fail" else ""
-            lines.append(f"drift from '{manifest.span.base}': {describe(measure)}, beyond {limit}{accepted}")
+            base = _compared_with(manifest.span, measure)
+            lines.append(f"drift from '{base}': {describe(measure)}, beyond {limit}{accepted}")
     return lines
+
+
+def _compared_with(span: Span, measure: DriftMeasure) -> str:
+    return str(span.base if measure.measure == OOV and span.base else span.drift_base)
 
 
 def describe(measure: DriftMeasure) -> str:
@@ -78,27 +105,31 @@ def worst(measures: Sequence[DriftMeasure], kind: str) -> DriftMeasure:
     return max(measures, key=lambda measure: float(measure.value / getattr(measure, kind)))
 
 
-def _refusal(name: str, measure: DriftMeasure, count: int, span: Population, base: Population, path: str) -> str:
+def _refusal(what: str, measure: DriftMeasure, count: int, span: Population, base: Population, path: str) -> str:
     limit = f"drift.fail.{measure.measure}"
     more = f", and {count - 1:,} more measure(s) beyond their limits" if count > 1 else ""
     mine, theirs = held(measure, span), held(measure, base, is_base=True)
     return (
-        f"too far from the base '{name}': {describe(measure)} is beyond {limit} ({measure.fail:g}): the base has "
+        f"too far from {what} '{base.manifest.span.name}': {describe(measure)} is beyond {limit} ({measure.fail:g}): "
+        f"{what} has "
         f"{theirs}, this span {mine}{more}; look at {path} and at the input, raise {limit} in the spec, or publish all "
         "the same by --accept_drift"
     )
 
 
-def _told(measures: Sequence[DriftMeasure], span: Population, base: Population) -> dict[str, object]:
-    """Returns all measures, with what both hold."""
+def _told(
+    measures: Sequence[DriftMeasure], span: Population, base: Population, origin: Population
+) -> dict[str, object]:
+    """Returns all measures, with what the span and the base that it is compared with hold."""
     return {
         "base": base.manifest.span.name,
+        "drift_base": origin.manifest.span.name,
         "measures": [
             {
                 **to_plain(measure),
                 "beyond_fail": is_beyond(measure, measure.fail),
                 "span_has": held(measure, span),
-                "base_has": held(measure, base, is_base=True),
+                "base_has": held(measure, base if measure.measure == OOV else origin, is_base=True),
             }
             for measure in measures
         ],

@@ -23,11 +23,14 @@ _BY_CHANCE = (
 
 
 def about_drift(facts: Facts) -> list[Section]:
-    """Returns how far a span is from its base; nothing of a data set that has none."""
+    """Returns how far a span is from its bases; nothing of a data set that has none."""
     span = facts.manifest.span
-    if not span.base:
+    against = span.drift_base or span.base
+    if not against:
         return []
-    blocks: list[Block] = [Paragraph(_opening(span.drift, span.base))]
+    blocks: list[Block] = [Paragraph(_opening(span.drift, against))]
+    if span.base not in ("", against):
+        blocks.append(Paragraph(say("What is out of vocabulary is compared with {}, its base.", Name(span.base))))
     if span.drift:
         blocks += [drift_table(span.drift), Paragraph(_BY_CHANCE)]
     return [Section("drift", "Drift from the base", blocks)]

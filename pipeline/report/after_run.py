@@ -40,14 +40,19 @@ def draw_report(folder: str, console: Console) -> str | None:
     return path
 
 
-def draw_spans_report(root: str, console: Console) -> str | None:
+def draw_spans_report(root: str, console: Console, locked: str = "") -> str | None:
     """Writes the report over time of all spans of a folder; says where it is, or why there is none.
+
+    Args:
+      root: The folder.
+      console: Where it is said.
+      locked: As of `write_spans_report`.
 
     Returns:
       The path of the report; None where it could not be drawn.
     """
     try:
-        path = write_spans_report(root)
+        path = write_spans_report(root, locked)
     except Exception as error:
         line = f"report over time: could not be drawn: {_in_one_line(error)}; the span is complete all the same"
         console.print(line, highlight=False)

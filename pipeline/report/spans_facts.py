@@ -8,6 +8,7 @@ from pipeline.spans.published import load_span, published_names, span_folder
 from schemas.errors import DataError
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import DriftMeasure, Manifest
+from schemas.spans.gaps import gaps
 from schemas.spans.names import period_of, periods_between
 from schemas.vocabulary import parse_tokens
 
@@ -31,12 +32,12 @@ class SpansFacts:
 
     @property
     def missing(self) -> list[str]:
-        """Dates between the first and the last that have no span; empty where names are not dates of one length."""
-        names = list(self.spans)
-        found = [period_of(name) for name in names]
-        if len({one.length if one else None for one in found}) > 1 or None in found:
+        """Days or hours between the first and the last that have no span; empty where names are not all of one kind."""
+        found = [period_of(name) for name in self.spans]
+        if len({one.length if one else None for one in found}) > 1:
             return []
-        return [name for name in periods_between(names[0], names[-1]) if name not in self.spans]
+        between = [periods_between(gap.since, gap.until) for gap in gaps(self.spans)]
+        return [name for names in between for name in names]
 
     @property
     def places(self) -> list[str]:

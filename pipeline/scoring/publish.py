@@ -7,13 +7,15 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline import durable, files
+from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.failure import reporting
+from pipeline.guards import durable
 from pipeline.publish import check_inputs, input_files, judge_rejected, sweep_files
 from pipeline.rejects import gather_rejected
 from pipeline.scoring.job import RESULT_NAME, ScoringJob
 from pipeline.scoring.write import WrittenPart
+from pipeline.starter import end_with_starter
 from schemas.errors import DataError
 from schemas.manifest import DIGEST_DIGITS
 from schemas.messages import canonical_json
@@ -42,6 +44,10 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
     def __init__(self, scoring: ScoringJob) -> None:
         self._scoring = scoring
         self._job = scoring.job
+
+    def setup(self) -> None:
+        """A worker whose run was killed must not publish: another run may hold the lock."""
+        end_with_starter()
 
     @reporting
     def process(self, analysis: Analysis, parts: list[WrittenPart]) -> Iterator[Result]:

@@ -9,10 +9,10 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import files
-from pipeline.folders import check_folder
-from pipeline.going_on import delete_abandoned
+from pipeline.guards.folders import check_folder
+from pipeline.guards.going_on import delete_abandoned
+from pipeline.guards.locks import holding, name_run
 from pipeline.interrupts import interruptible
-from pipeline.locks import holding, name_run
 from pipeline.progress import ShowProgress
 from pipeline.run import check_writable, delete_staging, describe_start, execute
 from pipeline.scoring.job import RESULT_NAME, ScoringJob, exported

@@ -91,7 +91,7 @@ def stated_contract(base: str, published: Mapping[str, Manifest]) -> Contract:
         return contract_of(base, published)
     if not published:
         raise UsageError(f"--base {base}: no span is published yet; leave --base out for the first one")
-    others = dependents(base, published)
+    others = [other for other in dependents(base, published) if not published[other].span.extends]
     if others:
         raise UsageError(
             f"--base {base}: was removed; {_named(others)} {'has' if len(others) == 1 else 'have'} the same "

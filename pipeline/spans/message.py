@@ -35,6 +35,7 @@ def _made_again(name: str, before: Manifest) -> Span:
         again = Span()
         again.CopyFrom(before.span)
         del again.drift[:]
+        again.drift_base = ""
         return again
     # It was removed, and another one tells what it had, though not what its own base was.
     return Span(name=name, generation=before.span.generation)

@@ -7,11 +7,13 @@ from typing import Any
 from rich.console import Console
 
 from pipeline import files
-from pipeline.locks import LOCK_NAME, holding
-from pipeline.plain_files import all_files, unnamed_files
+from pipeline.guards.locks import LOCK_NAME, holding
+from pipeline.plain_files import unnamed_files
 from pipeline.report.after_run import draw_spans_report, report_of
 from pipeline.spans.published import published_names, published_spans, span_folder
 from pipeline.spans.retention import choose_removed
+from pipeline.watching.known import inputs_of
+from pipeline.watching.store import keep_inputs
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import Manifest
@@ -67,10 +69,11 @@ def _prune(root: str, keep: int | None, before: str, console: Console, remove: b
 def _prune_one(root: str, name: str, manifest: Manifest, console: Console, remove: bool) -> dict[str, Any]:
     folder = span_folder(root, name)
     others = [path for path in unnamed_files(folder, manifest) if not path.startswith((*_OWN_FOLDERS, LOCK_NAME))]
-    own = [path for path in all_files(folder) if path not in {*others, LOCK_NAME}]
+    own = [path for path in files.every_file(folder) if path not in {*others, LOCK_NAME}]
     size = sum(files.size(files.join(folder, path)) for path in own)
     if remove:
         with holding(folder, "prune", console):
+            keep_inputs(root, inputs_of(manifest))
             _delete(folder, own)
         files.delete_empty_parents([files.join(folder, MANIFEST_NAME)])
         left = f"; {others[0]} is left, which is no part of it" if others else ""

@@ -1,5 +1,6 @@
 """What a person asks of a span, and the run that this means beside the spans that are there."""
 
+import os.path
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -7,7 +8,6 @@ from pipeline import files
 from pipeline.job import Base, GivenFile, SpanRun, TokenizerFile
 from pipeline.spans.choose import Contract, choose
 from pipeline.spans.published import load_span, published_contracts, published_names, span_folder
-from pipeline.spans.spec_difference import FREE_OF_BASE, first_difference
 from pipeline.vocabulary.given import given_by_base, given_digest
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import UsageError
@@ -15,6 +15,7 @@ from schemas.formats.fields import LABEL
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import canonical_json
+from schemas.spans.difference import FREE_OF_BASE, spec_difference
 from schemas.spans.names import SPANS, check_span_name
 from schemas.spec import TRAIN
 
@@ -46,7 +47,7 @@ class SpanPlan(NamedTuple):
 
 
 def check_root(root: str, request: SpanRequest | None) -> None:
-    """Checks that a folder holds either one data set or spans.
+    """Checks that a folder holds either one data set or spans, and lies not among those of another one.
 
     Args:
       root: As `--output` says.
@@ -55,6 +56,7 @@ def check_root(root: str, request: SpanRequest | None) -> None:
     Raises:
       UsageError: The folder holds the other one, or the request cannot mean anything.
     """
+    _check_around(root)
     if request is None:
         spans = published_names(root) if root and not files.is_file(root) else []
         if spans:
@@ -63,16 +65,48 @@ def check_root(root: str, request: SpanRequest | None) -> None:
                 "belong there; say --span NAME, or name another folder"
             )
         return
-    if not root or files.is_file(root):
-        raise UsageError(f"--output {root!r}: is {'a file' if root else 'empty'}; name the folder of all spans")
     check_span_name(request.name)
     if request.base:
         check_span_name(request.base, "--base")
+    _check_no_data_set(root, "leave --span out, or name")
+
+
+def check_holds_spans(root: str) -> None:
+    """Checks that a folder holds spans, or can, whichever they will be.
+
+    Args:
+      root: As `--output` says.
+
+    Raises:
+      UsageError: It cannot.
+    """
+    _check_around(root)
+    _check_no_data_set(root, "name")
+
+
+def _check_no_data_set(root: str, remedy: str) -> None:
+    if not root or files.is_file(root):
+        raise UsageError(f"--output {root!r}: is {'a file' if root else 'empty'}; name the folder of all spans")
     if files.exists(files.join(root, MANIFEST_NAME)):
         raise UsageError(
-            f"{root}: holds a data set of its own, so that spans do not belong there; leave --span out, or name "
-            "another folder"
+            f"{root}: holds a data set of its own, so that spans do not belong there; {remedy} another folder"
         )
+
+
+def _check_around(root: str) -> None:
+    around = _root_around(root)
+    if around:
+        raise UsageError(
+            f"--output {root}: lies among the spans of {around}, which another data set there would break; say "
+            f"--output {around} --span NAME, or name another folder"
+        )
+
+
+def _root_around(root: str) -> str:
+    """Returns the folder whose published spans a folder lies among; empty: it lies among none."""
+    parts = (os.path.normpath(root) if files.is_local(root) else root).split("/")
+    above = ["/".join(parts[:place]) or ("/" if place else ".") for place, part in enumerate(parts) if part == SPANS]
+    return next((folder for folder in above if published_names(folder)), "")
 
 
 def plan_span(request: SpanRequest, root: str) -> SpanPlan:
@@ -129,7 +163,7 @@ def check_same_plan(
     base, manifest = plan.run.base, plan.manifest
     if base is None or manifest is None:
         return given
-    found = first_difference(spec, manifest.spec, FREE_OF_BASE)
+    found = spec_difference(spec, manifest.spec, FREE_OF_BASE)
     if found:
         raise UsageError(
             f"spec: {found.path} is {found.ours}, and {found.theirs} in that of {_named(plan)}; spans that share "

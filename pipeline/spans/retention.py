@@ -1,5 +1,6 @@
 """Which spans are to go when only some are kept: pure functions of their manifests."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -24,7 +25,8 @@ class Retention(NamedTuple):
 def choose_removed(published: Mapping[str, Manifest], keep: int | None, before: str = "") -> Retention:
     """Returns which spans are to go.
 
-    A span that others state as their base stays as long as they do: their drift is measured against it. The newest
+    A base of a span that is among those kept stays, and so does what its drift is measured against: spans to come are
+    compared with them. Their own bases do not, or none would ever go where each span extends the one before. The newest
     span always stays.
 
     Args:
@@ -42,31 +44,28 @@ def choose_removed(published: Mapping[str, Manifest], keep: int | None, before: 
     stays: dict[str, str] = {}
     if old and len(old) == len(names):
         stays[old[-1]] = f"{old[-1]} stays: it is the newest span"
-    going = [name for name in old if name not in stays]
-    while held := {name: count for name in going if (count := _dependents(name, published, going))}:
-        going = [name for name in going if name not in held]
-        for name, count in held.items():
-            stays[name] = (
-                f"{name} stays: it is the base of {count:,} span{'s' if count > 1 else ''} that {_stay(count)}"
-            )
-    return Retention(sorted(going, key=lambda name: _rank(name, published, names)), stays)
+    going = {name for name in old if name not in stays}
+    kept = [manifest.span for name, manifest in published.items() if name not in going]
+    for role, found in (
+        ("it is the base of", Counter(span.base for span in kept)),
+        ("it is the measure of drift of", Counter(span.drift_base for span in kept)),
+    ):
+        for name in in_order(going & set(found)):
+            count = found[name]
+            stays[name] = f"{name} stays: {role} {count:,} span{'s' if count > 1 else ''} that {_stay(count)}"
+        going -= set(found)
+    place = {name: i for i, name in enumerate(names)}
+    return Retention(sorted(going, key=lambda name: _rank(name, published, place)), stays)
 
 
 def _stay(count: int) -> str:
     return "stay" if count > 1 else "stays"
 
 
-def _rank(name: str, published: Mapping[str, Manifest], names: list[str]) -> tuple[bool, int, int]:
+def _rank(name: str, published: Mapping[str, Manifest], place: Mapping[str, int]) -> tuple[bool, int, int]:
     """Returns what sorts spans so that each comes behind those that it is the base of, and else the oldest first."""
     manifest = published[name]
-    return is_definer(manifest), -manifest.span.generation, names.index(name)
-
-
-def _dependents(name: str, published: Mapping[str, Manifest], going: list[str]) -> int:
-    """Returns how many spans that stay state a span as their base."""
-    return sum(
-        other not in going and other != name and manifest.span.base == name for other, manifest in published.items()
-    )
+    return is_definer(manifest), -manifest.span.generation, place[name]
 
 
 def _before(names: list[str], before: str) -> list[str]:

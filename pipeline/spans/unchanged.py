@@ -12,12 +12,12 @@ from pipeline.blocks import InputFile, plan_blocks
 from pipeline.job import Job
 from pipeline.spans.choose import definer_of
 from pipeline.spans.published import load_span
-from pipeline.spans.spec_difference import FREE_OF_ITSELF, first_difference
 from schemas.errors import UsageError
 from schemas.formats.blocks import file_digest
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import InputFile as PublishedFile
 from schemas.manifest_pb2 import Manifest
+from schemas.spans.difference import FREE_OF_ITSELF, spec_difference
 
 _THREADS = 8  # more than processors: some wait for the disk
 _PART_BYTES = 1 << 20
@@ -60,7 +60,7 @@ def unchanged_line(manifest: Manifest) -> str:
 
 
 def _other_plan(job: Job, manifest: Manifest) -> str | None:
-    found = first_difference(job.spec, manifest.spec, FREE_OF_ITSELF)
+    found = spec_difference(job.spec, manifest.spec, FREE_OF_ITSELF)
     if found:
         return f"{found.path} of the spec is {found.ours}, and was {found.theirs}"
     name = manifest.span.name

@@ -3,11 +3,12 @@
 from typing import Any
 
 from pipeline import files
-from pipeline.plain_files import all_files, check_report
+from pipeline.plain_files import check_report
 from pipeline.report.page import REPORT_NAME
 from pipeline.spans.published import load_span, published_names, span_folder
 from pipeline.spans.relations import check_relations
 from pipeline.verify import verify
+from pipeline.watching.store import FOLDER as WATCH_FOLDER
 from schemas.errors import DataError
 from schemas.manifest import MANIFEST_NAME, named_files
 from schemas.manifest_pb2 import Manifest
@@ -51,5 +52,5 @@ def verify_spans(root: str) -> dict[str, Any]:
 
 def _unnamed(root: str, names: list[str]) -> list[str]:
     """Returns the files that are of no published span; those within one are told there."""
-    known = tuple(f"{span_path(name)}/" for name in names)
-    return [path for path in all_files(root) if path != REPORT_NAME and not path.startswith(known)]
+    known = (f"{WATCH_FOLDER}/", *(f"{span_path(name)}/" for name in names))
+    return [path for path in files.every_file(root) if path != REPORT_NAME and not path.startswith(known)]

@@ -1,6 +1,7 @@
 """Data on the local disk: one data set, or a range of the spans of a root as if they were one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -12,7 +13,7 @@ from schemas.spans.merging import definer_of, differ, merge_manifests, stated_vo
 from schemas.spans.names import SPANS, in_order, select, span_path
 from schemas.vocabulary_files import begins_with
 
-# Spans may be pruned while they are read: what is there is listed again, so many times.
+# Spans may be pruned or replaced while they are read: what is there is listed again, so many times.
 _ATTEMPTS = 5
 _SHOWN_NAMES = 10
 
@@ -66,15 +67,13 @@ def load_data(data: Data) -> Manifest:
     """
     if not has_spans(data):
         return load_manifest(folder_of(data))
-    spans = _load_range(data if isinstance(data, SpanRange) else SpanRange(data))
-    _check_vocabularies(folder_of(data), spans)
-    return merge_manifests(spans)
+    return merge_manifests(_load_range(data if isinstance(data, SpanRange) else SpanRange(data)))
 
 
 def check_data(data: Data) -> None:
     """Refuses at once what `load_data` would refuse, but for what only the manifests of several spans tell.
 
-    To read and merge those of a year of spans takes some seconds.
+    To read and merge those of a year of spans takes a second or two.
 
     Raises:
       UsageError, DataError: See `load_data`.
@@ -103,23 +102,44 @@ def has_spans(data: Data) -> bool:
     return True
 
 
-def changed_spans(folder: Path, manifest: Manifest) -> list[str]:
-    """Returns which spans of a merged manifest are on disk no longer what they were, "the span 'x' was replaced" each.
+@contextmanager
+def explained(folder: Path, manifest: Manifest) -> Iterator[None]:
+    """Says of a file that cannot be read that its data are no longer what they were, where that is why.
 
     Args:
-      folder: The root.
-      manifest: Of `load_data`; one that is of no spans has none.
+      folder: That the paths of the manifest are relative to.
+      manifest: Of `load_data`, as it was before.
+
+    Raises:
+      DataError: The one that is raised within, or another one in its place.
     """
-    changes = []
-    for part in manifest.parts:
-        try:
-            now = load_manifest(folder / span_path(part.name)).fingerprint
-        except DataError:
-            changes.append(f"the span '{part.name}' was removed")
-        else:
-            if now != part.fingerprint:
-                changes.append(f"the span '{part.name}' was replaced")
-    return changes
+    try:
+        yield
+    except DataError:
+        changes = _changes(folder, manifest)
+        if not changes:
+            raise
+        raise DataError(
+            f"{folder}: {' and '.join(changes)} since it was opened; begin again with what is there now "
+            "(train: the same command with --fresh)"
+        ) from None
+
+
+def _changes(folder: Path, manifest: Manifest) -> list[str]:
+    """Returns what is no longer what it was, such as "the span 'x' was replaced"."""
+    parts = {f"the span '{part.name}'": (span_path(part.name), part.fingerprint) for part in manifest.parts}
+    changes = {
+        what: _change(folder / path, fingerprint)
+        for what, (path, fingerprint) in (parts or {"the data set": ("", manifest.fingerprint)}).items()
+    }
+    return [f"{what} was {change}" for what, change in changes.items() if change]
+
+
+def _change(folder: Path, fingerprint: str) -> str:
+    try:
+        return "" if load_manifest(folder).fingerprint == fingerprint else "replaced"
+    except DataError:
+        return "removed"
 
 
 def span_names(manifest: Manifest) -> list[str]:
@@ -148,12 +168,18 @@ def _load_range(limits: SpanRange) -> dict[str, Manifest]:
     root = Path(limits.root)
     for attempt in range(_ATTEMPTS):
         chosen = _choose(limits)
+        spans: dict[str, Manifest] = {}
         try:
-            return {name: _load_span(root, name) for name in chosen}
+            for name in chosen:
+                spans[name] = _load_span(root, name)
+            _check_vocabularies(root, spans)
         except DataError:
             gone = [name for name in chosen if not (root / span_path(name) / MANIFEST_NAME).exists()]
-            if not gone or attempt == _ATTEMPTS - 1:
+            other = [name for name, manifest in spans.items() if _change(root / span_path(name), manifest.fingerprint)]
+            if not gone + other or attempt == _ATTEMPTS - 1:
                 raise
+        else:
+            return spans
     raise AssertionError  # the last attempt returns or raises
 
 

@@ -5,17 +5,14 @@ classes, moments, buckets) is that of the span with the longest vocabularies, wh
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from schemas.errors import DataError
 from schemas.manifest import SPAN_VERSION, data_fingerprint, fingerprint
 from schemas.manifest_pb2 import InputFile, Manifest, RejectedFile, Shard, SpanPart, TokenizerFile, Vocabulary
-from schemas.messages import to_plain
+from schemas.spans.difference import FREE_OF_BASE, spec_difference
 from schemas.spans.names import span_path
 from schemas.spans.totals import add_counts, merge_splits
 
-# Of the spec, what may differ from span to span: it changes no record.
-_FREE_FIELDS = ("name", "input", "drift")
 CLASSES = "set of classes"
 _REMEDY = "choose a range that holds only one of the two (since, until, last)"
 
@@ -101,33 +98,18 @@ def differ(first: str, second: str, what: str) -> DataError:
     return DataError(f"spans '{first}' and '{second}': {what}; {_REMEDY}")
 
 
-def first_difference(one: Any, other: Any, path: str = "") -> str | None:
-    """Returns the path of the first field in which plain values differ; None where none does."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        for name in sorted({*one, *other}):
-            found = first_difference(one.get(name), other.get(name), f"{path}.{name}" if path else name)
-            if found is not None:
-                return found
-        return None
-    return None if one == other else path
-
-
-def comparable_spec(manifest: Manifest) -> dict[str, Any]:
-    """Returns the part of a spec that spans have in common."""
-    plain = {name: value for name, value in to_plain(manifest.spec).items() if name not in _FREE_FIELDS}
-    plain["buckets"] = {name: value for name, value in plain.get("buckets", {}).items() if name != "seconds"}
-    return plain
-
-
 def _check_same(manifest: Manifest, contract: Manifest, other: str, name: str) -> None:
     """What is the same in all spans of one base, whatever the generation."""
-    field = first_difference(comparable_spec(manifest), comparable_spec(contract))
-    if field is not None:
-        raise differ(other, name, f"their specs differ in '{field}'")
-    ours, theirs = to_plain(manifest), to_plain(contract)
-    for part, said in (("features", "stored features"), ("buckets", "buckets"), ("moments", "normalisation (moments)")):
-        if ours.get(part) != theirs.get(part):
-            raise differ(other, name, f"their {said} are not the same, so that they have no base in common")
+    found = spec_difference(manifest.spec, contract.spec, FREE_OF_BASE)
+    if found:
+        raise differ(other, name, f"their specs differ in '{found.path}'")
+    for what, is_same in (
+        ("stored features", manifest.features == contract.features),
+        ("buckets", manifest.buckets == contract.buckets),
+        ("normalisation (moments)", dict(manifest.moments) == dict(contract.moments)),
+    ):
+        if not is_same:
+            raise differ(other, name, f"their {what} are not the same, so that they have no base in common")
     if _digests(manifest.tokenizers) != _digests(contract.tokenizers):
         raise differ(other, name, "their tokenizer files are not the same")
 

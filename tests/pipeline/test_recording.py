@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import files
-from pipeline.recording import Written, last_digest, recorded, recording
+from pipeline.recording import Written, last_digest, pieces_digest, recorded, recording
 
 
 @given(pieces=st.lists(st.binary(max_size=40), max_size=5))
@@ -29,11 +29,11 @@ def test_files_are_listed_by_their_final_names(tmp_path: Path) -> None:
         files.write(f"{tmp_path}/one", b"1")
         with recording() as inner:
             files.write_pieces(f"{tmp_path}/unfinished", [b"2", b"3"], lambda: f"{tmp_path}/two")
-        assert last_digest() == hashlib.sha256(b"1").hexdigest()
+        assert last_digest() == pieces_digest() == hashlib.sha256(b"23").hexdigest()
         other = threading.Thread(target=files.write, args=(f"{tmp_path}/other", b"4"))
         other.start()
         other.join()
-    assert [file.path for file in outer] == [f"{tmp_path}/one"]
+    assert [file.path for file in outer] == [f"{tmp_path}/one", f"{tmp_path}/two"]
     assert inner == [Written(f"{tmp_path}/two", 2, hashlib.sha256(b"23").hexdigest())]
 
 

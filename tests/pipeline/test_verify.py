@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main
+from pipeline.seals import seal_record
 from pipeline.verify import verify
 from schemas.errors import DataError
 from schemas.manifest import dump_manifest, fingerprint, load_manifest, named_files, seal
@@ -52,6 +53,7 @@ def test_a_sound_data_set(sound: Path, capsys: pytest.CaptureFixture[str]) -> No
         "files": len(named_files(manifest)),
         "records": 30,
         "unnamed": [],
+        "unfinished": False,
         "problems": [],
     }
     assert err == ""
@@ -259,6 +261,23 @@ def test_files_that_no_manifest_names_are_no_problem(copied: Path) -> None:
     (copied / "run.json").unlink(missing_ok=True)
     result = verify(str(copied))
     assert (result["problems"], result["unnamed"]) == ([], [".staging/x/part", "notes.txt"])
+
+
+def test_what_lies_beside_a_replaced_data_set_until_its_run_is_over_is_no_problem(
+    copied: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """So it is where the run is killed right after the manifest: copies and record are still those of before."""
+    (copied / "run.json").write_bytes(seal_record({"fingerprint": "0", "spec_sha256": "0"}))
+    (copied / "statistics/statistics.json").write_text("{}")
+    assert main(["verify", str(copied)]) == 0
+    out, err = capsys.readouterr()
+    assert (json.loads(out)["unfinished"], json.loads(out)["problems"]) == (True, [])
+    assert err == (
+        f"{copied}: the run that published it was killed, or is not over; the next `run` there writes the copies, "
+        "spec.yaml and run.json\n"
+    )
+    (copied / "run.json").write_text((copied / "run.json").read_text().replace('"0"', '"1"', 1))
+    assert len(verify(str(copied))["problems"]) == 2
 
 
 def test_a_large_data_set_of_many_files(reviews: Written) -> None:

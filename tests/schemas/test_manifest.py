@@ -126,6 +126,43 @@ def test_white_space_is_no_change() -> None:
     assert parse_manifest(edited(lambda values: None), "m") == small_manifest()
 
 
+def test_the_fingerprint_of_what_was_dumped_is_checked_without_a_second_form_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    manifest = small_manifest()
+    content = dump_manifest(manifest)
+    monkeypatch.setattr("schemas.manifest.fingerprint", lambda manifest: pytest.fail("computed again"))
+    assert parse_manifest(content, "m") == manifest
+
+
+@given(st.data())
+def test_no_other_byte_passes(data: st.DataObject) -> None:
+    content = bytearray(dump_manifest(small_manifest()))
+    at = data.draw(st.integers(0, len(content) - 1))
+    content[at] ^= data.draw(st.integers(1, 255))
+    try:
+        manifest = parse_manifest(bytes(content), "m")
+    except DataError:
+        return
+    # Another form of the same values, such as an exponent of E for e.
+    assert manifest == small_manifest()
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_a_fingerprint_at_another_place_is_no_fingerprint(within: bool) -> None:
+    manifest = small_manifest()
+    member = f'"fingerprint":"{manifest.fingerprint}",'
+    rest = dump_manifest(manifest).decode().replace(member, "")
+    # The bytes are what was hashed once the member is taken out, wherever it stands.
+    place = rest.index('"kept"') if within else 1
+    content = (rest[:place] + member + rest[place:]).encode()
+    if within:
+        with pytest.raises(DataError, match=r"^m: is damaged: counts\.fingerprint: no such field"):
+            parse_manifest(content, "m")
+    else:
+        assert parse_manifest(content, "m") == manifest  # no canonical form, which verify says, and the same values
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -10,6 +10,7 @@ from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import UsageError
 from schemas.next_step import labelled_values_of
 from schemas.shard_index import open_index
+from schemas.spans.folder import explained
 from schemas.spec import NEXT_STEP, PER_STEP_CLASS, labelled_sequence
 from trainer.batches.batching import PLANNED, PRE, Batching
 from trainer.batches.bucketed import bucketed_batches
@@ -90,7 +91,7 @@ class Epochs:
         """
         self._check_step("first_step", first_step)
         if self._reader is not None:
-            with self.source.explained():  # indexes are opened
+            with explained(self.source.folder, self.source.manifest):  # indexes are opened
                 batches = self._reader.batches(self.plan(order), first_step)
         else:
             batches = bucketed_batches(self.source, self._plan, order).skip(first_step)

@@ -5,7 +5,6 @@ that the number of steps is known before the first one.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import tensorflow as tf
 from schemas.errors import DataError
 from schemas.manifest import shards_of
 from schemas.manifest_pb2 import Manifest, Shard
-from schemas.spans.folder import changed_spans
+from schemas.spans.folder import explained
 from schemas.spec import bucket_sequences, leaders
 from trainer.batches.reasons import guarded
 from trainer.batches.sizes import BucketLoad
@@ -39,7 +38,7 @@ class SplitSource:
         self.split = split
         self.shards = [shard for shard in shards_of(manifest, split) if shard.records]
         for shard in self.shards:
-            with self.explained():
+            with explained(self.folder, self.manifest):
                 _check_shard(self.folder, shard)
 
     @property
@@ -76,7 +75,7 @@ class SplitSource:
         Raises:
           DataError: A file is damaged, or holds other records than the manifest says.
         """
-        with self.explained():
+        with explained(self.folder, self.manifest):
             yield from guarded(
                 dataset,
                 lambda reason: (
@@ -84,24 +83,6 @@ class SplitSource:
                     f"`python -m pipeline verify {self.folder}` says which file, then write the data set again"
                 ),
             )
-
-    @contextmanager
-    def explained(self) -> Iterator[None]:
-        """Says of a file that cannot be read that its span is no longer what it was, where that is why.
-
-        Raises:
-          DataError: The one that is raised within, or another one in its place.
-        """
-        try:
-            yield
-        except DataError:
-            changes = changed_spans(self.folder, self.manifest)
-            if not changes:
-                raise
-            raise DataError(
-                f"{self.folder}: {' and '.join(changes)} since it was opened; begin again with what is there now "
-                "(train: the same command with --fresh)"
-            ) from None
 
 
 def _check_shard(folder: Path, shard: Shard) -> None:

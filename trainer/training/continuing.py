@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from schemas.contract import read_vocabularies
 from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import to_plain
+from schemas.spans.difference import first_difference
 from schemas.spans.folder import span_names
-from schemas.spans.merging import first_difference, stated_vocabularies
-from schemas.vocabulary import Vocabulary
-from schemas.vocabulary_files import begins_with
+from schemas.spans.merging import stated_vocabularies
 from trainer.config import TrainerConfig
 from trainer.config import to_plain as plain_settings
+from trainer.grown import new_entries, not_continued, take_over
 from trainer.model_folder import CONFIG_NAME, MODEL_NAME
-from trainer.models.growing import Ids, grow
 from trainer.models.model import SequenceModel
 from trainer.progress import say
 from trainer.saved import SavedModel, load_saved
@@ -87,10 +84,8 @@ def start_from(
     """
     saved = earlier.saved
     _check_form(saved, model)
-    known, now = saved.vocabularies, read_vocabularies(data, manifest)
-    label = manifest.spec.label.of if model.target["kind"] == "next_token" else ""
-    grow(model, saved.model, {name: old_ids(known[name], now[name]) for name in now}, started, label)
-    grown = _grown(saved.manifest, manifest)
+    take_over(model, saved, read_vocabularies(data, manifest), started)
+    grown = new_entries(saved.manifest, manifest)
     words = ", ".join(f"{count:,} new in the {what}" for what, count in grown.items())
     say(f"continuing from {saved.folder}: {words or 'no new tokens or classes'}")
     spans = span_names(saved.manifest)
@@ -101,18 +96,6 @@ def start_from(
         **({"spans": spans} if spans else {}),
         "grown": grown,
     }
-
-
-def old_ids(known: Vocabulary, now: Vocabulary) -> Ids:
-    """Returns the id that a shorter vocabulary has for each id of a longer one that begins with it, int64, (ids,)."""
-    new = now.tokens.slice(len(known.tokens))
-    return np.concatenate([np.arange(known.first_id + len(known.tokens)), known.encode(new)])
-
-
-def _grown(earlier: Manifest, manifest: Manifest) -> dict[str, int]:
-    before = stated_vocabularies(earlier)
-    more = {what: entry.size - before[what].size for what, entry in stated_vocabularies(manifest).items()}
-    return {what: count for what, count in sorted(more.items()) if count}
 
 
 def _check_settings(saved: SavedModel, config: TrainerConfig) -> None:
@@ -145,14 +128,13 @@ def _read_by(manifest: Manifest) -> Mapping[str, Any]:
 
 
 def _check_vocabularies(saved: SavedModel, data: Path, manifest: Manifest) -> None:
+    # The same features have the same vocabularies.
     before, now = stated_vocabularies(saved.manifest), stated_vocabularies(manifest)
-    for what, entry in before.items():
-        # The same features have the same vocabularies.
-        if entry.oov_buckets != now[what].oov_buckets or not begins_with(data / now[what].path, now[what], entry):
-            raise DataError(
-                f"{saved.folder}: the {what} of {data} ({now[what].size:,} entries) does not begin with that of the "
-                f"model ({entry.size:,}), so that ids mean something else; {_OTHER_DATA}"
-            )
+    for what in not_continued(saved, data, manifest):
+        raise DataError(
+            f"{saved.folder}: the {what} of {data} ({now[what].size:,} entries) does not begin with that of the "
+            f"model ({before[what].size:,}), so that ids mean something else; {_OTHER_DATA}"
+        )
 
 
 def _check_form(saved: SavedModel, model: SequenceModel) -> None:

@@ -12,7 +12,7 @@ from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import nearest
 from schemas.prediction_batches import step_outputs
-from schemas.spans.folder import Data, folder_of, load_data, span_names
+from schemas.spans.folder import Data, explained, folder_of, load_data, span_names
 from schemas.spec import TRAIN, VALIDATION
 from trainer.batches.batching import Batching
 from trainer.batches.epochs import Epochs
@@ -69,19 +69,19 @@ def train(
     """
     manifest, data, output = load_data(data), folder_of(data), Path(output)
     check_output(output, replace)
-    earlier = None if continue_from is None else load_earlier(Path(continue_from), data, manifest, config)
-    contract = read_contract(data, manifest)
+    with explained(data, manifest):
+        earlier = None if continue_from is None else load_earlier(Path(continue_from), data, manifest, config)
+        contract = read_contract(data, manifest)
     batching = batching_within(batching_of(config), manifest)
     epochs = Epochs(SplitSource(data, manifest, TRAIN), batching, training=True)
     strategy = strategy_of(config.replicas)
-    with strategy.scope() if strategy is not None else nullcontext():
+    with explained(data, manifest), strategy.scope() if strategy is not None else nullcontext():
         model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
         vectors: dict[str, Any] = {}
         if config.pretrained_embeddings:  # reading vocabularies takes a while
             vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
         grown = None if earlier is None else start_from(earlier, model, data, manifest, vectors)
-    for line in [*_notes(model, config, epochs), *epochs.warnings]:
-        say(line)
+    _say_notes(model, config, epochs)
     if not epochs.examples:
         raise DataError(f"{data}: split '{TRAIN}' has no examples; nothing can be learnt from it")
     validation = _validation(data, manifest, model, config)
@@ -161,8 +161,8 @@ def _pictures(folder: TrainingFolder, summary: dict[str, Any]) -> dict[str, byte
     return {LEARNING_NAME: draw_learning(summary["history"], summary["best_epoch"]), **events}
 
 
-def _notes(model: SequenceModel, config: TrainerConfig, epochs: Epochs) -> list[str]:
-    """Returns what a person should know of settings that the label overrides, a line each."""
+def _say_notes(model: SequenceModel, config: TrainerConfig, epochs: Epochs) -> None:
+    """Says what a person should know of settings that the label overrides, a line each."""
     notes = room_notes(limits_of(config), step_outputs(epochs.source.manifest))
     if config.warmup_steps >= config.epochs * epochs.steps > 0:
         notes.append(
@@ -174,14 +174,16 @@ def _notes(model: SequenceModel, config: TrainerConfig, epochs: Epochs) -> list[
             "bidirectional: has no effect on a next_step label: what comes next must not be read before, so sequences "
             "are read forward only"
         )
-    return notes
+    for line in [*notes, *epochs.warnings]:
+        say(line)
 
 
 def _validation(data: Path, manifest: Manifest, model: SequenceModel, config: TrainerConfig) -> Evaluator | None:
     if VALIDATION not in manifest.statistics or not manifest.statistics[VALIDATION].records:
         return None
     batching = Batching(config.batching, validation_limits(config))
-    evaluator = Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
+    with explained(data, manifest):
+        evaluator = Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
     if config.monitor not in evaluator.names:
         raise UsageError(
             f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, evaluator.names)}"

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pipeline.exclusive
 import pipeline.inputs
 import pipeline.report.charts
 import pipeline.run
+import pipeline.upkeep.exclusive
 from pipeline.cli import main
 
 BLOCK_BYTES, SHARD_BYTES = 4_000, 6_000

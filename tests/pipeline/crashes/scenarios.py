@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.finishing import is_finished
+from pipeline.upkeep.finishing import is_finished
 from pipeline.verify import verify
 from schemas.manifest import load_manifest
 from tests.pipeline.crashes.processes import start

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,12 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline import done, encode, group, shards, stage
-from pipeline.going_on import resumable
+from pipeline import encode, group, shards, stage
+from pipeline.guards.going_on import resumable
+from pipeline.guards.locks import holding
 from pipeline.job import Job, SpanRun
-from pipeline.locks import holding
 from pipeline.options import beam_options
+from pipeline.resuming import done
 from pipeline.run import run
 from schemas.errors import DataError
 from schemas.manifest import load_manifest
@@ -171,6 +173,35 @@ def test_other_input_of_the_same_size(tmp_path: Path, source: str, work: Work, m
     told(make_job(REVIEW_SPEC, [source, other], tmp_path / "data", **settings))
     assert work["locate_part"] == 1
     assert load_manifest(tmp_path / "data") == prepare(REVIEW_SPEC, [source, other], tmp_path / "new", **settings)
+
+
+def test_other_input_of_the_same_size_and_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The end of a line that begins in the block before it: no digest of that block knows of it."""
+    source = Path(write_jsonl(tmp_path / "in.jsonl", review_records(40)))
+    settings: dict[str, Any] = {"block_bytes": 900}
+    killed(make_job(REVIEW_SPEC, str(source), tmp_path / "data", **settings), monkeypatch)
+    content, before = bytearray(source.read_bytes()), source.stat()
+    line_end = content.index(b"\n", 900)
+    assert line_end > 902
+    content[line_end - 2] ^= 1  # the last digit of the line
+    source.write_bytes(content)
+    os.utime(source, ns=(before.st_atime_ns, before.st_mtime_ns))
+    told(make_job(REVIEW_SPEC, str(source), tmp_path / "data", **settings))
+    expected = prepare(REVIEW_SPEC, str(source), tmp_path / "new", **settings)
+    assert load_manifest(tmp_path / "data") == expected
+
+
+def test_staging_that_is_a_link_is_not_what_it_leads_to(
+    tmp_path: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_job(REVIEW_SPEC, source, tmp_path / "data", max_rejected=9, block_bytes=900)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("mine")
+    (tmp_path / "data/.staging").mkdir(parents=True)
+    (tmp_path / "data/.staging" / done.staging_key(job)).symlink_to(tmp_path / "mine")
+    assert going_on(told(job)) == ""
+    assert tree(tmp_path / "mine") == {"notes.txt"}
+    assert not (tmp_path / "data/.staging").exists()
 
 
 def test_another_spec_begins_anew(tmp_path: Path, source: str, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,9 +95,10 @@ def test_draws_lie_between_those_of_records_and_of_steps(left: Any, right: Any) 
 
 @pytest.mark.parametrize("alike", [0.0, 0.05, 0.3, 1.0])
 def test_the_likeness_of_many_records_is_found(alike: float) -> None:
-    found = likeness([drawn(np.random.default_rng(1), 20_000, 0.1, alike)])
+    found = likeness([drawn(np.random.default_rng(1), 200_000, 0.1, alike)])
     assert found is not None
-    assert float(found) == pytest.approx(alike, rel=0.1, abs=0.01)
+    # A few long records hold most pairs of steps, so that 200,000 are worth some 15,000: 0.02 is the deviation at 1.
+    assert float(found) == pytest.approx(alike, abs=0.06)
 
 
 @pytest.mark.parametrize("alike", [0.0, 0.05, 0.3, 1.0])

@@ -49,6 +49,12 @@ def test_a_data_set_is_at_no_distance_from_itself() -> None:
     assert {one.warn for one in found.values()} == {0.1, 0.02, 0.05, 0.25, 0.01}
 
 
+def test_what_is_out_of_vocabulary_is_compared_with_the_base_and_all_else_with_the_origin() -> None:
+    span, base, origin = drawn(1, 300), drawn(2, 400), drawn(3, 500)
+    for one, near, far in zip(compare(span, base, origin), compare(span, base), compare(span, origin), strict=True):
+        assert one == (near if one.measure == "oov_rate_change" else far)
+
+
 def test_equal_records_raise_few_alarms() -> None:
     """200 small spans of every size against one base: all measures of a span together, below 2 %."""
     base = drawn(0, 1000)

@@ -1,6 +1,7 @@
 """Spans that are far from their base: told, or not published."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +68,9 @@ def test_a_span_beyond_fail_is_not_published(root: Path) -> None:
         f"a median of 53 steps (5 to 95 %: 42 to 63); look at {told[0]} and at the input, raise "
         "drift.fail.length_distance in the spec, or publish all the same by --accept_drift"
     )
-    left = {path.name for path in folder(root / "root", "2026-11-04").rglob("*") if path.is_file()}
+    left = {path.name for path in (folder(root / "root", "2026-11-04") / "failed").rglob("*") if path.is_file()}
     assert left == {"drift.json", "error.json"}
+    assert not (folder(root / "root", "2026-11-04") / "manifest.json").exists()
     values = json.loads(told[0].read_bytes())
     assert (values["span"], values["base"]) == ("2026-11-04", "2026-11-01")
     beyond = [one for one in values["measures"] if one["beyond_fail"]]
@@ -83,6 +85,29 @@ def test_drift_that_is_accepted(root: Path) -> None:
     recorded = json.loads((folder(root / "root", "2026-11-05") / "run.json").read_bytes())
     assert recorded["accept_drift"] is True
     assert "accept_drift" not in json.loads((folder(root / "root", "2026-11-01") / "run.json").read_bytes())
+
+
+def test_slow_drift_is_seen_where_each_span_extends_the_one_before(tmp_path: Path) -> None:
+    records = review_records(150)
+    for night in range(6):
+        words = " ".join(f"n{night}" for _ in range(3 * night))
+        part = [record | {"text": f"{record['text']} {words}".strip()} for record in records]
+        manifest = publish(tmp_path, f"2026-11-0{night + 1}", write_jsonl(tmp_path / f"{night}.jsonl", part), extend=9)
+        if night:
+            assert (manifest.span.base, manifest.span.drift_base) == (f"2026-11-0{night}", "2026-11-01")
+    [lengths] = [line for line in drift_lines(manifest) if "lengths" in line]
+    assert lengths.startswith("drift from '2026-11-01': Jensen-Shannon distance of the lengths of 'text' 0.")
+    shutil.rmtree(folder(tmp_path, "2026-11-01"))
+    later = publish(tmp_path, "2026-11-07", str(tmp_path / "5.jsonl"))
+    assert (later.span.base, later.span.drift_base) == ("2026-11-06", "2026-11-06")
+
+
+def test_a_first_span_that_is_replaced_is_compared_with_what_it_was(root: Path, tmp_path: Path) -> None:
+    publish(tmp_path, "1", str(root / "base.jsonl"))
+    publish(tmp_path, "2", str(root / "like.jsonl"))
+    again = publish(tmp_path, "1", str(root / "far.jsonl"), replace=True)
+    assert (again.span.base, again.span.drift_base) == ("", "1")
+    assert drift_lines(again)[0].startswith("drift from '1': Jensen-Shannon distance of the lengths of 'text' 1 ")
 
 
 def test_accept_drift_needs_a_span(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

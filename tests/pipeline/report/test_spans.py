@@ -5,17 +5,20 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from apache_beam.io.filesystems import FileSystems
 from rich.console import Console
 
+from pipeline import files
 from pipeline.cli import main
 from pipeline.report.about_drift import about_drift
 from pipeline.report.after_run import draw_spans_report
 from pipeline.report.facts import Facts
 from pipeline.report.page import render
 from pipeline.report.spans_facts import SpansFacts, load_spans
-from pipeline.report.spans_page import render_spans, write_spans_report
+from pipeline.report.spans_page import has_spans_report, render_spans, write_spans_report
 from pipeline.report.spans_plots import length_quantiles
 from schemas.errors import DataError
 from schemas.manifest import dump_manifest, seal
@@ -144,13 +147,21 @@ def test_another_process_draws_the_same_bytes(tmp_path: Path) -> None:
     for one in month():
         publish(tmp_path, one)
     drawn = write_spans_report(str(tmp_path))
-    code = (
-        "import sys; from pipeline.report.spans_facts import load_spans; "
-        "from pipeline.report.spans_page import render_spans; "
-        "sys.stdout.buffer.write(render_spans(load_spans(sys.argv[1])).encode())"
-    )
-    found = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, check=True)
-    assert found.stdout == Path(drawn).read_bytes()
+    code = "import sys; from pipeline.report.spans_page import write_spans_report; write_spans_report(sys.argv[1])"
+    before = Path(drawn).read_bytes()
+    Path(drawn).unlink()
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    assert Path(drawn).read_bytes() == before
+
+
+def test_a_report_of_other_spans_is_not_that_of_these(tmp_path: Path) -> None:
+    assert not has_spans_report(str(tmp_path))
+    first, second, *_ = month()
+    publish(tmp_path, first)
+    write_spans_report(str(tmp_path))
+    assert has_spans_report(str(tmp_path))
+    publish(tmp_path, second)
+    assert not has_spans_report(str(tmp_path))
 
 
 def test_a_folder_without_spans(tmp_path: Path) -> None:
@@ -184,6 +195,14 @@ def test_the_drift_of_a_span_in_its_own_report() -> None:
     assert "beyond fail; accepted" in accepted.text
 
 
+def test_the_drift_of_a_span_whose_base_extends_another_one() -> None:
+    manifest = span("c", "b", NEAR)
+    manifest.span.drift_base = "a"
+    page = Page(render(make_facts(manifest)))
+    assert "1 measure against the base a : none is beyond its limit." in page.text
+    assert "What is out of vocabulary is compared with b , its base." in page.text
+
+
 def test_a_data_set_without_a_base_has_no_such_section() -> None:
     assert about_drift(Facts(make_manifest())) == []
     [section] = about_drift(Facts(span("b", "a")))
@@ -191,3 +210,24 @@ def test_a_data_set_without_a_base_has_no_such_section() -> None:
     assert str(getattr(paragraph, "text", "")) == (
         "Nothing could be compared with the base 'a': one of both holds nothing."
     )
+
+
+def test_an_unfinished_report_lies_in_the_folder_that_is_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed run leaves of it is deleted by the next one there, and by nobody who may disturb a live one."""
+    publish(tmp_path, month()[0])
+    made: list[str] = []
+    create = FileSystems.create
+
+    def watched(path: str, **settings: Any) -> Any:
+        made.append(path)
+        return create(path, **settings)
+
+    monkeypatch.setattr(FileSystems, "create", watched)
+    locked = tmp_path / "spans/2026-11-01"
+    assert write_spans_report(str(tmp_path), str(locked)) == str(tmp_path / "report.html")
+    assert [Path(path).parent for path in made] == [locked]
+    assert files.is_temporary(made[0])
+    assert has_spans_report(str(tmp_path))
+    assert not files.exists(made[0])

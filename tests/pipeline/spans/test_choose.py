@@ -156,6 +156,8 @@ def test_what_is_replaced_keeps_its_base() -> None:
             "c",
             "--base c: was removed; d has the same vocabularies, normalisation and buckets, so say --base d",
         ),
+        # One that extends its vocabularies has others.
+        ("e", without("a", "b"), "a", "--base a: is no published span; there are: c, d"),
         (
             "a",
             chain(),

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline import files
 from pipeline.spans.published import published_names
+from pipeline.watching.known import Published
 from schemas.manifest import MANIFEST_NAME
 from tests.pipeline.helpers import tree
 from tests.pipeline.spans.shelf import RECORDS, Said, Shelf
@@ -69,6 +70,19 @@ def test_old_spans_are_removed(shelf: Shelf, capsys: pytest.CaptureFixture[str])
     shelf.span("2026-11-02").rmdir()
     again = Said(capsys, ["prune", str(shelf.root), "--before", "2026-11-04"])
     assert (again.document["removed"], again.document["spans"]) == ([], 2)
+
+
+def test_a_watch_still_knows_the_files_of_a_removed_span(shelf: Shelf, capsys: pytest.CaptureFixture[str]) -> None:
+    known = Published(str(shelf.root))
+    known.refresh()
+    (shelf.root / ".watch").mkdir()
+    assert Said(capsys, ["prune", str(shelf.root), "--keep", "1"]).code == 0
+    later = Published(str(shelf.root))
+    later.refresh()
+    assert (later.files, later.names) == (known.files, known.names - {"2026-11-02"})
+    assert len(known.files) == 3
+    kept = [json.loads(line) for line in (shelf.root / ".watch" / "pruned.jsonl").read_text().splitlines()]
+    assert [Path(entry["file"]).name for entry in kept] == ["2026-11-02.jsonl"]
 
 
 def test_a_span_goes_at_once_with_its_manifest(

@@ -1,11 +1,13 @@
 """Requests that go with the spans that are there, and those that do not."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.spans.describe import PUBLISHED, describe_plan, describe_span
+from pipeline.spans.request import SpanRequest
 from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Manifest, Span
 from tests.pipeline.helpers import REVIEW_SPEC, make_job, review_records, run_job, write_jsonl
@@ -162,3 +164,28 @@ def test_what_the_json_of_a_run_says() -> None:
     assert describe_span(Manifest(), PUBLISHED) == {}
     told = {"name": "a", "base": None, "generation": 0, "extends": False}
     assert describe_span(Manifest(span=Span(name="a")), PUBLISHED) == {"status": "published", "span": told}
+
+
+def test_no_data_set_lies_among_the_spans_of_another(
+    tmp_path: Path, source: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path / "out", "1", source)
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.chdir(tmp_path / "out")
+    for root, inside, span in itertools.product(
+        (str(tmp_path / "out"), "."),
+        ("spans", "spans/new", "spans/1", "spans/1/train", "spans/2/../1"),
+        (None, SpanRequest("2")),
+    ):
+        output = str(Path(root, inside))
+        with pytest.raises(UsageError) as caught:
+            make_job(REVIEW_SPEC, source, Path(root, inside), span=span, replace=True)
+        assert str(caught.value) == (
+            f"--output {output}: lies among the spans of {root}, which another data set there would break; say "
+            f"--output {root} --span NAME, or name another folder"
+        )
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_folder_may_be_called_as_that_of_spans(tmp_path: Path, source: str) -> None:
+    assert publish(tmp_path / "spans" / "out", "1", source).span.name == "1"

@@ -31,15 +31,24 @@ def test_a_base_stays_as_long_as_others_state_it() -> None:
     assert choose_removed(published, 4).removed == choose_removed(published, 9).removed == []
 
 
-def test_a_chain_of_bases_goes_from_its_end() -> None:
+def test_only_bases_of_spans_that_are_kept_stay() -> None:
     published = spans("", f"{DAYS[0]}+", DAYS[1], f"{DAYS[1]}+", DAYS[3], DAYS[3])
+    assert choose_removed(published, 3).removed == [DAYS[2], DAYS[0]]
+    assert choose_removed(published, 3).stays == {DAYS[1]: "2026-11-02 stays: it is the base of 1 span that stays"}
+    for manifest in list(published.values())[1:]:
+        manifest.span.drift_base = DAYS[0]
     assert choose_removed(published, 3).removed == [DAYS[2]]
     assert choose_removed(published, 3).stays == {
         DAYS[1]: "2026-11-02 stays: it is the base of 1 span that stays",
-        DAYS[0]: "2026-11-01 stays: it is the base of 1 span that stays",
+        DAYS[0]: "2026-11-01 stays: it is the measure of drift of 3 spans that stay",
     }
     alone = {**spans("", f"{DAYS[0]}+", DAYS[1]), DAYS[6]: Manifest(span=Span(name=DAYS[6]))}
     assert choose_removed(alone, 1).removed == [DAYS[2], DAYS[1], DAYS[0]]
+
+
+def test_spans_go_also_where_each_extends_the_one_before() -> None:
+    nights = spans("", *(f"{day}+" for day in DAYS[:-1]))
+    assert choose_removed(nights, 2).removed == [*reversed(DAYS[:4])]
 
 
 def test_the_newest_always_stays() -> None:
@@ -67,17 +76,17 @@ def test_names_that_do_not_say_which_is_older() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 6), st.booleans()), min_size=1, max_size=7), st.integers(1, 7))
-def test_no_span_ever_lacks_a_base_that_was_there(drawn: list[tuple[int, bool]], keep: int) -> None:
+def test_no_span_that_is_kept_ever_lacks_a_base_that_was_there(drawn: list[tuple[int, bool]], keep: int) -> None:
     bases: list[str] = []
     for number, (back, extends) in enumerate(drawn):
         definers = [name for name, manifest in spans(*bases).items() if is_definer(manifest)]
         base = definers[back % len(definers)] if number and definers else ""
         bases.append(f"{base}+" if base and extends else base)
     published = spans(*bases)
-    left = dict(published)
+    left, kept = dict(published), set(list(published)[-keep:])
     chosen = choose_removed(published, keep)
     assert len(published) - len(chosen.removed) >= min(keep, len(published))
     assert set(chosen.removed) | set(chosen.stays) == set(list(published)[:-keep])
     for name in chosen.removed:
         del left[name]
-        assert all(manifest.span.base in {"", *left} for manifest in left.values())
+        assert all(left[name].span.base in {"", *left} for name in kept)

@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest, seal
 from schemas.manifest_pb2 import Bucket, Manifest, Span, Vocabulary
 from schemas.spans import folder
-from schemas.spans.folder import SpanRange, changed_spans, check_data, folder_of, load_data, shown_names, span_names
+from schemas.spans.folder import SpanRange, check_data, explained, folder_of, load_data, shown_names, span_names
 from schemas.spec import parse_spec
 
 SPEC = "name: tiny\nsequences: {t: {type: tokens}}"
@@ -128,6 +129,21 @@ def test_a_span_that_is_pruned_while_it_is_read_is_no_longer_in_the_range(
     assert span_names(load_data(SpanRange(root, last=2))) == [DAYS[0], DAYS[2]]
 
 
+def test_a_base_that_is_replaced_before_its_vocabulary_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = write_span(root, "2026-11-21", b"a\nb\nc\n", generation=1)
+    vocabulary = root / "spans/2026-11-21" / newest.vocabularies["t"].path
+    looked = folder.begins_with
+
+    def replace_then_look(*of: Any) -> bool:
+        if vocabulary.exists():
+            write_span(root, "2026-11-21", b"a\nb\nc\nd\n", generation=1)
+            vocabulary.unlink()
+        return looked(*of)
+
+    monkeypatch.setattr(folder, "begins_with", replace_then_look)
+    assert load_data(root).vocabularies["t"].size == 4
+
+
 def test_a_damaged_span_is_an_error(root: Path) -> None:
     manifest = root / "spans" / DAYS[1] / MANIFEST_NAME
     manifest.write_bytes(manifest.read_bytes()[:-20])
@@ -142,13 +158,33 @@ def test_a_span_in_the_place_of_another_is_an_error(root: Path) -> None:
         load_data(root)
 
 
+AGAIN = "since it was opened; begin again with what is there now (train: the same command with --fresh)"
+
+
+def _said(data: Path, manifest: Manifest) -> str:
+    with pytest.raises(DataError) as caught, explained(data, manifest):
+        raise DataError("a file is missing")
+    return str(caught.value)
+
+
 def test_changes_on_disk_are_told(root: Path) -> None:
     merged = load_data(root)
-    assert changed_spans(root, merged) == []
+    assert _said(root, merged) == "a file is missing"
     write_span(root, DAYS[0], read=2)
     shutil.rmtree(root / "spans" / DAYS[2])
-    assert changed_spans(root, merged) == ["the span '2026-11-18' was replaced", "the span '2026-11-20' was removed"]
-    assert changed_spans(root, Manifest()) == []
+    assert _said(root, merged) == (
+        f"{root}: the span '2026-11-18' was replaced and the span '2026-11-20' was removed {AGAIN}"
+    )
+
+
+def test_changes_of_one_data_set_are_told(root: Path) -> None:
+    alone = root / "spans" / DAYS[0]
+    manifest = load_data(alone)
+    assert _said(alone, manifest) == "a file is missing"
+    write_span(root, DAYS[0], read=2)
+    assert _said(alone, manifest) == f"{alone}: the data set was replaced {AGAIN}"
+    shutil.rmtree(alone)
+    assert _said(alone, manifest) == f"{alone}: the data set was removed {AGAIN}"
 
 
 def test_what_is_not_there_is_refused_before_manifests_are_read(root: Path) -> None:

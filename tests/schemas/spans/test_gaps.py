@@ -9,6 +9,7 @@ from schemas.spans.names import periods_between
 
 def test_days_and_hours_have_gaps_of_their_own() -> None:
     names = ["2026-11-05", "2026-11-01", "2026-11-02", "first", "2026-11-01T23", "2026-11-02T02", "2026-11-07"]
+    names += ["2026-11-02T0530", "2026-11-02T0545", "2026-11-02T053012", "2026-11-02T053024"]
     assert gaps(names) == [
         Gap("2026-11-03", "2026-11-04", 2),
         Gap("2026-11-06", "2026-11-06", 1),

@@ -22,7 +22,7 @@ context: {shop: {type: category}, price: {type: number, normalize: zscore}}
 label: {LABEL}
 """
 CLASS, STEPS, NEXT = "type: class, from: y", "type: per_step_class, of: text, from: y", "type: next_step, of: text"
-NUMBER = "type: number, from: y"
+NUMBER, FORECAST = "type: number, from: y", "type: next_step, of: waves"
 SMALL = {"embedding_size": 4, "units": 3, "input_dropout": 0.0, "step_dropout": 0.0, "dropout": 0.0}
 OLD = {"text": 5, "tags": 3, "letters": 6, "shop": 2}
 MORE = {"text": 4, "tags": 1, "letters": 2, "shop": 3}
@@ -84,14 +84,14 @@ SETTINGS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("token_input", ["embedding", "one_hot"])
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
-@pytest.mark.parametrize("label", [CLASS, STEPS, NEXT, NUMBER])
+@pytest.mark.parametrize("label", [CLASS, STEPS, NEXT, NUMBER, FORECAST])
 def test_a_grown_model_says_of_old_tokens_what_the_old_one_said(
     label: str, settings: dict[str, Any], token_input: str
 ) -> None:
     old, new = pair(label, token_input=token_input, **settings)
     batch = features({name: 1 + OOV + size for name, size in OLD.items()})
     was, now = old(batch).numpy(), new(batch).numpy()
-    if label is NUMBER:
+    if label in (NUMBER, FORECAST):
         np.testing.assert_allclose(now, was, rtol=1e-4, atol=1e-5)
         return
     assert now.shape[-1] == was.shape[-1] + (MORE["text"] if label is NEXT else MORE_CLASSES)

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest, seal
 from schemas.spans.folder import SpanRange, load_data
+from schemas.vocabulary import Vocabulary, first_token_id
 from tests.trainer.conftest import BOUNDS, SMALL, TOKEN_SPEC, token_records
 from tests.trainer.dataset_builder import build_dataset, build_span
 from trainer.batches.opening import open_dataset, open_epochs
@@ -19,6 +21,7 @@ from trainer.batches.order import Order
 from trainer.cli import main
 from trainer.config import TrainerConfig
 from trainer.evaluate import evaluate
+from trainer.grown import old_ids
 from trainer.saved import load_saved
 from trainer.training.checkpoint import read_newest
 from trainer.training.folder import TrainingFolder
@@ -96,8 +99,20 @@ def test_a_model_says_which_spans_it_is_of(model: Path) -> None:
 def test_a_model_is_measured_on_a_range(model: Path, root: Path) -> None:
     measured = evaluate(model, SpanRange(root, until=DAYS[0]), "validation")
     assert (measured["spans"], measured["examples"]) == ([DAYS[0]], len(VALIDATION))
-    with pytest.raises(DataError, match="its set of classes is not that of the data set that the model was trained on"):
-        evaluate(model, root, "validation")
+
+
+def test_a_model_is_measured_on_spans_that_have_grown(model: Path, root: Path, tmp_path: Path, capsys: Any) -> None:
+    newest = SpanRange(root, last=1)
+    never = TrainerConfig(**SMALL, epochs=1, learning_rate=1e-8, dry_run=False)
+    train(root, tmp_path / "grown", never, continue_from=model)
+    capsys.readouterr()
+    for split in ("train", "validation"):
+        measured = evaluate(model, newest, split)
+        said = capsys.readouterr().err
+        assert f"{model}: 1 new in the set of classes, 2 new in the vocabulary of 'text', which the model" in said
+        grown = evaluate(tmp_path / "grown", newest, split)
+        assert (measured["labels"], measured["unknown_labels"]) == (grown["labels"], 0)
+        np.testing.assert_allclose(measured["metrics"]["loss"], grown["metrics"]["loss"], rtol=1e-4)
 
 
 def test_a_continued_model_knows_what_it_knew(model: Path, root: Path, tmp_path: Path) -> None:
@@ -119,6 +134,17 @@ def test_a_continued_model_knows_what_it_knew(model: Path, root: Path, tmp_path:
     # A model whose vocabulary has grown still measures what was written before.
     before = evaluate(tmp_path / "grown", SpanRange(root, until=DAYS[0]), "validation")
     assert before["examples"] == len(VALIDATION)
+
+
+@pytest.mark.parametrize("oov", [1, 2, 5])
+def test_a_new_token_was_one_of_those_out_of_vocabulary(oov: int) -> None:
+    words = [f"word {i}" for i in range(9)]
+    known, now = (Vocabulary(pa.array(words[:size]), first_token_id(oov)) for size in (4, 9))
+    ids = old_ids(known, now)
+    assert len(ids) == 1 + oov + 9
+    np.testing.assert_array_equal(ids[: 1 + oov + 4], np.arange(1 + oov + 4))
+    np.testing.assert_array_equal(ids[now.encode(pa.array(words))], known.encode(pa.array(words)))
+    assert set(ids[1 + oov + 4 :]) <= set(range(1, 1 + oov))
 
 
 def test_a_continued_training_that_was_stopped_goes_on(model: Path, root: Path, tmp_path: Path) -> None:
@@ -172,6 +198,24 @@ def test_a_span_that_is_replaced_or_pruned_meanwhile(own_root: Path) -> None:
     with pytest.raises(DataError) as error:  # an index was still there, a shard is not
         list(epochs.source.iterate(_reading(span / manifest.shards[0].path)))
     assert str(error.value) == said
+
+
+def test_a_span_that_is_replaced_before_its_words_are_read(own_root: Path, tmp_path: Path) -> None:
+    span = own_root / "spans" / DAYS[2]
+    loaded = load_data(own_root)
+
+    def then_replaced(_: Any) -> Any:
+        manifest = load_manifest(span)
+        manifest.counts.read += 1
+        (span / MANIFEST_NAME).write_bytes(dump_manifest(seal(manifest)))
+        (span / manifest.vocabularies["text"].path).unlink()
+        return loaded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trainer.training.train.load_data", then_replaced)
+        with pytest.raises(DataError, match=f"{own_root}: the span '{DAYS[2]}' was replaced since it was opened"):
+            train(own_root, tmp_path / "new", CONFIG)
+    assert not list(tmp_path.glob("new*"))
 
 
 def _reading(path: Path) -> Any:

@@ -1,5 +1,7 @@
 """What `clean` deletes, and what it never does."""
 
+import errno
+import fcntl
 import io
 import json
 import re
@@ -8,9 +10,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipeline.clean import clean
 from pipeline.cli import main
-from pipeline.locks import holding
+from pipeline.guards.locks import holding
+from pipeline.upkeep.clean import clean
 from pipeline.verify import verify
 from schemas.errors import UsageError
 from tests.pipeline.helpers import REVIEW_SPEC, prepare, published_tree, quiet, review_records, tree, write_jsonl
@@ -145,3 +147,21 @@ def test_a_run_at_work_is_waited_for(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert codes == [75]
     assert "another run writes there: pid " in capsys.readouterr().err
     assert tree(tmp_path / "data") == {LEFT[0]}
+
+
+def test_without_locks_nothing_is_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run may be at work there."""
+
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none)
+    put(tmp_path, LEFT)
+    with pytest.raises(UsageError) as caught:
+        clean(str(tmp_path), quiet())
+    assert str(caught.value) == (
+        f"{tmp_path}: its filesystem has no locks, so that a run may be at work there; say --dry_run, and delete what "
+        "it lists by hand when none is"
+    )
+    assert tree(tmp_path) == set(LEFT)
+    assert len(clean(str(tmp_path), quiet(), dry_run=True).removed) == len(LEFT)

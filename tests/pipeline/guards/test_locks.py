@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline import locks
-from pipeline.locks import LOCK_NAME, Holder, holding, is_held, name_run
+from pipeline.guards import locks
+from pipeline.guards.locks import LOCK_NAME, Holder, holding, is_held, name_run
 from schemas.errors import HeldError, UsageError
 from tests.pipeline.helpers import tree
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 HOLD = """
 import sys
 from pathlib import Path
 from rich.console import Console
-from pipeline.locks import holding, name_run
+from pipeline.guards.locks import holding, name_run
 with holding(sys.argv[1], "run", Console(file=sys.stderr)):
     name_run(sys.argv[1], "20261120T030012-abcdef")
     print("held", flush=True)

@@ -1,5 +1,6 @@
 """What a command does before it plans: locks, and what an earlier run left undone when it published."""
 
+import hashlib
 import io
 import json
 from pathlib import Path
@@ -8,10 +9,11 @@ import pytest
 from rich.console import Console
 
 from pipeline.cli import main
-from pipeline.exclusive import decides_for_others, exclusive
-from pipeline.finishing import finish, is_finished
-from pipeline.locks import holding, is_held
+from pipeline.guards.locks import holding, is_held
+from pipeline.seals import open_record
 from pipeline.spans.request import SpanRequest
+from pipeline.upkeep.exclusive import decides_for_others, exclusive
+from pipeline.upkeep.finishing import finish, is_finished
 from schemas.errors import HeldError
 from schemas.manifest import load_manifest
 from tests.pipeline.helpers import REVIEW_SPEC, prepare, published_tree, quiet, review_records, tree, write_jsonl
@@ -47,7 +49,10 @@ def test_what_was_left_undone_is_finished(data: Path) -> None:
         assert tree(data) == published_tree(manifest) | {".lock"}
     assert said.getvalue() == f"{data}: finished what a run had left undone that was killed when it published\n"
     after = {name: (data / name).read_bytes() for name in tree(data)}
-    assert json.loads(after.pop("run.json")) == {"fingerprint": manifest.fingerprint}
+    assert open_record(after.pop("run.json")) == {
+        "fingerprint": manifest.fingerprint,
+        "spec_sha256": hashlib.sha256(SPEC.encode()).hexdigest(),
+    }
     del before["run.json"]
     assert after == before
 
@@ -57,6 +62,12 @@ def test_a_record_of_the_data_set_before_is_none_of_this_one(data: Path) -> None
     for record, finished in (({"fingerprint": "0"}, False), ({"run": "of an earlier release"}, True), ([], False)):
         (data / "run.json").write_text(json.dumps(record))
         assert is_finished(str(data), manifest) == finished
+
+
+def test_a_report_that_was_half_written_goes(data: Path) -> None:
+    (data / "report.html.0123456789ab.tmp").write_text("<ht")
+    with exclusive(str(data), None, "run", quiet(), report=False):
+        assert tree(data) == published_tree(load_manifest(data)) | {".lock"}
 
 
 def test_a_report_is_drawn_where_there_is_none_of_this_data_set(data: Path) -> None:

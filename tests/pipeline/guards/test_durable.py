@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import durable
+from pipeline.guards import durable
 from schemas.errors import DataError
 from tests.pipeline.conftest import Written
 from tests.pipeline.helpers import REVIEW_SPEC, prepare, tree

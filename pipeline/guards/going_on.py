@@ -4,9 +4,10 @@ import dataclasses
 from collections import Counter
 from pathlib import Path, PurePosixPath
 
-from pipeline import done, files
+from pipeline import files
+from pipeline.guards.locks import is_held
 from pipeline.job import STAGING, Job
-from pipeline.locks import is_held
+from pipeline.resuming import done
 
 _STAGES = (done.BLOCK, done.EVENTS, done.PARTITION)
 
@@ -27,6 +28,8 @@ def take_up(job: Job) -> str:
     if not job.key:
         return ""
     delete_abandoned(job)
+    if Path(job.staging).is_symlink():  # what it leads to is nobody's staging
+        files.delete([job.staging])
     markers = _fitting(job)
     kept = {PurePosixPath(file.path) for marker in markers.values() for file in marker.files}
     kept |= set(map(PurePosixPath, markers))

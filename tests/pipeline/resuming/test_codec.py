@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.analysis import Analysis, BlockSummary, EventCounts
-from pipeline.codec import decode, dump, encode
 from pipeline.event_files import EventFile
 from pipeline.moments import ExactMoments
+from pipeline.resuming.codec import decode, dump, encode
 from pipeline.segments import Group, Segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts
 from pipeline.stage import STAGED_TYPES, StagedBlock

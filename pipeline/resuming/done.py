@@ -19,15 +19,17 @@ from typing import Any, NamedTuple
 
 import apache_beam as beam
 
-from pipeline import codec, files
+from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.blocks import Block
 from pipeline.job import Job
 from pipeline.recording import Written, recording
+from pipeline.resuming import codec
 from schemas.errors import DataError
 
 FORMAT = 2  # of what is staged: another number, and nothing of before is taken up
 BLOCK, EVENTS, PARTITION, SEGMENT, SHARD = "block", "events", "partition", "segment", "shard"
+_DECIDING = ("lengthwise", "numpy", "pyarrow", "tokenizers")  # packages whose versions may decide on what is staged
 _READ_BYTES = 1 << 20
 _Number = tuple[int, ...]
 
@@ -83,7 +85,7 @@ def staging_key(job: Job) -> str:
     base = job.span.base.fingerprint if job.span and job.span.base else ""
     facts = [
         FORMAT,
-        _version(),
+        [_version(package) for package in _DECIDING],
         job.output,
         job.spec_bytes.hex(),
         sorted(job.fractions.items()),
@@ -99,10 +101,10 @@ def staging_key(job: Job) -> str:
     return digest_of(facts)[:16]
 
 
-def _version() -> str:
+def _version(package: str) -> str:
     try:
-        return importlib.metadata.version("lengthwise")
-    except importlib.metadata.PackageNotFoundError:  # a checkout that nobody installed; FORMAT tells it apart
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # not needed, or a checkout: FORMAT tells that apart
         return ""
 
 
@@ -115,14 +117,16 @@ def block_key(block: Block) -> str:
     """Returns the digest of what a block is made of, but for the bytes of its pieces; empty where that is not enough.
 
     A piece that is only a part of its file may depend on what stands before it (headings) and behind it (the end of
-    a line), which nobody digests with it. Such a file must be the very same: of this size, and not written to since.
+    a line), which nobody digests with it. Such a file must be the very same: of this
+    size, and neither written to nor otherwise changed since.
     """
-    versions = []
+    versions: list[list[float]] = []
     for piece, (size, changed) in zip(block.pieces, block.versions, strict=False):
         whole = (piece.start, piece.end) == (0, size)
         if not whole and not changed:
             return ""
-        versions.append([size, 0.0 if whole else changed])
+        # Of when it was written to alone, `cp --preserve` and `rsync --times` may make another file.
+        versions.append([size] if whole else [size, changed, files.last_status_change(piece.path)])
     if len(versions) != len(block.pieces):
         return ""
     return digest_of([block.index, block.pieces, versions, block.reading])

@@ -1,4 +1,4 @@
-"""In what two specs differ that must be the same."""
+"""In what two specs, or other plain values, differ that must be the same."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
@@ -28,7 +28,7 @@ class Difference(NamedTuple):
     theirs: str
 
 
-def first_difference(ours: DatasetSpec, theirs: DatasetSpec, free: Collection[str] = ()) -> Difference | None:
+def spec_difference(ours: DatasetSpec, theirs: DatasetSpec, free: Collection[str] = ()) -> Difference | None:
     """Returns the first field, by path, in which two specs differ once every default is filled in; None: in none.
 
     Args:
@@ -36,21 +36,31 @@ def first_difference(ours: DatasetSpec, theirs: DatasetSpec, free: Collection[st
       theirs: Another one.
       free: Paths of fields that may differ, with all below them.
     """
-    return _first(to_plain(resolve(ours)), to_plain(resolve(theirs)), "", free)
+    if ours == theirs:
+        return None
+    found = _first(to_plain(resolve(ours)), to_plain(resolve(theirs)), "", free)
+    return Difference(found[0], _shown(found[1]), _shown(found[2])) if found else None
 
 
-def _first(ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str, free: Collection[str]) -> Difference | None:
+def first_difference(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str | None:
+    """Returns the path of the first field in which plain values differ; None: in none."""
+    found = _first(ours, theirs, "", ())
+    return found[0] if found else None
+
+
+def _first(
+    ours: Mapping[str, Any], theirs: Mapping[str, Any], path: str, free: Collection[str]
+) -> tuple[str, Any, Any] | None:
     for name in sorted({*ours, *theirs}):
         where = f"{path}.{name}" if path else name
         mine, other = ours.get(name), theirs.get(name)
         if where in free or mine == other:
             continue
-        if isinstance(mine, dict | None) and isinstance(other, dict | None):
-            found = _first(mine or {}, other or {}, where, free)
-            if found:
-                return found
-        else:
-            return Difference(where, _shown(mine), _shown(other))
+        if not isinstance(mine, Mapping | None) or not isinstance(other, Mapping | None):
+            return where, mine, other
+        found = _first(mine or {}, other or {}, where, free)
+        if found:
+            return found
     return None
 
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline import files
+from pipeline.job import STAGING
 from schemas.errors import UsageError
 
 
@@ -33,6 +34,8 @@ def check_folder(output: str, within: str = "") -> None:
             raise UsageError(
                 f"{path}: is a link to {path.resolve()}, out of {output}; remove it, or name another folder"
             )
+        if path.name == STAGING and path.is_symlink():
+            raise UsageError(f"{path}: is a link to {path.resolve()}, and all in it would be deleted; remove it")
         if path.is_dir() and path.stat().st_dev != device:
             raise UsageError(
                 f"{path}: lies on another filesystem than {output}, and finished files can be moved within one only; "

@@ -11,14 +11,15 @@ from typing import NamedTuple
 from rich.console import Console
 
 from pipeline import files
-from pipeline.folders import check_folder
+from pipeline.guards.folders import check_folder
+from pipeline.guards.locks import LOCK_NAME, holding, is_held
 from pipeline.job import RUN_NAME, SPEC_NAME, STAGING
-from pipeline.locks import LOCK_NAME, holding
 from pipeline.publish import copies
 from pipeline.report.page import REPORT_NAME
 from pipeline.scoring.job import RESULT_NAME
 from pipeline.scoring.publish import read_result
 from pipeline.spans.published import span_folder
+from pipeline.watching.store import FOLDER as WATCH_FOLDER
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST_NAME, named_files, parse_manifest
 from schemas.manifest_pb2 import Manifest
@@ -70,7 +71,7 @@ def clean(folder: str, console: Console, dry_run: bool = False) -> Cleaned:
       dry_run: Whether only to say what would be deleted.
 
     Raises:
-      UsageError: The folder holds nothing of this package, or is not on the local disk.
+      UsageError: The folder holds nothing of this package, is not on the local disk, or its filesystem has no locks.
       HeldError: A run writes there.
       DataError: A manifest is damaged or of another release, so that nobody knows what it names.
     """
@@ -86,6 +87,11 @@ def clean(folder: str, console: Console, dry_run: bool = False) -> Cleaned:
     for path in _units(root):
         check_folder(path, root if path != root else "")
         with holding(path, "clean", console):
+            if not dry_run and not is_held(path):
+                raise UsageError(
+                    f"{path}: its filesystem has no locks, so that a run may be at work there; say --dry_run, and "
+                    "delete what it lists by hand when none is"
+                )
             cleaned.append(_clean(Path(path), _kept(path), dry_run))
         if path != root and not dry_run:
             files.delete_empty_parents([files.join(path, MANIFEST_NAME)])
@@ -129,7 +135,9 @@ def _kept_of(manifest: Manifest) -> set[str]:
 
 def _clean(folder: Path, kept: set[str], dry_run: bool) -> Cleaned:
     found = {str(path.relative_to(folder)): path for path in _files_below(folder)}
-    beside = {LOCK_NAME, *([REPORT_NAME] if (folder / SPANS).is_dir() else [])}  # the report over all spans
+    beside = {LOCK_NAME}
+    if (folder / SPANS).is_dir():  # the report over all spans, and what a watch that fills them knows
+        beside |= {REPORT_NAME, *(name for name in found if name.startswith(f"{WATCH_FOLDER}/"))}
     unnamed = {name: path for name, path in found.items() if name not in kept | beside}
     gone = {name: path for name, path in unnamed.items() if _is_our_name(name, found)}
     size = sum(path.stat(follow_symlinks=False).st_size for path in gone.values())

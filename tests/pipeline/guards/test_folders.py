@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.folders import check_folder, is_behind_link
+from pipeline.guards.folders import check_folder, is_behind_link
 from pipeline.publish import sweep
 from schemas.errors import UsageError
 from tests.pipeline.helpers import REVIEW_SPEC, make_job, published_tree, review_records, run_job, tree, write_jsonl
@@ -105,3 +105,12 @@ def test_permission_that_is_lost_meanwhile_is_one_line_and_the_next_run_finishes
     assert tree(tmp_path / "data") == {f"failed/{job.run}/error.json", "train"}  # an empty folder
     manifest = run_job(make_job(REVIEW_SPEC, source, tmp_path / "data"))
     assert tree(tmp_path / "data") == published_tree(manifest) | {f"failed/{job.run}/error.json"}
+
+
+def test_staging_that_is_a_link_is_refused_wherever_it_leads(tmp_path: Path) -> None:
+    """What no marker names is deleted there, and that would be the data set."""
+    (tmp_path / "data/train").mkdir(parents=True)
+    (tmp_path / "data/.staging").symlink_to("train")
+    assert refused(tmp_path / "data") == (
+        f"{tmp_path}/data/.staging: is a link to {tmp_path}/data/train, and all in it would be deleted; remove it"
+    )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.spans.spec_difference import FREE_OF_BASE, FREE_OF_ITSELF, Difference, first_difference
+from schemas.spans.difference import FREE_OF_BASE, FREE_OF_ITSELF, Difference, spec_difference
 from schemas.spec import parse_spec
 
 TEXT = """
@@ -17,7 +17,7 @@ buckets: {count: 3}
 
 
 def difference(change: tuple[str, str], free: frozenset[str] = FREE_OF_BASE) -> Difference | None:
-    return first_difference(parse_spec(TEXT.replace(*change)), parse_spec(TEXT), free)
+    return spec_difference(parse_spec(TEXT.replace(*change)), parse_spec(TEXT), free)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +65,6 @@ def test_what_is_a_default_is_no_difference() -> None:
 @given(st.integers(1, 9), st.integers(1, 9), st.sampled_from(["buckets: {{count: {}}}", "split: {{salt: {}}}"]))
 def test_specs_differ_where_their_values_do(ours: int, theirs: int, field: str) -> None:
     start = TEXT.replace("buckets: {count: 3}\n", "")
-    found = first_difference(parse_spec(start + field.format(ours)), parse_spec(start + field.format(theirs)))
+    found = spec_difference(parse_spec(start + field.format(ours)), parse_spec(start + field.format(theirs)))
     assert (found is None) == (ours == theirs)
     assert found is None or (found.ours, found.theirs) == (str(ours), str(theirs))

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from rich.console import Console
 
 from pipeline import files
-from pipeline.finishing import finish, has_report, is_finished
-from pipeline.folders import check_folder
-from pipeline.locks import holding, is_held
+from pipeline.guards.folders import check_folder
+from pipeline.guards.locks import holding, is_held
+from pipeline.publish import unfinished
 from pipeline.report.after_run import draw_report
 from pipeline.spans.published import published_names, span_folder
 from pipeline.spans.request import SpanRequest
+from pipeline.upkeep.finishing import finish, has_report, is_finished
 from schemas.errors import DataError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 
@@ -73,5 +74,6 @@ def settle(output: str, console: Console, spec_text: str = "", report: bool = Tr
         console.print(
             f"{output}: finished what a run had left undone that was killed when it published", highlight=False
         )
+    files.delete(unfinished(output))  # such as a report
     if report and not has_report(output, manifest):
         draw_report(output, console)

@@ -1,0 +1,1 @@
+"""What an earlier run had done and the next one takes up."""
