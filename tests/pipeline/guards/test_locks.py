@@ -32,6 +32,17 @@ with holding(sys.argv[1], "run", Console(file=sys.stderr)):
     sys.stdin.read()
 """
 
+# Ends when its child runs, and has closed what it must not hold.
+FORK = """
+    import os, time
+    ready, tell = os.pipe()
+    if os.fork():
+        os.read(ready, 1)
+        os._exit(0)
+    os.write(tell, b"x")
+    time.sleep(30)
+"""
+
 
 @pytest.fixture
 def said() -> io.StringIO:
@@ -121,7 +132,7 @@ def test_another_thread_is_another_run(tmp_path: Path, console: Console) -> None
 
 
 def test_a_forked_process_does_not_keep_the_lock_alive(tmp_path: Path, console: Console) -> None:
-    script = HOLD.replace("sys.stdin.read()", "import os, time\n    (os.fork() or time.sleep(30)) and os._exit(0)")
+    script = HOLD.replace("sys.stdin.read()", FORK)
     process = subprocess.run([sys.executable, "-c", script, str(tmp_path)], cwd=ROOT, stdout=subprocess.DEVNULL)
     assert process.returncode == 0
     with holding(str(tmp_path), "run", console):
