@@ -6,6 +6,7 @@ import sys
 from typing import NoReturn
 
 from pipeline import cli
+from pipeline.commands.common import INTERRUPTED
 
 # Importing Beam and building a graph make some hundred thousand objects that stay. Python would look
 # through them again and again for garbage, for a fifth of the time that importing takes.
@@ -16,7 +17,7 @@ def main() -> int:
     """Runs a command in a process of its own; returns the exit code."""
     gc.set_threshold(_NEW_OBJECTS_BEFORE_COLLECTION)
     code = cli.main()
-    if code == cli.INTERRUPTED:
+    if code == INTERRUPTED:
         _end_at_once(code)
     gc.freeze()  # the memory of a process that ends needs no last look through it either
     return code

@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from pipeline.commands import backfill, clean, infer, prune, report, run, score, spans, verify, watch
+from pipeline.commands.common import INTERRUPTED
 from pipeline.commands.parsing import parser_of
 from pipeline.interrupts import interruptible
 from pipeline.logs import logging_console
@@ -31,7 +32,6 @@ _COMMANDS: dict[str, Any] = {
     "clean": clean,
     "watch": watch,
 }
-INTERRUPTED = 130  # as shells count it: 128 and the number of SIGINT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,7 +10,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import files
-from pipeline.commands.common import parse_limit
+from pipeline.commands.common import INTERRUPTED, parse_limit
 from pipeline.commands.span_options import span_request
 from pipeline.dry_run import describe_dry_run
 from pipeline.inputs import plan_job
@@ -27,6 +27,7 @@ from pipeline.spans.unchanged import already_published, unchanged_line
 from pipeline.spans.windows import DatedInputs, dated_inputs
 from pipeline.summary import describe
 from pipeline.upkeep.exclusive import exclusive
+from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import LengthwiseError
 from schemas.manifest import MANIFEST_NAME, named_files
 from schemas.manifest_pb2 import Manifest
@@ -35,7 +36,6 @@ from schemas.spans.dates import window
 from schemas.spec import load_spec
 
 FAILED = "failed"
-INTERRUPTED = 130
 
 
 class Tried(NamedTuple):
@@ -85,7 +85,7 @@ def dry_run(options: argparse.Namespace, rest: list[str]) -> dict[str, Any]:
     """
     beam = beam_options(rest)
     given = inputs_of(options)
-    job = _plan(options, given, beam)
+    job = _plan(options, given, beam, *_spec_of(options))
     return {**describe_dry_run(job, beam, already_published(job)), "missing_periods": given.missing}
 
 
@@ -104,13 +104,13 @@ def _write(
     options: argparse.Namespace, rest: list[str], console: Console, planned: _Planned
 ) -> tuple[Manifest, dict[str, Any]]:
     beam = beam_options(rest)
-    load_spec(options.spec)  # what is wrong with it is told before anything is locked
-    spec_text, request = Path(options.spec).read_text(encoding="utf-8"), span_request(options)
+    spec, spec_text = _spec_of(options)  # what is wrong with it is told before anything is locked
+    request = span_request(options)
     with exclusive(options.output, request, "run", console, spec_text=spec_text, report=not options.no_report):
         given = inputs_of(options)
         if given.missing:
             console.print(f"no file for {', '.join(given.missing)}; left out, as --allow_missing says", highlight=False)
-        planned.job = _plan(options, given, beam)
+        planned.job = _plan(options, given, beam, spec, spec_text)
         return _write_alone(options, planned.job, beam, console)
 
 
@@ -133,8 +133,14 @@ def _write_alone(
     return manifest, _told(manifest, job, PUBLISHED, path)
 
 
-def _plan(options: argparse.Namespace, given: DatedInputs, beam: PipelineOptions) -> Job:
-    spec = load_spec(options.spec)
+def _spec_of(options: argparse.Namespace) -> tuple[DatasetSpec, str]:
+    """Returns the spec, and its text as the person wrote it."""
+    return load_spec(options.spec), Path(options.spec).read_text(encoding="utf-8")
+
+
+def _plan(
+    options: argparse.Namespace, given: DatedInputs, beam: PipelineOptions, spec: DatasetSpec, spec_text: str
+) -> Job:
     return plan_job(
         spec,
         given.inputs,
@@ -142,7 +148,7 @@ def _plan(options: argparse.Namespace, given: DatedInputs, beam: PipelineOptions
         replace=options.replace,
         max_rejected=parse_limit(options.max_rejected),
         threads=local_threads(beam),
-        spec_text=Path(options.spec).read_text(encoding="utf-8"),
+        spec_text=spec_text,
         span=span_request(options),
         accept_drift=options.accept_drift,
     )

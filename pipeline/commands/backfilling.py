@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from rich.console import Console
 
-from pipeline.commands.attempt import INTERRUPTED, Tried, attempt, inputs_of
-from pipeline.commands.common import parse_limit
+from pipeline.commands.attempt import Tried, attempt, inputs_of
+from pipeline.commands.common import INTERRUPTED, parse_limit
 from pipeline.commands.ending import end_run
 from pipeline.metrics import Ended
 from pipeline.options import beam_options

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 else:
     Commands = object
 
+INTERRUPTED = 130  # exit code, as shells count it: 128 and the number of SIGINT
+
 
 def parse_limit(text: str) -> int | float:
     """Returns the limit that `--max_rejected` states: a count, or a share as a float.
