@@ -11,7 +11,7 @@ from pipeline import files
 from pipeline.disk import check_space, estimate, free_bytes
 from pipeline.fit import check_fit, unread_fields
 from pipeline.job import Job
-from pipeline.options import describe_runner
+from pipeline.runners.options import describe_runner
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import Manifest

@@ -24,11 +24,11 @@ from pipeline.guards.locks import holding, name_run
 from pipeline.interrupts import interruptible
 from pipeline.job import RUN_NAME, STAGING, Job
 from pipeline.logs import note
-from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset
 from pipeline.progress import ShowProgress
 from pipeline.publish import sweep
 from pipeline.report.after_run import advice_lines
+from pipeline.runners.options import describe_runner
 from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
 from pipeline.starter import starting_workers

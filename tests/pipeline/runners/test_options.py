@@ -1,7 +1,7 @@
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
-from pipeline.options import beam_options, describe_runner, local_threads
+from pipeline.runners.options import beam_options, describe_runner, local_threads
 from schemas.errors import UsageError
 
 
