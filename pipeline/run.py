@@ -28,7 +28,9 @@ from pipeline.prepare import PrepareDataset
 from pipeline.progress import ShowProgress
 from pipeline.publish import sweep
 from pipeline.report.after_run import advice_lines
+from pipeline.runners.checks import check_runner, paths_of
 from pipeline.runners.options import describe_runner
+from pipeline.runners.told import known_error, one_line
 from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
 from pipeline.starter import starting_workers
@@ -61,6 +63,7 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
 
 def _run_alone(job: Job, options: PipelineOptions, console: Console) -> Manifest:
     check_fit(job)
+    warn_of_runner(job, options, console)
     unread = unread_fields(job)
     going_on = take_up(job)
     need = estimate(job)
@@ -89,6 +92,16 @@ def _run_alone(job: Job, options: PipelineOptions, console: Console) -> Manifest
     return manifest
 
 
+def warn_of_runner(job: Job, options: PipelineOptions, console: Console) -> None:
+    """Finds out whether a job can be given to its runner, before anything is written for it.
+
+    Raises:
+      LengthwiseError: It cannot.
+    """
+    for line in check_runner(options, paths_of(job)):
+        console.print(f"warning: {line}", highlight=False)
+
+
 def execute(
     job: Job,
     transform: beam.PTransform,
@@ -100,7 +113,7 @@ def execute(
     """Runs a transform over the inputs of a job, and shows how far it is.
 
     Raises:
-      LengthwiseError: What a worker said of the input, or the first line of any other error.
+      LengthwiseError: What a worker said of the input or of itself, or what helps most of any other error.
       KeyboardInterrupt: The run was interrupted.
     """
     try:
@@ -115,9 +128,11 @@ def execute(
         found = find_message(job.failed) or known
         if found:
             raise found from None
-        first = next(iter(str(error).splitlines()), type(error).__name__)
         where = _keep_traceback(job)
-        raise DataError(f"the run failed: {type(error).__name__}: {first}; nothing was published; {where}") from error
+        told = known_error(error)
+        if told:
+            raise told from None
+        raise DataError(f"the run failed: {one_line(error)}; nothing was published; {where}") from error
 
 
 def _console_on(terminal: IO[bytes], console: Console) -> Console:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions, TypeOptions
 from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
 
+from pipeline.runners.checks import check_options
 from schemas.errors import UsageError
 from schemas.messages import nearest
 
@@ -31,7 +32,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
       flags: What the command itself did not understand.
 
     Raises:
-      UsageError: A flag or a runner that Beam does not know, or streaming.
+      UsageError: A flag or a runner that Beam does not know, streaming, or less than the runner needs.
     """
     _refuse_unknown(flags)
     options = PipelineOptions(list(flags))
@@ -50,6 +51,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
         raise UsageError(
             f"--runner={runner}: is no runner of Beam (of one of your own say the full name of its class); {hint}"
         )
+    check_options(options)
     return options
 
 
