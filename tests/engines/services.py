@@ -1,0 +1,68 @@
+"""What stands beside a portable engine: Beam's pool of external Python workers, and Beam's own job service."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.engines.commands import ROOT
+from tests.engines.processes import Child, Children, free_port, wait_for_port
+
+_START_SECONDS = 60.0
+
+
+class Service(NamedTuple):
+    """A server on this machine.
+
+    Attributes:
+      child: Its process.
+      port: On which it listens.
+    """
+
+    child: Child
+    port: int
+
+    @property
+    def address(self) -> str:
+        return f"localhost:{self.port}"
+
+
+def start_worker_pool(group: Children, name: str = "workers", port: int = 0) -> Service:
+    """Starts a pool that starts a Python process for each worker that an engine asks for; waits until it listens.
+
+    As on a machine of a cluster the package is installed for the interpreter, and that is all that a worker knows of
+    the run that it works for: no staged files, no options. The pool starts whatever `python` comes first in PATH.
+    """
+    port = port or free_port()
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    module = "apache_beam.runners.worker.worker_pool_main"
+    command = [sys.executable, "-m", module, f"--service_port={port}"]
+    child = group.start(name, command, {"PATH": path, "PYTHONPATH": str(ROOT)})
+    wait_for_port(port, _START_SECONDS, child)
+    return Service(child, port)
+
+
+def start_job_service(group: Children, name: str = "jobs") -> Service:
+    """Starts Beam's job service in Python, which runs jobs as FnApiRunner does; waits until it listens."""
+    port = free_port()
+    module = "apache_beam.runners.portability.local_job_service_main"
+    child = group.start(name, [sys.executable, "-m", module, f"--port={port}"], {"PYTHONPATH": str(ROOT)})
+    wait_for_port(port, _START_SECONDS, child)
+    return Service(child, port)
+
+
+def portable_flags(jobs: str, workers: str) -> list[str]:
+    """Returns the options of a run whose job goes to one address and whose workers are started at another."""
+    return [
+        "--runner=PortableRunner",
+        f"--job_endpoint={jobs}",
+        "--environment_type=EXTERNAL",
+        f"--environment_config={workers}",
+    ]
+
+
+def worker_processes(pool: Service) -> list[int]:
+    """Returns the process ids of the workers that a pool has started and that are at work."""
+    tasks = Path(f"/proc/{pool.child.pid}/task").glob("*/children")  # a thread's are in a file of its own
+    pids = {int(word) for path in tasks for word in path.read_text().split()}
+    return sorted(pid for pid in pids if b"SdkHarness" in Path(f"/proc/{pid}/cmdline").read_bytes())
