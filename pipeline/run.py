@@ -35,7 +35,7 @@ from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
 from pipeline.starter import starting_workers
 from pipeline.summary import summarise
-from pipeline.terminal import quiet_workers
+from pipeline.terminal import quiet_engine, quiet_workers
 from pipeline.threads import stop_threads
 from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
@@ -117,7 +117,7 @@ def execute(
       KeyboardInterrupt: The run was interrupted.
     """
     try:
-        with starting_workers(), quiet_workers(options) as terminal:
+        with starting_workers(), quiet_engine(), quiet_workers(options) as terminal:
             shown = _console_on(terminal, console) if terminal else console
             with progress(job, shown), beam.Pipeline(options=options) as pipeline:
                 _ = pipeline | transform

@@ -1,6 +1,7 @@
 """What worker processes print in a terminal, which a run must not leave to chance."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -25,6 +26,21 @@ def silence() -> Iterator[IO[bytes]]:
         finally:
             sys.stderr.flush()
             os.dup2(terminal.fileno(), 2)
+
+
+@contextlib.contextmanager
+def quiet_engine() -> Iterator[None]:
+    """Context in which Beam does not log what an engine says: the last of it ends the run, and is told by that."""
+    root = logging.getLogger()
+    root.addFilter(_is_not_engine)
+    try:
+        yield
+    finally:
+        root.removeFilter(_is_not_engine)
+
+
+def _is_not_engine(record: logging.LogRecord) -> bool:
+    return record.module != "portable_runner"
 
 
 @contextlib.contextmanager
