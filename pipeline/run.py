@@ -30,7 +30,7 @@ from pipeline.publish import sweep
 from pipeline.report.after_run import advice_lines
 from pipeline.runners.checks import check_runner, paths_of
 from pipeline.runners.options import describe_runner
-from pipeline.runners.told import known_error, one_line
+from pipeline.runners.told import known_error, one_line, where_logs
 from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
 from pipeline.starter import starting_workers
@@ -132,7 +132,8 @@ def execute(
         told = known_error(error)
         if told:
             raise told from None
-        raise DataError(f"the run failed: {one_line(error)}; nothing was published; {where}") from error
+        more = where_logs(options)
+        raise DataError(f"the run failed: {one_line(error)}; nothing was published; {where}{more}") from error
 
 
 def _console_on(terminal: IO[bytes], console: Console) -> Console:

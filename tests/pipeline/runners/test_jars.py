@@ -110,5 +110,7 @@ def test_a_java_that_does_not_do() -> None:
         UsageError, match=r"^java: is Java 8, and the job server needs 11 or later; install Java 17, or "
     ):
         check_java("java", 8, 11, 17)
-    with pytest.raises(UsageError, match=r"^/x/java: there is no such command, and the job server needs Java; install "):
+    with pytest.raises(
+        UsageError, match=r"^/x/java: there is no such command, and the job server needs Java; install "
+    ):
         check_java("/x/java", None, 11, 17)

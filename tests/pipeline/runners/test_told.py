@@ -1,8 +1,13 @@
+import re
+from pathlib import Path
+
 import grpc
 import pytest
 
-from pipeline.runners.told import known_error, one_line
+from pipeline.runners.options import beam_options
+from pipeline.runners.told import known_error, one_line, where_logs
 from schemas.errors import DataError, UsageError
+from tests.pipeline.helpers import REVIEW_SPEC, make_job, review_records, run_job, write_jsonl
 
 WORKER = """Traceback (most recent call last):
   File "sdk_worker.py", line 310, in _execute
@@ -78,6 +83,31 @@ def test_of_java_alone_the_cause() -> None:
 def test_of_anything_else_the_first_line() -> None:
     assert one_line(ZeroDivisionError("\n by zero \nand more")) == "ZeroDivisionError: by zero"
     assert one_line(AssertionError()) == "AssertionError: says nothing more"
+
+
+def test_where_there_is_more() -> None:
+    assert where_logs(beam_options([])) == where_logs(beam_options(["--runner=FlinkRunner"])) == ""
+    pool = ["--environment_type=EXTERNAL", "--environment_config=pool:50000"]
+    assert where_logs(beam_options(["--runner=FlinkRunner", "--flink_master=m", *pool])) == (
+        "; the cluster's own log: http://m:8081; what workers printed: where the pool at pool:50000 was started"
+    )
+
+
+@pytest.mark.parametrize("fails", ["pipeline.encode.encode_block", "pipeline.stage.validate"])
+def test_a_job_that_fails_behind_a_job_service(fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr(fails, crash)
+    job = make_job(REVIEW_SPEC, write_jsonl(tmp_path / "r.jsonl", review_records(20)), tmp_path / "data")
+    with pytest.raises(DataError) as caught:
+        run_job(job, "--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK")
+    path = Path(job.failed, "traceback.txt")
+    assert re.fullmatch(
+        rf"the run failed: ZeroDivisionError: by zero \[while running '.*'\]; nothing was published; details: {path}",
+        str(caught.value),
+    )
+    assert "in crash" in path.read_text()
 
 
 def test_of_a_status_of_grpc_what_it_means() -> None:
