@@ -72,6 +72,8 @@ def check(environment: Environment, hosts: Sequence[str], flags: Sequence[str] =
 def test_a_pool_that_is_there() -> None:
     with serving_grpc() as address:
         assert check(Environment(EXTERNAL, address, False), ["localhost"]) == []
+        [warning] = check(Environment(EXTERNAL, address, False), AWAY, ["--setup_file=./setup.py"])
+        assert "installs nothing for a job; install the package where its workers run" in warning
 
 
 def test_a_pool_that_is_not_there() -> None:
