@@ -14,8 +14,8 @@ from schemas.errors import DataError, UsageError
 LOOPBACK, DOCKER, EXTERNAL, PROCESS = "LOOPBACK", "DOCKER", "EXTERNAL", "PROCESS"
 _DOCKER_SECONDS = 5.0
 _IGNORED = (
-    "--setup_file, --extra_package, --requirements_file: a pool that is started as Beam's module installs nothing for a "
-    "job; install the package where its workers run"
+    "--setup_file, --extra_package, --requirements_file: a pool that is started as Beam's module installs nothing for "
+    "a job; install the package where its workers run"
 )
 _POOL = "--environment_type=EXTERNAL --environment_config=HOST:PORT (a pool of workers beside each task manager)"
 
