@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions, TypeOptions
 from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
 
+from pipeline.stores.systems import use_options
 from schemas.errors import UsageError
 from schemas.messages import nearest
 
@@ -35,6 +36,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     """
     _refuse_unknown(flags)
     options = PipelineOptions(list(flags))
+    use_options(options)  # a command reads files before there is a pipeline
     standard = options.view_as(StandardOptions)
     if standard.streaming:
         raise UsageError(
