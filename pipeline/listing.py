@@ -1,7 +1,6 @@
 """Sizes and last changes of many files at once: on an object store by listing folders, not by asking for each."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import files
@@ -21,7 +20,7 @@ class State(NamedTuple):
 
 
 def sizes_within(folder: str) -> dict[str, int]:
-    """Returns the bytes of all files in a folder and those within it, by path relative to it; see `files.every_file`."""
+    """Returns the bytes of all files in a folder and those within it, by path relative to it."""
     if files.is_local(folder):
         return {path: files.size(files.join(folder, path)) for path in files.every_file(folder)}
     found = files.match(files.join(folder, "**"))

@@ -6,6 +6,7 @@ boto3 is not imported until a path needs it, for it is in an extra of its own.
 import contextlib
 import errno
 import functools
+import importlib.util
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -61,12 +62,11 @@ def client_of(options: PipelineOptions | None) -> Any:
 @functools.cache
 def _client(settings: _Settings) -> Any:
     """To make a client takes a tenth of a second; threads may share one."""
-    try:
-        import boto3
-        from botocore.config import Config
-        from botocore.exceptions import BotoCoreError
-    except ImportError:
-        raise UsageError("s3:// needs boto3, which is not installed here; pip install 'lengthwise[s3]'") from None
+    check_installed()
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
     config = Config(
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
@@ -90,6 +90,12 @@ def _client(settings: _Settings) -> Any:
         raise UsageError(f"s3://: {_one_line(error)}; correct the option or the variable AWS_… that says it") from None
 
 
+def check_installed() -> None:
+    """Raises a UsageError where boto3 is not installed."""
+    if importlib.util.find_spec("boto3") is None:
+        raise UsageError("s3:// needs boto3, which is not installed here; pip install 'lengthwise[s3]'")
+
+
 def forget_clients() -> None:
     """Makes the next request read the environment again."""
     _client.cache_clear()
@@ -106,6 +112,7 @@ class StoreError(OSError):
 @contextlib.contextmanager
 def in_words(bucket: str) -> Iterator[None]:
     """Context in which what boto3 raises becomes an OSError with a line of its own."""
+    check_installed()
     from botocore import exceptions as raised
     from urllib3.exceptions import HTTPError
 
@@ -120,8 +127,10 @@ def in_words(bucket: str) -> Iterator[None]:
             "where the command and each worker run"
         )
         raise StoreError(errno.EACCES, line) from error
-    except (raised.HTTPClientError, HTTPError) as error:
-        line = f"{_one_line(error)}; check that the store is up, and AWS_ENDPOINT_URL_S3 or --s3_endpoint_url"
+    except (raised.ConnectionError, raised.HTTPClientError, HTTPError) as error:
+        # Without what was asked for: the endpoint is what matters.
+        said = _one_line(error).split("?")[0]
+        line = f"{said}; check that the store is up, and AWS_ENDPOINT_URL_S3 or --s3_endpoint_url"
         raise StoreError(errno.EHOSTUNREACH, line) from error
     except raised.BotoCoreError as error:
         raise StoreError(errno.EINVAL, _one_line(error)) from error

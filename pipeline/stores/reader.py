@@ -75,12 +75,14 @@ class ObjectStream(io.RawIOBase):
             try:
                 if self._body is None or self._body_at != self._at:
                     self._ask()
-                part = bytes(self._body.read(size)) if self._body is not None else b""
+                if self._body is None:  # the object ends before it
+                    return b""
+                part = bytes(self._body.read(size))
                 self._body_at += len(part)
                 if part or self._size is None or self._at >= self._size:
                     return part
                 raise ConnectionError("the connection ended early")
-            except (ConnectionError, *_broken()):
+            except _broken():
                 self._drop()
                 if not left:
                     raise
@@ -93,7 +95,7 @@ class ObjectStream(io.RawIOBase):
         except StoreError as error:
             if error.code not in BEYOND:
                 raise
-            self._size = self._at if self._size is None else self._size
+            self._find_end()
             return
         self._note(response)
         self._body, self._body_at = response["Body"], self._at
@@ -123,9 +125,9 @@ class ObjectStream(io.RawIOBase):
         self._body = None
 
 
-def _broken() -> tuple[type[Exception], ...]:
+def _broken() -> tuple[type[BaseException], ...]:
     """Returns what a body raises whose connection broke; a request itself is tried again by boto3."""
     from botocore.exceptions import IncompleteReadError, ReadTimeoutError, ResponseStreamingError
     from urllib3.exceptions import HTTPError
 
-    return IncompleteReadError, ReadTimeoutError, ResponseStreamingError, HTTPError
+    return ConnectionError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError, HTTPError

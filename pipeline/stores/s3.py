@@ -52,9 +52,7 @@ class ObjectStore(S3FileSystem):  # type: ignore[misc]  # Beam has no types
         head = self._head(path)
         return FileMetadata(path, int(head["ContentLength"]), head["LastModified"].timestamp())
 
-    def open(
-        self, path: str, mime_type: str = "", compression_type: str = CompressionTypes.UNCOMPRESSED
-    ) -> BinaryIO:
+    def open(self, path: str, mime_type: str = "", compression_type: str = CompressionTypes.UNCOMPRESSED) -> BinaryIO:
         """Opens an object to read its bytes as they are."""
         bucket, key = split_path(path)
 
@@ -168,7 +166,8 @@ class ObjectStore(S3FileSystem):  # type: ignore[misc]  # Beam has no types
             upload = self.client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
             where = {"Bucket": bucket, "Key": key, "UploadId": upload}
             try:
-                parts, content = [], first
+                parts: list[dict[str, Any]] = []
+                content = first
                 while content:
                     number = len(parts) + 1
                     tag = self.client.upload_part(**where, PartNumber=number, Body=content)["ETag"]
