@@ -161,7 +161,7 @@ def check_writable(job: Job) -> None:
 def delete_staging(job: Job, result: str) -> None:
     """Deletes what only this run needed, and the output's folder where it holds no result nor anything else."""
     stop_threads()
-    files.delete([job.staging])
+    files.delete_folder(job.staging)
     files.delete_empty_parents([job.staging])
     files.delete_empty_parents([files.join(job.output, result)])
 

@@ -8,6 +8,7 @@ from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions,
 from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
 
 from pipeline.runners.checks import check_options
+from pipeline.stores.systems import use_options
 from schemas.errors import UsageError
 from schemas.messages import nearest
 
@@ -36,6 +37,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     """
     _refuse_unknown(flags)
     options = PipelineOptions(list(flags))
+    use_options(options)  # a command reads files before there is a pipeline
     standard = options.view_as(StandardOptions)
     if standard.streaming:
         raise UsageError(
