@@ -41,7 +41,7 @@ def quiet_workers(options: PipelineOptions) -> Iterator[IO[bytes] | None]:
       Standard error as it was, or None where no worker writes to it.
     """
     in_memory = options.view_as(DirectOptions).direct_running_mode == "in_memory"
-    if in_memory if is_local(options) else not has_workers_here(options):
+    if in_memory and (is_local(options) or not has_workers_here(options)):
         yield None
         return
     with silence() as terminal:
