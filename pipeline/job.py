@@ -106,6 +106,7 @@ class Job:
       key: Name of a staging folder that a later run may go on from, see `pipeline.resuming.done`; empty where none may.
       accept_drift: Whether a span is published however far it is from its base.
       submitter: Refuses a worker that has other code than whoever submitted the job, as soon as that has the job.
+      leased: Whether workers ask if the run still goes on, see `pipeline.guards.lease`.
     """
 
     spec_bytes: bytes
@@ -128,6 +129,7 @@ class Job:
     key: str = ""
     accept_drift: bool = False
     submitter: Submitter = field(default_factory=Submitter)
+    leased: bool = False
 
     @property
     def spec(self) -> DatasetSpec:

@@ -1,6 +1,7 @@
 """One run of the pipeline as a command: plan, execute, clean up, tell."""
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import io
 import platform
@@ -18,6 +19,7 @@ from pipeline.disk import check_space, estimate, is_disk_full, with_need
 from pipeline.drift.judge import drift_lines
 from pipeline.failure import find_message
 from pipeline.fit import check_fit, unread_fields
+from pipeline.guards import lease
 from pipeline.guards.folders import check_folder
 from pipeline.guards.going_on import resumable, take_up, worth_keeping
 from pipeline.guards.locks import holding, name_run
@@ -30,12 +32,13 @@ from pipeline.publish import sweep
 from pipeline.report.after_run import advice_lines
 from pipeline.runners.checks import check_runner, paths_of
 from pipeline.runners.options import describe_runner
+from pipeline.runners.said import EngineLog, cancelling, listening
 from pipeline.runners.told import known_error, one_line, where_logs
 from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
 from pipeline.starter import starting_workers
 from pipeline.summary import summarise
-from pipeline.terminal import quiet_engine, quiet_workers
+from pipeline.terminal import quiet_workers
 from pipeline.threads import stop_threads
 from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
@@ -58,7 +61,7 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
     check_folder(job.output, job.span.root if job.span else "")
     with holding(job.output, "run", console):
         name_run(job.output, job.run)
-        return _run_alone(resumable(job), options, console)
+        return _run_alone(dataclasses.replace(resumable(job), leased=True), options, console)
 
 
 def _run_alone(job: Job, options: PipelineOptions, console: Console) -> Manifest:
@@ -116,10 +119,11 @@ def execute(
       LengthwiseError: What a worker said of the input or of itself, or what helps most of any other error.
       KeyboardInterrupt: The run was interrupted.
     """
+    log = EngineLog()
     try:
-        with starting_workers(), quiet_engine(), quiet_workers(options) as terminal:
+        with starting_workers(), quiet_workers(options) as terminal, listening(options, log):
             shown = _console_on(terminal, console) if terminal else console
-            with progress(job, shown), beam.Pipeline(options=options) as pipeline:
+            with progress(job, shown), cancelling(beam.Pipeline(options=options)) as pipeline:
                 _ = pipeline | transform
     except Exception as error:
         if interrupted.is_set():
@@ -128,12 +132,14 @@ def execute(
         found = find_message(job.failed) or known
         if found:
             raise found from None
-        where = _keep_traceback(job)
-        told = known_error(error)
+        where = _keep_traceback(job, log.text)
+        told = known_error(error, log.errors)
         if told:
             raise told from None
         more = where_logs(options)
-        raise DataError(f"the run failed: {one_line(error)}; nothing was published; {where}{more}") from error
+        raise DataError(
+            f"the run failed: {one_line(error, log.errors)}; nothing was published; {where}{more}"
+        ) from error
 
 
 def _console_on(terminal: IO[bytes], console: Console) -> Console:
@@ -141,19 +147,20 @@ def _console_on(terminal: IO[bytes], console: Console) -> Console:
     return Console(file=file, soft_wrap=True, markup=False, force_terminal=console.is_terminal)
 
 
-def _keep_traceback(job: Job) -> str:
+def _keep_traceback(job: Job, said: str) -> str:
     path = files.join(job.failed, "traceback.txt")
+    content = traceback.format_exc() + (f"\nThe engine said:\n{said}\n" if said else "")
     try:
-        files.write(path, traceback.format_exc().encode())
+        files.write(path, content.encode())
     except LengthwiseError as error:  # most likely for the same reason as the run
         return str(error)
     return f"details: {path}"
 
 
 def check_writable(job: Job) -> None:
-    """Finds out before the work whether its results can be written."""
+    """Finds out before the work whether its results can be written, and says to the workers that the run goes on."""
     try:
-        files.write(files.join(job.staging, "probe"), b"")
+        lease.begin(job)
     except LengthwiseError as error:
         raise UsageError(f"--output: {error}; name another folder") from None
 
@@ -175,6 +182,7 @@ def _end_failed(job: Job, error: BaseException, console: Console) -> None:
     """Cleans up; of a span, whose run is started again by itself, keeps what the next run goes on from."""
     with contextlib.suppress(OSError, LengthwiseError):
         stop_threads()
+        lease.end(job)
         if job.span and not is_disk_full(error) and worth_keeping(job):
             line = f"{job.output}: kept what is done so far, in {STAGING}; the same command goes on from there"
             console.print(line, highlight=False)

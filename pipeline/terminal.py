@@ -1,7 +1,6 @@
 """What worker processes print in a terminal, which a run must not leave to chance."""
 
 import contextlib
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,9 @@ from pathlib import Path
 from typing import IO
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
+
+from pipeline.runners.checks import has_workers_here
+from pipeline.runners.options import is_local
 
 
 @contextlib.contextmanager
@@ -29,31 +31,17 @@ def silence() -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def quiet_engine() -> Iterator[None]:
-    """Context in which Beam does not log what an engine says: the last of it ends the run, and is told by that."""
-    root = logging.getLogger()
-    root.addFilter(_is_not_engine)
-    try:
-        yield
-    finally:
-        root.removeFilter(_is_not_engine)
-
-
-def _is_not_engine(record: logging.LogRecord) -> bool:
-    return record.module != "portable_runner"
-
-
-@contextlib.contextmanager
 def quiet_workers(options: PipelineOptions) -> Iterator[IO[bytes] | None]:
-    """Context in which what several local workers print is thrown away.
+    """Context in which what several local workers print is thrown away, or one of another runner in this process.
 
     Each of them writes its whole life, or every error with its traceback, to the standard error that
     it shares, whatever its options say. What matters of it is kept in the run's folder of failures.
 
     Yields:
-      Standard error as it was, or None where there is one worker in this process.
+      Standard error as it was, or None where no worker writes to it.
     """
-    if options.view_as(DirectOptions).direct_running_mode == "in_memory":
+    in_memory = options.view_as(DirectOptions).direct_running_mode == "in_memory"
+    if in_memory and (is_local(options) or not has_workers_here(options)):
         yield None
         return
     with silence() as terminal:

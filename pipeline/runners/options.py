@@ -4,10 +4,16 @@ import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions, TypeOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+    TypeOptions,
+)
 from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
 
-from pipeline.runners.checks import check_options
+from pipeline.runners.checks import check_options, kind_of
 from pipeline.stores.systems import use_options
 from schemas.errors import UsageError
 from schemas.messages import nearest
@@ -57,18 +63,26 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     return options
 
 
+def is_local(options: PipelineOptions) -> bool:
+    """Returns whether the runner is the one in this process."""
+    return bool(options.view_as(StandardOptions).runner == LOCAL_RUNNER)
+
+
 def local_threads(options: PipelineOptions) -> int:
     """Returns how many threads a worker should use: all processors where it is the only one, else 1."""
-    runner = options.view_as(StandardOptions).runner
-    alone = runner == LOCAL_RUNNER and options.view_as(DirectOptions).direct_running_mode == "in_memory"
+    alone = is_local(options) and options.view_as(DirectOptions).direct_running_mode == "in_memory"
     return len(os.sched_getaffinity(0)) if alone else 1
 
 
 def describe_runner(options: PipelineOptions) -> str:
     """Returns the runner in words."""
     runner = options.view_as(StandardOptions).runner
-    if runner != LOCAL_RUNNER:
-        return str(runner)
+    if not is_local(options):
+        portable = options.view_as(PortableOptions)
+        service = f"job service at {portable.job_endpoint}" if portable.job_endpoint else ""
+        kind = portable.environment_type or ("LOOPBACK" if kind_of(options) == "prism" else "")
+        workers = " ".join(filter(None, ["workers:", kind, portable.environment_config])) if kind else ""
+        return ", ".join(filter(None, [str(runner), service, workers]))
     direct = options.view_as(DirectOptions)
     threads = local_threads(options)
     workers = f"{threads} threads" if threads > 1 else f"{direct.direct_num_workers} worker(s)"

@@ -44,7 +44,7 @@ def run_scoring(scoring: ScoringJob, options: PipelineOptions, console: Console)
         name_run(job.output, job.run)
         warn_of_runner(job, options, console)
         delete_abandoned(job)
-        return _run_alone(scoring, options, console)
+        return _run_alone(replace(scoring, job=replace(job, leased=True)), options, console)
 
 
 def _run_alone(scoring: ScoringJob, options: PipelineOptions, console: Console) -> dict[str, Any]:

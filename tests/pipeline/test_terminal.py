@@ -1,20 +1,18 @@
 """The output of worker processes."""
 
-import logging
 import subprocess
 import sys
 
-import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.terminal import quiet_engine, quiet_workers
+from pipeline.terminal import quiet_workers
 
 
 def test_what_worker_processes_print_is_not_shown() -> None:
     code = """
 import subprocess, sys
 from apache_beam.options.pipeline_options import PipelineOptions
-from pipeline.terminal import quiet_engine, quiet_workers
+from pipeline.terminal import quiet_workers
 child = [sys.executable, "-c", "import sys; print('noise', file=sys.stderr)"]
 with quiet_workers(PipelineOptions(["--direct_running_mode=multi_processing"])) as terminal:
     subprocess.run(child, check=True)
@@ -29,13 +27,3 @@ subprocess.run(child, check=True)
 def test_one_process_keeps_its_standard_error() -> None:
     with quiet_workers(PipelineOptions([])) as terminal:
         assert terminal is None
-
-
-def test_what_an_engine_says_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Beam logs every message of an engine, tracebacks of many lines among them, in the name of nobody."""
-    said = logging.LogRecord("root", logging.ERROR, "/x/portable_runner.py", 1, "Traceback", None, None)
-    with quiet_engine():
-        logging.getLogger().handle(said)
-        logging.error("ours")
-    logging.getLogger().handle(said)
-    assert caplog.messages == ["ours", "Traceback"]
