@@ -27,7 +27,7 @@ def reporting(process: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[A
 
     @functools.wraps(process)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
-        lease.check(self._job)
+        lease.check_now_and_then(self._job)
         try:
             yield from process(self, *args, **kwargs)
         except LengthwiseError as error:

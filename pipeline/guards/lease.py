@@ -6,9 +6,14 @@ works for the old run finds it gone, and neither begins anything nor publishes. 
 again whose records were refused, see `pipeline.failure`.
 """
 
+import time
+
 from pipeline import files
 from pipeline.job import Job
 from schemas.errors import DataError
+
+_ASK_SECONDS = 10.0
+_asked: dict[str, float] = {}  # when a file on an object store was last found
 
 
 def begin(job: Job) -> None:
@@ -39,6 +44,18 @@ def check(job: Job) -> None:
     if not goes_on(job):
         why = "for it was refused, interrupted or killed"
         raise DataError(f"{job.output}: run {job.run} is over, {why}; nothing more is done")
+
+
+def check_now_and_then(job: Job) -> None:
+    """Checks the same, but asks an object store, where each question is paid for, once in a while.
+
+    Raises:
+      DataError: The run was found to be over.
+    """
+    path = _path(job)
+    if files.is_local(path) or time.monotonic() - _asked.get(path, -_ASK_SECONDS) >= _ASK_SECONDS:
+        check(job)
+        _asked[path] = time.monotonic()
 
 
 def _path(job: Job) -> str:

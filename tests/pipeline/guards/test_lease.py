@@ -96,3 +96,24 @@ def test_what_may_go_better_the_next_time_does_not_end_the_run(job: Job) -> None
     with pytest.raises(DataError, match="is gone"):
         list(Step(job).process(fail))
     assert lease.goes_on(job)
+
+
+def test_an_object_store_is_asked_once_in_a_while(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    there = [True]
+    remote = dataclasses.replace(job, output="s3://bucket/data")
+
+    def exists(path: str) -> bool:
+        asked.append(path)
+        return there[0]
+
+    monkeypatch.setattr(lease.files, "exists", exists)
+    for _ in range(3):
+        lease.check_now_and_then(remote)
+    assert len(asked) == 1
+    there[0] = False
+    with pytest.raises(DataError, match="is over"):  # before the manifest it is asked in any case
+        lease.check(remote)
+    monkeypatch.setattr(lease.time, "monotonic", lambda: float("inf"))
+    with pytest.raises(DataError, match="is over"):
+        lease.check_now_and_then(remote)
