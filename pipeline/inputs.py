@@ -9,6 +9,7 @@ from typing import Any
 from pipeline import files
 from pipeline.blocks import InputFile
 from pipeline.failure import told_of
+from pipeline.gathering import sets_of
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, GivenFile, Job, TokenizerFile
 from pipeline.spans.published import span_folder
 from pipeline.spans.request import (
@@ -61,9 +62,7 @@ def plan_job(
     span: SpanRequest | None = None,
     accept_drift: bool = False,
 ) -> Job:
-    """Returns the run that these settings mean.
-
-    Reads the list of files, CSV files of more than a block, and the files that the spec names.
+    """Returns the run that these settings mean; reads the list of files, large CSV files, and those that the spec names.
 
     Args:
       spec: A spec; what it does not say is filled in.
@@ -104,6 +103,7 @@ def plan_job(
         tokenizers=tokenizers,
         given=given,
         partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
+        sets=0 if spec.HasField("group") else sets_of(size, block_bytes),
         span=plan.run if plan else None,
         accept_drift=accept_drift,
     )

@@ -104,6 +104,7 @@ class Job:
       span: Of several; None where the data set stands alone.
       key: Name of a staging folder that a later run may go on from, see `pipeline.resuming.done`; empty where none may.
       accept_drift: Whether a span is published however far it is from its base.
+      sets: Into which the segments of very many blocks are gathered, see `pipeline.gathering`; 0: shards read of each.
     """
 
     spec_bytes: bytes
@@ -125,6 +126,7 @@ class Job:
     span: SpanRun | None = None
     key: str = ""
     accept_drift: bool = False
+    sets: int = 0
 
     @property
     def spec(self) -> DatasetSpec:
@@ -192,6 +194,10 @@ class Job:
     def segment_path(self, block: int, part: int = 0) -> str:
         """Path of the encoded records of a part of a block."""
         return files.join(self.staging, "segments", _part_name(block, part))
+
+    def gathered_path(self, number: int) -> str:
+        """Path of the gathered segments of a set."""
+        return files.join(self.staging, "gathered", f"set-{number:05d}")
 
     def unfinished_path(self, shard: int) -> str:
         """Path of a shard that is not yet whole."""

@@ -8,6 +8,7 @@ from apache_beam.pvalue import AsList, AsSingleton
 from pipeline.analysis import MergeAnalyses
 from pipeline.duplicates import LeaveOutDuplicates
 from pipeline.encode import FACTS, EncodeBlocks
+from pipeline.gathering import GatherSegments
 from pipeline.group import GroupEvents
 from pipeline.inputs import plan_job
 from pipeline.job import Job, numbered_blocks
@@ -79,5 +80,8 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
         plan = AsSingleton(merged | "Plan data set" >> PlanDataset(job, counted))
         encoded = staged[STAGED] | "Encode blocks" >> EncodeBlocks(step, plan)
         facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts()).without_defaults()
-        shards = facts | "Write shards" >> WriteShards(step, AsList(encoded.segments))
+        segments = encoded.segments
+        if job.sets:
+            segments = segments | "Gather segments" >> GatherSegments(step, AsSingleton(facts))
+        shards = facts | "Write shards" >> WriteShards(step, AsList(segments))
         return facts | "Publish data set" >> PublishDataset(job, AsList(shards), analysis, plan)

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import apache_beam as beam
 import numpy as np
@@ -16,12 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import files
+from pipeline.at_once import at_once
 from pipeline.failure import reporting
+from pipeline.gathered_files import GatheredSegment, read_gathered
 from pipeline.job import Job
 from pipeline.plan import plan_shards, shard_starts
 from pipeline.recording import pieces_digest, recording
 from pipeline.resuming import done
-from pipeline.segments import Index, Segment, groups_of, in_order, npy, read_rows, rows_between
+from pipeline.segments import Group, Index, Segment, groups_of, in_order, npy, read_rows, rows_between
 from pipeline.split_facts import WrittenFacts
 from pipeline.spread import Spread
 from pipeline.threads import ThreadedDoFn
@@ -33,6 +35,10 @@ from schemas.shard_index import POSITION
 
 _PART_BYTES = 2 << 20  # of a shard, held in memory at a time
 _LEAST_READ = 16 << 10  # of one segment for a part, on average: opening a file costs as much
+_LEAST_READ_GATHERED = 128 << 10  # of gathered ones, which may lie on an object store
+
+AnySegment = Segment | GatheredSegment
+_Source = tuple[AnySegment, Group | None]  # a group where a segment has one for each split and bucket
 
 
 @dataclass(frozen=True)
@@ -123,17 +129,18 @@ class _WriteShard(ThreadedDoFn):
         self._job = job
 
     @reporting
-    def work(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
+    def work(self, task: ShardTask, segments: list[AnySegment]) -> Iterator[Shard]:
         key = _key(task, segments) if self._job.key else ""
         yield from done.once(
             self._job, done.SHARD, (task.number,), key, {"Shard": Shard}, lambda: self._write_shard(task, segments)
         )
 
-    def _write_shard(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
+    def _write_shard(self, task: ShardTask, segments: list[AnySegment]) -> Iterator[Shard]:
         pieces = find_pieces(task, segments)
         if not pieces:
             return
-        path, sha256, rows = self._write(task, pieces)
+        gathered = any(isinstance(segment, GatheredSegment) for segment in segments)
+        path, sha256, rows = self._write(task, pieces, _LEAST_READ_GATHERED if gathered else _LEAST_READ)
         positions = np.empty(len(rows), POSITION)
         positions["offset"] = np.cumsum(rows["size"], dtype=np.int64) - rows["size"]
         positions["length"] = rows["length"]
@@ -154,15 +161,15 @@ class _WriteShard(ThreadedDoFn):
             index_sha256=hashlib.sha256(index).hexdigest(),
         )
 
-    def _write(self, task: ShardTask, pieces: list[Piece]) -> tuple[str, str, Index]:
+    def _write(self, task: ShardTask, pieces: list[Piece], least_read: int) -> tuple[str, str, Index]:
         """Writes the records of a shard in order; returns its path, its SHA-256 and all index rows."""
         written: list[Index] = []
 
         def parts() -> Iterator[memoryview]:
-            part_bytes = max(_PART_BYTES, _LEAST_READ * len(pieces))
+            part_bytes = max(_PART_BYTES, least_read * len(pieces))
             for least, beyond in pairwise([task.least, *part_starts(pieces, part_bytes), task.beyond]):
                 frames, rows = read_part(pieces, least, beyond)
-                order = _order(frames, rows)
+                order = order_of(frames, rows)
                 written.append(rows[order])
                 yield in_order(frames, order)
 
@@ -175,19 +182,33 @@ class _WriteShard(ThreadedDoFn):
         return path(), whole[0].sha256, np.concatenate(written)
 
 
-def _key(task: ShardTask, segments: Iterable[Segment]) -> str:
+def _key(task: ShardTask, segments: Iterable[AnySegment]) -> str:
     """Returns the digest of what a shard is made of; empty where the digest of a segment is unknown."""
-    of = sorted(segment.sha256 for segment, _ in groups_of(segments, task.split, task.bucket))
+    of = sorted(segment.sha256 for segment, _ in _sources(task, segments))
     return done.digest_of([task, of]) if all(of) else ""
 
 
-def find_pieces(task: ShardTask, segments: Iterable[Segment]) -> list[Piece]:
+def find_pieces(task: ShardTask, segments: Iterable[AnySegment]) -> list[Piece]:
     """Returns what a shard takes of each segment that holds any of it."""
-    found = (
-        Piece(segment.path, *read_rows(segment, group, task.least, task.beyond))
-        for segment, group in groups_of(segments, task.split, task.bucket)
-    )
+
+    def piece_of(source: _Source) -> Piece:
+        segment, group = source
+        if isinstance(segment, GatheredSegment):
+            return Piece(segment.path, *read_gathered(segment, task.number))
+        return Piece(segment.path, *read_rows(segment, cast("Group", group), task.least, task.beyond))
+
+    sources = list(_sources(task, segments))
+    found = at_once(piece_of, sources, sources[0][0].path) if sources else []
     return [piece for piece in found if len(piece.rows)]
+
+
+def _sources(task: ShardTask, segments: Iterable[AnySegment]) -> Iterator[_Source]:
+    """Yields the segments that may hold records of a shard, and where."""
+    for segment in segments:
+        if isinstance(segment, GatheredSegment):
+            yield segment, None
+        else:
+            yield from groups_of([segment], task.split, task.bucket)
 
 
 def part_starts(pieces: Sequence[Piece], part_bytes: int) -> list[int]:
@@ -210,20 +231,26 @@ def part_starts(pieces: Sequence[Piece], part_bytes: int) -> list[int]:
 
 def read_part(pieces: Iterable[Piece], least: int, beyond: int) -> tuple[pa.BinaryArray, Index]:
     """Returns the frames with least <= order < beyond and their index rows, piece after piece."""
-    wanted = [piece.between(least, beyond) for piece in pieces]
-    rows = np.concatenate([piece.rows for piece in wanted])
+    return read_frames([piece.between(least, beyond) for piece in pieces])
+
+
+def read_frames(pieces: Sequence[Piece]) -> tuple[pa.BinaryArray, Index]:
+    """Returns the frames of pieces, one or more, and their index rows, piece after piece."""
+    rows = np.concatenate([piece.rows for piece in pieces])
     ends = np.concatenate([[0], np.cumsum(rows["size"], dtype=np.int64)])
     data = np.empty(int(ends[-1]), np.uint8)
-    at = 0
-    for piece in wanted:
-        size = int(piece.rows["size"].sum(dtype=np.int64))
-        if size:
-            files.read_into(piece.path, piece.start, data.data[at : at + size])
-        at += size
+    starts = ends[np.cumsum([0, *(len(piece.rows) for piece in pieces)])].tolist()
+    wanted = [(piece, start, end) for piece, (start, end) in zip(pieces, pairwise(starts), strict=True) if end > start]
+
+    def read(range_: tuple[Piece, int, int]) -> None:
+        piece, start, end = range_
+        files.read_into(piece.path, piece.start, data.data[start:end])
+
+    list(at_once(read, wanted, pieces[0].path))
     return binary_column(data, ends), rows
 
 
-def _order(frames: pa.BinaryArray, rows: Index) -> Int64s:
+def order_of(frames: pa.BinaryArray, rows: Index) -> Int64s:
     """Returns the places of all records sorted by order; of records of one order, by their bytes."""
     order = np.argsort(rows["order"], kind="stable")
     if (np.diff(rows["order"][order]) == 0).any():
