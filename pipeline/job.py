@@ -6,12 +6,14 @@ from typing import NamedTuple
 
 from pipeline import files
 from pipeline.blocks import Block, InputFile, plan_blocks
+from pipeline.input_list import digest_of_list, dump_inputs, read_inputs
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.records.splits import split_names
 
 SPEC_NAME = "spec.yaml"  # as the person wrote it
 RUN_NAME = "run.json"  # what differs from run to run, and so is not in the manifest
 STAGING = ".staging"
+FEW_INPUTS = 1_000  # which the graph holds itself
 SHARD_BYTES = 128 << 20  # 128 MiB: the upper end of what tf.data reads well
 
 
@@ -105,6 +107,7 @@ class Job:
       key: Name of a staging folder that a later run may go on from, see `pipeline.resuming.done`; empty where none may.
       accept_drift: Whether a span is published however far it is from its base.
       sets: Into which the segments of very many blocks are gathered, see `pipeline.gathering`; 0: shards read of each.
+      inputs_path: Of a file that lists the inputs in place of `inputs`; empty where there is none.
     """
 
     spec_bytes: bytes
@@ -127,6 +130,7 @@ class Job:
     key: str = ""
     accept_drift: bool = False
     sets: int = 0
+    inputs_path: str = ""
 
     @property
     def spec(self) -> DatasetSpec:
@@ -141,11 +145,24 @@ class Job:
 
     def blocks(self) -> list[Block]:
         """Returns the blocks of all inputs: a function of the files alone."""
-        return plan_blocks(self.inputs, self.block_bytes)
+        return plan_blocks(self.with_inputs().inputs, self.block_bytes)
 
     def without_inputs(self) -> "Job":
         """Returns what most steps are told: a thing of the same size for any number of files."""
-        return replace(self, inputs=())
+        return replace(self, inputs=(), inputs_path="")
+
+    def listed(self) -> "Job":
+        """Returns what the other steps are told: of very many inputs the path of a list, which it writes."""
+        if len(self.inputs) <= FEW_INPUTS:
+            return self
+        content = dump_inputs(self.inputs)
+        path = files.join(self.staging, f"inputs-{digest_of_list(content)}.arrow")
+        files.write(path, content)
+        return replace(self, inputs=(), inputs_path=path)
+
+    def with_inputs(self) -> "Job":
+        """Returns a job that is `listed` with its inputs."""
+        return replace(self, inputs=read_inputs(self.inputs_path), inputs_path="") if self.inputs_path else self
 
     @property
     def staging(self) -> str:

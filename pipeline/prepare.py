@@ -68,7 +68,7 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
 
     def expand(self, pbegin: beam.Pipeline) -> beam.PCollection:
         """Wires the steps."""
-        job, step = self.job, self.job.without_inputs()
+        job, step = self.job.listed(), self.job.without_inputs()
         blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(numbered_blocks, job)
         stage = "Group events" >> GroupEvents(job) if job.partitions else "Stage blocks" >> StageBlocks(step)
         staged = blocks | "Spread blocks" >> Spread() | stage
