@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 AT_ONCE = 16  # requests of one worker
-_AHEAD = 4_096  # handed out before the first of them is waited for
+_AHEAD = 256  # answers held at a time
 
 
 def at_once(work: Callable[[T], R], items: Iterable[T], folder: str) -> Iterable[R]:

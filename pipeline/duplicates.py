@@ -18,6 +18,7 @@ from apache_beam.pvalue import AsList
 
 from pipeline.analysis import Analysis
 from pipeline.arrow_files import write_batches
+from pipeline.at_once import at_once
 from pipeline.failure import reporting
 from pipeline.id_files import read_batch, read_ids, repeated
 from pipeline.job import Job
@@ -104,7 +105,7 @@ def find_repeated(paths: Sequence[str], share: int) -> dict[int, pa.RecordBatch]
     Returns:
       Batches of the place of each record in its part, and of the file and position of the first with its id.
     """
-    halves = [read_ids(path, share).select(["high", "low"]) for path in paths]
+    halves = list(at_once(lambda path: read_ids(path, share).select(["high", "low"]), paths, paths[0]))
     ends = np.cumsum([batch.num_rows for batch in halves])
     high, low = (np.concatenate([batch[name].to_numpy() for batch in halves]) for name in ("high", "low"))
     places = _Places(paths, share, ends)

@@ -62,7 +62,7 @@ def plan_job(
     span: SpanRequest | None = None,
     accept_drift: bool = False,
 ) -> Job:
-    """Returns the run that these settings mean; reads the list of files, large CSV files, and those that the spec names.
+    """Returns the run that these settings mean; reads the list of files, large CSV files, files of the spec.
 
     Args:
       spec: A spec; what it does not say is filled in.

@@ -11,6 +11,8 @@ import apache_beam as beam
 
 from pipeline import files
 from pipeline.analysis import Analysis
+from pipeline.at_once import at_once
+from pipeline.blocks import InputFile as Input
 from pipeline.drift.judge import judge_drift
 from pipeline.duplicates import DUPLICATE_ID
 from pipeline.failure import reporting
@@ -203,8 +205,10 @@ def check_surroundings(job: Job, manifest: Manifest) -> None:
     if not job.replace and files.exists(path) and files.read(path) != dump_manifest(manifest):
         raise DataError(f"{job.output}: another run has published a data set there; say --replace to replace it")
     check_spans(job, manifest)
-    for path in named_files(manifest):
-        if not files.exists(files.join(job.output, path)):
+    named = list(named_files(manifest))
+    there = at_once(lambda path: files.exists(files.join(job.output, path)), named, job.output)
+    for path, is_there in zip(named, there, strict=True):
+        if not is_there:
             raise DataError(f"{path}: was written and is gone; something else writes to {job.output}; run again")
 
 
@@ -214,11 +218,16 @@ def check_inputs(job: Job) -> None:
     Raises:
       DataError: Somebody has; names the file.
     """
-    for file in job.inputs:
+
+    def check(file: Input) -> None:
         if files.size(file.path) != file.bytes:
             raise DataError(f"{file.path}: changed its size while it was read; run again when nobody writes to it")
         if file.changed and files.last_change(file.path) != file.changed:
             raise DataError(f"{file.path}: was written to while it was read; run again when nobody writes to it")
+
+    inputs = job.with_inputs().inputs
+    for _ in at_once(check, inputs, inputs[0].path):
+        pass
 
 
 def sweep(output: str, manifest: Manifest | None) -> None:
@@ -249,6 +258,7 @@ def unfinished(folder: str) -> list[str]:
 
 def input_files(job: Job, analysis: Analysis) -> list[InputFile]:
     """Returns the files that were read, with their digests and the records that they hold."""
+    job = job.with_inputs()
     digests: dict[str, list[bytes]] = {file.path: [] for file in job.inputs}
     records = dict.fromkeys(digests, 0)
     for block in job.blocks():
