@@ -43,7 +43,7 @@ _SAYS_SPLITS = {
 # Each holds its part of every block: with more of them what is read at a time is too small, with fewer of them what is
 # sorted at a time too large.
 MOST_PARTITIONS = 1_024
-MOST_ID_SHARES = 64  # each reads of every block
+MOST_ID_SHARES = 256  # each reads of every block; of 1 TB with 10^10 records one holds some 40 million digests, 1 GB
 _ID_SHARE_BYTES = 512 << 20  # of input; of very short records some 5 million, whose digests take 80 MB
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 
@@ -99,7 +99,7 @@ def plan_job(
         threads=threads,
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
-        id_shares=min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES),
+        id_shares=id_shares_of(size),
         tokenizers=tokenizers,
         given=given,
         partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
@@ -135,6 +135,11 @@ def _shared(
 def partitions_of(size: int, block_bytes: int) -> int:
     """Returns in how many partitions of their keys events are grouped: a function of the input's bytes alone."""
     return min(MOST_PARTITIONS, max(1, -(-size // block_bytes)))
+
+
+def id_shares_of(size: int) -> int:
+    """Returns in how many shares record ids are looked at: a function of the input's bytes alone."""
+    return min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES)
 
 
 def match_inputs(inputs: Sequence[str], given: Input | None = None) -> list[InputFile]:
