@@ -1,9 +1,9 @@
 """Where blocks are very many: their segments become few large ones before shards are written.
 
-A shard reads of every segment. Both grow with the input, so that reads grow with its square: 1 TB would be 7,500 shards
-of 119,000 segments, a thousand million reads of about 1 KB. So the segments are gathered in sets, as many
-as the square root of the blocks: then a shard reads of 345 files some 390 KB each. What a shard holds does not
-change, for that follows from the ids of records.
+A shard reads of every segment. Both grow with the input, so that reads grow with its square: 1 TB would be 9,700 shards
+of 119,000 segments, two thousand million reads of about 1 KB. So the segments are gathered in sets, as many as the
+square root of the blocks: then a shard reads of 346 files some 390 KB each. What a shard holds does not change, for
+that follows from the ids of records.
 """
 
 import math
@@ -27,7 +27,9 @@ from pipeline.shards import Piece, ShardTask, order_of, read_frames, shard_tasks
 from pipeline.split_facts import WrittenFacts
 from pipeline.threads import ThreadedDoFn
 
-FEW_BLOCKS = 2_048  # up to which every shard reads of every segment: 16 GiB, 64 KiB a read
+# Up to which every shard reads of every segment: 8 GiB. Of short records, from about there on, reading the index of all
+# of them for each shard takes as long as gathering them.
+FEW_BLOCKS = 1_024
 _PART_BYTES = 64 << 20  # held in memory at a time; Arrow needs several times as much meanwhile
 _INDEX_ROWS = 4_096  # of a segment read at a time: 64 KiB
 

@@ -100,7 +100,7 @@ def test_the_estimate_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kin
     assert need.most == int(1.5 * need.likely)
 
 
-@pytest.mark.parametrize("few", [1, 2_048])
+@pytest.mark.parametrize("few", [1, 1_024])
 def test_the_estimate_holds_where_segments_are_gathered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
