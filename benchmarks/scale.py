@@ -216,7 +216,7 @@ def measured(name: str, count: int, share: float) -> Row:
     start = time.perf_counter()
     found = (_OF_FILES | _OF_ALL)[name](count, share)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    what = f"{name}, {count:,} files" if name in _OF_FILES else name
+    what = f"{name}, {count:,} file{'s' * (count != 1)}" if name in _OF_FILES else name
     return Row(what, found, time.perf_counter() - start, peak)
 
 

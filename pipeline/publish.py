@@ -226,7 +226,7 @@ def check_inputs(job: Job) -> None:
             raise DataError(f"{file.path}: was written to while it was read; run again when nobody writes to it")
 
     inputs = job.with_inputs().inputs
-    for _ in at_once(check, inputs, inputs[0].path):
+    for _ in at_once(check, inputs, inputs[0].path if inputs else ""):
         pass
 
 
