@@ -12,14 +12,18 @@ from typing import Any
 
 from pipeline import files
 from pipeline.guards import lease
-from schemas.errors import DataError, LengthwiseError, UsageError
+from schemas.errors import DataError, LengthwiseError, RefusedError, UsageError
 from schemas.messages import canonical_json
 
 _NAME = "error.json"
 
 
 def reporting(process: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """Wraps the `process` or `work` of a DoFn that has its `Job` as `_job`; it does nothing for a run that is over."""
+    """Wraps the `process` or `work` of a DoFn that has its `Job` as `_job`; it does nothing for a run that is over.
+
+    An engine that tries a failed job again, from its beginning, would come to the same refusal each time; so a refusal
+    ends the run for all of its workers, and what is tried again fails before it reads anything.
+    """
 
     @functools.wraps(process)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
@@ -30,6 +34,8 @@ def reporting(process: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[A
             with contextlib.suppress(LengthwiseError):  # a full disk has no room for the message either
                 if lease.goes_on(self._job):  # else it is for want of what was deleted, and nobody is there to read it
                     leave_message(self._job.failed, error)
+                if isinstance(error, RefusedError):
+                    lease.end(self._job)
             raise
 
     return wrapped

@@ -13,7 +13,7 @@ from pipeline.vocabulary.rules import VocabularyRule, vocabulary_rules
 from pipeline.vocabulary.token_files import PARTITIONS
 from schemas.buckets import Int64s, plan_buckets, plan_buckets_at_knee
 from schemas.dataset_pb2 import Buckets, DatasetSpec
-from schemas.errors import DataError
+from schemas.errors import RefusedError
 from schemas.manifest_pb2 import Bucket, Manifest, Moments
 from schemas.statistics_pb2 import TokenStatistics
 from schemas.vocabulary import Vocabulary, as_tokens, ranked
@@ -164,10 +164,10 @@ def plan_dataset(
       more: Most entries added to each vocabulary of the base.
 
     Raises:
-      DataError: There is nothing to plan from.
+      RefusedError: There is nothing to plan from.
     """
     if not (analysis.train_records or (base and analysis.read)):
-        raise DataError(_nothing_to_train_on(analysis))
+        raise RefusedError(_nothing_to_train_on(analysis))
     lengths = np.array(sorted(analysis.bucket_lengths), np.int64)
     counts = np.array([analysis.bucket_lengths[int(length)] for length in lengths], np.int64)
     rules, stated = vocabulary_rules(spec, more), given or {}

@@ -29,7 +29,7 @@ from pipeline.statistics.files import write_statistics
 from pipeline.subwords import publish_tokenizers
 from pipeline.vocabulary.written import PlanFiles
 from schemas.dataset_pb2 import DuplicateIds
-from schemas.errors import DataError
+from schemas.errors import DataError, RefusedError
 from schemas.formats.blocks import file_digest
 from schemas.formats.fields import LABEL
 from schemas.manifest import DIGEST_DIGITS, MANIFEST_NAME, dump_manifest, named_files, seal, stored_features
@@ -107,7 +107,7 @@ def judge_rejected(job: Job, analysis: Analysis) -> None:
     """Fails the run where more records are rejected than allowed, or one has an id that it must not have.
 
     Raises:
-      DataError: With the first offenders; all of them are in the run's folder of failures.
+      RefusedError: With the first offenders; all of them are in the run's folder of failures.
     """
     problem = check_rejected(analysis, job.max_rejected)
     if job.spec.duplicate_ids == DuplicateIds.fail and analysis.rejected[DUPLICATE_ID]:
@@ -121,7 +121,7 @@ def judge_rejected(job: Job, analysis: Analysis) -> None:
     path = files.join(job.failed, "rejected.jsonl")
     files.write(path, gather_rejected(job, analysis))
     offenders = describe_offenders(job, analysis)
-    raise DataError(f"{problem}; first: {offenders[0]}; all: {path}", details=offenders)
+    raise RefusedError(f"{problem}; first: {offenders[0]}; all: {path}", details=offenders)
 
 
 def build_manifest(job: Job, shards: list[Shard], analysis: Analysis, plan: PlanFiles, facts: WrittenFacts) -> Manifest:

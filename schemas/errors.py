@@ -24,6 +24,10 @@ class DataError(LengthwiseError):
     exit_code = 1
 
 
+class RefusedError(DataError):
+    """What was read is not what was asked for: to do the same again comes to the same."""
+
+
 class UsageError(LengthwiseError):
     """A command, a setting or a spec that cannot mean anything."""
 

@@ -11,7 +11,7 @@ from pipeline.job import Job
 from pipeline.spans.base import load_base
 from pipeline.spans.published import load_span, span_folder
 from pipeline.spans.request import folder_of
-from schemas.errors import DataError
+from schemas.errors import RefusedError
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import DriftMeasure, Manifest, Span
 from schemas.messages import canonical_json, printable, to_plain
@@ -57,7 +57,7 @@ def judge_drift(job: Job, manifest: Manifest, statistics: DatasetStatistics) -> 
         chosen = worst(beyond, "fail")
         against = base if chosen.measure == OOV else origin
         what = f"the {'base' if against is base else 'earlier base'}"
-        raise DataError(_refusal(what, chosen, len(beyond), span, against, path))
+        raise RefusedError(_refusal(what, chosen, len(beyond), span, against, path))
 
 
 def _origin(root: str, base: Population) -> Population:

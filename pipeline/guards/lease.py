@@ -2,7 +2,8 @@
 
 An engine may go on with a job whose command is gone: it was killed, or was interrupted and the engine cannot cancel.
 The lock of the folder is free then, and the next run takes the staging folder over, this file with it. So whoever
-works for the old run finds it gone, and neither begins anything nor publishes.
+works for the old run finds it gone, and neither begins anything nor publishes. Nor does an engine that tries a job
+again whose records were refused, see `pipeline.failure`.
 """
 
 from pipeline import files
@@ -36,7 +37,8 @@ def check(job: Job) -> None:
       DataError: It does not.
     """
     if not goes_on(job):
-        raise DataError(f"{job.output}: run {job.run} is over, for it was interrupted or killed; nothing more is done")
+        why = "for it was refused, interrupted or killed"
+        raise DataError(f"{job.output}: run {job.run} is over, {why}; nothing more is done")
 
 
 def _path(job: Job) -> str:

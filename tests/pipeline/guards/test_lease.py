@@ -10,7 +10,7 @@ import pytest
 from pipeline.failure import find_message, reporting
 from pipeline.guards import lease
 from pipeline.job import Job
-from schemas.errors import DataError
+from schemas.errors import DataError, RefusedError
 from tests.pipeline.helpers import tree
 
 
@@ -39,7 +39,7 @@ def test_a_run_goes_on_from_its_beginning_to_its_end(job: Job) -> None:
     lease.begin(job)
     lease.check(job)
     lease.end(job)
-    with pytest.raises(DataError, match="run run-1 is over, for it was interrupted or killed"):
+    with pytest.raises(DataError, match="run run-1 is over, for it was refused, interrupted or killed"):
         lease.check(job)
 
 
@@ -74,3 +74,25 @@ def test_what_fails_after_the_end_leaves_no_message(job: Job) -> None:
     with pytest.raises(DataError, match="is gone"):
         list(Step(job).process(fail))
     assert str(find_message(job.failed)) == "a staged file is gone"
+
+
+def test_a_refusal_ends_the_run_so_that_to_try_again_reads_nothing(job: Job) -> None:
+    called: list[int] = []
+    lease.begin(job)
+
+    def refuse() -> None:
+        called.append(1)
+        raise RefusedError("1 of 2 records rejected")
+
+    for said in ("1 of 2 records rejected", "is over", "is over"):
+        with pytest.raises(DataError, match=said):
+            list(Step(job).process(refuse))
+    assert called == [1]
+    assert str(find_message(job.failed)) == "1 of 2 records rejected"
+
+
+def test_what_may_go_better_the_next_time_does_not_end_the_run(job: Job) -> None:
+    lease.begin(job)
+    with pytest.raises(DataError, match="is gone"):
+        list(Step(job).process(fail))
+    assert lease.goes_on(job)
