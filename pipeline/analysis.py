@@ -135,7 +135,7 @@ class Analysis:
         self.parts.update(other.parts)
         self.rejected += other.rejected
         self.dropped += other.dropped
-        self.bucket_lengths += other.bucket_lengths
+        self.bucket_lengths.update(other.bucket_lengths)  # which looks at the other one only, unlike +=
         self.distinct.update(other.distinct)  # which keeps a name that has no token
         self.train_records += other.train_records
         if other.events:

@@ -70,7 +70,8 @@ def estimate(job: Job) -> Need:
     if job.partitions:
         likely = int(_bytes_of_events(read_events(raw, spec), spec, times, len(blocks), job.partitions))
     else:
-        likely = int(bytes_of(validate(raw, spec, load_tokenizers(job)), spec, times, len(blocks)))
+        copies = 3 if job.sets else 2
+        likely = int(bytes_of(validate(raw, spec, load_tokenizers(job)), spec, times, len(blocks), copies=copies))
     return Need(likely, int(_MOST * likely))
 
 
@@ -85,7 +86,9 @@ def _bytes_of_events(events: Events, spec: DatasetSpec, times: float, blocks: in
     return float(times * staged + blocks * partitions * _BATCH + records)
 
 
-def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: int, more: float = 0) -> float:
+def bytes_of(
+    examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: int, more: float = 0, copies: int = 2
+) -> float:
     """Returns the bytes that all records take as staged records, in segments and in shards.
 
     Args:
@@ -94,6 +97,7 @@ def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: in
       times: How many times the sample the input is.
       blocks: How many blocks the input is cut into.
       more: How many times as many records as the sample the input has; 0: `times`.
+      copies: Of the encoded records: in segments and in shards, and where they are gathered in between, once more.
     """
     records = len(examples) * (more or times) / times
     ids = int(byte_sizes(examples.ids).sum())
@@ -112,7 +116,7 @@ def bytes_of(examples: ExampleBlock, spec: DatasetSpec, times: float, blocks: in
             dictionaries += _dictionaries(sequence.values, different, times, blocks)
         staged += len(sequence.values) * _NUMBER
         encoded += len(sequence.values) * width
-    return times * (staged + 2 * encoded) + dictionaries
+    return times * (staged + copies * encoded) + dictionaries
 
 
 def _dictionaries(tokens: pa.DictionaryArray, different: pa.Array, times: float, blocks: int) -> float:

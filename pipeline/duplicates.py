@@ -18,8 +18,9 @@ from apache_beam.pvalue import AsList
 
 from pipeline.analysis import Analysis
 from pipeline.arrow_files import write_batches
+from pipeline.at_once import at_once
 from pipeline.failure import reporting
-from pipeline.id_files import read_batch, read_ids, repeated
+from pipeline.id_files import Digests, read_batch, read_ids, repeated
 from pipeline.job import Job
 from pipeline.stage import (
     ANALYSES,
@@ -95,7 +96,7 @@ class _Find(ThreadedDoFn):
 def find_repeated(paths: Sequence[str], share: int) -> dict[int, pa.RecordBatch]:
     """Returns the records of a share whose id an earlier one has, by number of the file that holds them.
 
-    It holds 16 bytes for each record of the share.
+    It holds 16 bytes for each record of the share, and 16 more while it looks.
 
     Args:
       paths: Of the ids of each part, in the order of the records.
@@ -104,11 +105,10 @@ def find_repeated(paths: Sequence[str], share: int) -> dict[int, pa.RecordBatch]
     Returns:
       Batches of the place of each record in its part, and of the file and position of the first with its id.
     """
-    halves = [read_ids(path, share).select(["high", "low"]) for path in paths]
-    ends = np.cumsum([batch.num_rows for batch in halves])
-    high, low = (np.concatenate([batch[name].to_numpy() for batch in halves]) for name in ("high", "low"))
+    high, low = _digests(paths, share)
+    ends = np.cumsum([len(digests) for digests in high])
+    again, first = repeated(_joined(high), _joined(low))
     places = _Places(paths, share, ends)
-    again, first = repeated(high, low)
     order = np.argsort(again)
     again, first = again[order], first[order]
     first_files, first_offsets = places.look_up(first, "file"), places.look_up(first, "offset")
@@ -116,6 +116,22 @@ def find_repeated(paths: Sequence[str], share: int) -> dict[int, pa.RecordBatch]
     columns = [pa.array(records, pa.int32()), pa.array(first_files, pa.string()), pa.array(first_offsets, pa.int64())]
     whole = pa.record_batch(columns, schema=_LEFT_OUT)
     return {i: whole.filter(pa.array(part == i)) for i in np.unique(part).tolist()}
+
+
+def _digests(paths: Sequence[str], share: int) -> tuple[list[Digests], list[Digests]]:
+    """Returns both halves of the digests of a share, part by part."""
+    high, low = list[Digests](), list[Digests]()
+    for batch in at_once(lambda path: read_ids(path, share), paths, paths[0]):
+        high.append(batch["high"].to_numpy().copy())  # or all of the batch would be kept
+        low.append(batch["low"].to_numpy().copy())
+    return high, low
+
+
+def _joined(parts: list[Digests]) -> Digests:
+    """Returns parts as one array, and lets go of them."""
+    whole = np.concatenate(parts)
+    parts.clear()
+    return whole
 
 
 class _Places(NamedTuple):

@@ -16,6 +16,7 @@ import pyarrow as pa
 from apache_beam.pvalue import AsList
 
 from pipeline.analysis import Analysis, EventCounts
+from pipeline.at_once import at_once
 from pipeline.blocks import Block
 from pipeline.event_files import LINE, OFFSET, PIECE, EventFile, file_schema, read_events_of, write_events
 from pipeline.failure import reporting
@@ -259,7 +260,7 @@ def locate_partition(
 
 def consumed_by(job: Job, partition: int) -> int:
     """Returns the bytes of the input that a partition stands for, for whoever watches the run."""
-    size = sum(file.bytes for file in job.inputs)
+    size = sum(file.bytes for file in job.with_inputs().inputs)
     return size * (partition + 1) // job.partitions - size * partition // job.partitions
 
 
@@ -267,7 +268,8 @@ def _read_partition(
     job: Job, partition: int, events: list[EventFile], sources: Sources
 ) -> tuple[dict[str, pa.Array], _Places]:
     schema = file_schema(job.spec)
-    batches = [read_events_of(file.path, partition, schema) for file in events]
+    paths = [file.path for file in events]
+    batches = list(at_once(lambda path: read_events_of(path, partition, schema), paths, job.output))
     table = pa.Table.from_batches(batches, schema)
     columns = {name: table[name].combine_chunks() for name in table.column_names}
     piece, offset, line = (columns.pop(name).to_numpy() for name in (PIECE, OFFSET, LINE))

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline import files
 from pipeline.blocks import InputFile
 from pipeline.failure import told_of
+from pipeline.gathering import sets_of
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, GivenFile, Job, TokenizerFile
 from pipeline.spans.published import span_folder
 from pipeline.spans.request import (
@@ -42,7 +43,7 @@ _SAYS_SPLITS = {
 # Each holds its part of every block: with more of them what is read at a time is too small, with fewer of them what is
 # sorted at a time too large.
 MOST_PARTITIONS = 1_024
-MOST_ID_SHARES = 64  # each reads of every block
+MOST_ID_SHARES = 256  # each reads of every block; of 1 TB with 10^10 records one holds some 40 million digests, 1 GB
 _ID_SHARE_BYTES = 512 << 20  # of input; of very short records some 5 million, whose digests take 80 MB
 _NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)=(.*)", re.DOTALL)
 
@@ -61,9 +62,7 @@ def plan_job(
     span: SpanRequest | None = None,
     accept_drift: bool = False,
 ) -> Job:
-    """Returns the run that these settings mean.
-
-    Reads the list of files, CSV files of more than a block, and the files that the spec names.
+    """Returns the run that these settings mean; reads the list of files, large CSV files, files of the spec.
 
     Args:
       spec: A spec; what it does not say is filled in.
@@ -100,10 +99,11 @@ def plan_job(
         threads=threads,
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
-        id_shares=min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES),
+        id_shares=id_shares_of(size),
         tokenizers=tokenizers,
         given=given,
         partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
+        sets=0 if spec.HasField("group") else sets_of(size, block_bytes),
         span=plan.run if plan else None,
         accept_drift=accept_drift,
     )
@@ -135,6 +135,11 @@ def _shared(
 def partitions_of(size: int, block_bytes: int) -> int:
     """Returns in how many partitions of their keys events are grouped: a function of the input's bytes alone."""
     return min(MOST_PARTITIONS, max(1, -(-size // block_bytes)))
+
+
+def id_shares_of(size: int) -> int:
+    """Returns in how many shares record ids are looked at: a function of the input's bytes alone."""
+    return min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES)
 
 
 def match_inputs(inputs: Sequence[str], given: Input | None = None) -> list[InputFile]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from pipeline import files
 from pipeline.blocks import Block, InputFile, plan_blocks
+from pipeline.input_list import digest_of_list, dump_inputs, read_inputs
 from pipeline.runners.identity import Submitter
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.records.splits import split_names
@@ -13,6 +14,7 @@ from schemas.records.splits import split_names
 SPEC_NAME = "spec.yaml"  # as the person wrote it
 RUN_NAME = "run.json"  # what differs from run to run, and so is not in the manifest
 STAGING = ".staging"
+FEW_INPUTS = 1_000  # which the graph holds itself
 SHARD_BYTES = 128 << 20  # 128 MiB: the upper end of what tf.data reads well
 
 
@@ -107,6 +109,8 @@ class Job:
       accept_drift: Whether a span is published however far it is from its base.
       submitter: Refuses a worker that has other code than whoever submitted the job, as soon as that has the job.
       leased: Whether workers ask if the run still goes on, see `pipeline.guards.lease`.
+      sets: Into which the segments of very many blocks are gathered, see `pipeline.gathering`; 0: shards read of each.
+      inputs_path: Of a file that lists the inputs in place of `inputs`; empty where there is none.
     """
 
     spec_bytes: bytes
@@ -130,6 +134,8 @@ class Job:
     accept_drift: bool = False
     submitter: Submitter = field(default_factory=Submitter)
     leased: bool = False
+    sets: int = 0
+    inputs_path: str = ""
 
     @property
     def spec(self) -> DatasetSpec:
@@ -144,11 +150,24 @@ class Job:
 
     def blocks(self) -> list[Block]:
         """Returns the blocks of all inputs: a function of the files alone."""
-        return plan_blocks(self.inputs, self.block_bytes)
+        return plan_blocks(self.with_inputs().inputs, self.block_bytes)
 
     def without_inputs(self) -> "Job":
         """Returns what most steps are told: a thing of the same size for any number of files."""
-        return replace(self, inputs=())
+        return replace(self, inputs=(), inputs_path="")
+
+    def listed(self) -> "Job":
+        """Returns what the other steps are told: of very many inputs the path of a list, which it writes."""
+        if len(self.inputs) <= FEW_INPUTS:
+            return self
+        content = dump_inputs(self.inputs)
+        path = files.join(self.staging, f"inputs-{digest_of_list(content)}.arrow")
+        files.write(path, content)
+        return replace(self, inputs=(), inputs_path=path)
+
+    def with_inputs(self) -> "Job":
+        """Returns a job that is `listed` with its inputs."""
+        return replace(self, inputs=read_inputs(self.inputs_path), inputs_path="") if self.inputs_path else self
 
     @property
     def staging(self) -> str:
@@ -197,6 +216,10 @@ class Job:
     def segment_path(self, block: int, part: int = 0) -> str:
         """Path of the encoded records of a part of a block."""
         return files.join(self.staging, "segments", _part_name(block, part))
+
+    def gathered_path(self, number: int) -> str:
+        """Path of the gathered segments of a set."""
+        return files.join(self.staging, "gathered", f"set-{number:05d}")
 
     def unfinished_path(self, shard: int) -> str:
         """Path of a shard that is not yet whole."""

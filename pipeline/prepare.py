@@ -8,6 +8,7 @@ from apache_beam.pvalue import AsList, AsSingleton
 from pipeline.analysis import MergeAnalyses
 from pipeline.duplicates import LeaveOutDuplicates
 from pipeline.encode import FACTS, EncodeBlocks
+from pipeline.gathering import GatherSegments
 from pipeline.group import GroupEvents
 from pipeline.inputs import plan_job
 from pipeline.job import Job, numbered_blocks
@@ -67,7 +68,7 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
 
     def expand(self, pbegin: beam.Pipeline) -> beam.PCollection:
         """Wires the steps."""
-        job, step = self.job, self.job.without_inputs()
+        job, step = self.job.listed(), self.job.without_inputs()
         blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(numbered_blocks, job)
         stage = "Group events" >> GroupEvents(job) if job.partitions else "Stage blocks" >> StageBlocks(step)
         staged = blocks | "Spread blocks" >> Spread() | stage
@@ -79,5 +80,8 @@ class PrepareDataset(beam.PTransform):  # type: ignore[misc]  # Beam has no type
         plan = AsSingleton(merged | "Plan data set" >> PlanDataset(job, counted))
         encoded = staged[STAGED] | "Encode blocks" >> EncodeBlocks(step, plan)
         facts = encoded[FACTS] | "Merge facts" >> beam.CombineGlobally(MergeWrittenFacts()).without_defaults()
-        shards = facts | "Write shards" >> WriteShards(step, AsList(encoded.segments))
+        segments = encoded.segments
+        if job.sets:
+            segments = segments | "Gather segments" >> GatherSegments(step, AsSingleton(facts))
+        shards = facts | "Write shards" >> WriteShards(step, AsList(segments))
         return facts | "Publish data set" >> PublishDataset(job, AsList(shards), analysis, plan)

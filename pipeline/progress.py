@@ -19,6 +19,7 @@ from pipeline.job import Job
 _STAGE_SHARE = 0.55  # of the time of a run; the other 45 % are encoding and writing
 _EVENTS_SHARE = 0.7  # of this, where events are read and then grouped
 _POLL_SECONDS = 0.5
+_POLL_RATIO = 20  # times as long as looking takes, and more, nobody looks
 _Part = tuple[int, int]  # block, part
 _LINE_SECONDS = 10.0  # between lines where the output is no terminal
 _REMOTE_SECONDS = 30.0  # where each look is two or more lists of an object store, which are paid for
@@ -92,8 +93,12 @@ class ShowProgress:
         self._poll(line, max(_LINE_SECONDS, self._least_seconds))
 
     def _poll(self, show: Callable[[float, str], object], seconds: float) -> None:
-        while not self._stop.wait(seconds):
+        pause = seconds
+        while not self._stop.wait(pause):
+            asked = time.monotonic()
             show(*self.share_done())
+            # To list very many files takes a while, and on an object store money.
+            pause = max(seconds, _POLL_RATIO * (time.monotonic() - asked))
 
     def _remaining(self, share: float) -> str:
         if share <= 0:

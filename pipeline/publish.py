@@ -217,8 +217,9 @@ def check_inputs(job: Job) -> None:
     Raises:
       DataError: Somebody has; names the file.
     """
-    there = states(file.path for file in job.inputs)
-    for file in job.inputs:
+    inputs = job.with_inputs().inputs
+    there = states(file.path for file in inputs)
+    for file in inputs:
         state = there.get(file.path)
         if state is None or state.bytes != file.bytes:
             what = "changed its size" if state else "was deleted"
@@ -255,6 +256,7 @@ def unfinished(folder: str) -> list[str]:
 
 def input_files(job: Job, analysis: Analysis) -> list[InputFile]:
     """Returns the files that were read, with their digests and the records that they hold."""
+    job = job.with_inputs()
     digests: dict[str, list[bytes]] = {file.path: [] for file in job.inputs}
     records = dict.fromkeys(digests, 0)
     for block in job.blocks():

@@ -28,7 +28,7 @@ def describe_offenders(job: Job, analysis: Analysis) -> list[str]:
     """Returns a line for each of the first offenders of every reason, the most frequent first."""
     first_lines = analysis.first_lines(job.blocks())
     counts = analysis.all_rejected
-    places = {file.path: file.reading.place for file in job.inputs}
+    places = {file.path: file.reading.place for file in job.with_inputs().inputs}
     return [
         item.placed(item.path, first_lines[block, item.path] - 1).told(places[item.path])
         for reason in sorted(analysis.offenders, key=lambda reason: (-counts[reason], reason))

@@ -79,11 +79,15 @@ def write_segment(
 
 def read_rows(segment: Segment, group: Group, least: int, beyond: int) -> tuple[Index, int]:
     """Returns the index rows of a group with least <= order < beyond, and where their frames begin."""
-    head, size = _npy_head(), INDEX_TYPE.itemsize
-    content = files.read_range(_index_path(segment.path), head + group.first_row * size, group.rows * size)
-    rows = np.frombuffer(content, INDEX_TYPE)
+    rows = read_index(segment.path, range(group.first_row, group.first_row + group.rows))
     first, last = rows_between(rows, least, beyond)
     return rows[first:last], group.first_byte + int(rows["size"][:first].sum(dtype=np.int64))
+
+
+def read_index(path: str, rows: range) -> Index:
+    """Returns neighbouring index rows of a segment, given its path."""
+    head, size = _npy_head(), INDEX_TYPE.itemsize
+    return np.frombuffer(files.read_range(_index_path(path), head + rows.start * size, len(rows) * size), INDEX_TYPE)
 
 
 def rows_between(rows: Index, least: int, beyond: int) -> tuple[int, int]:

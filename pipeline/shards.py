@@ -5,11 +5,10 @@ any number of workers and any retry writes the same bytes under the same name.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from typing import Any, TypeVar
+from itertools import pairwise
+from typing import Any, cast
 
 import apache_beam as beam
 import numpy as np
@@ -17,7 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import files
+from pipeline.at_once import at_once
 from pipeline.failure import reporting
+from pipeline.gathered_files import GatheredSegment, read_gathered
 from pipeline.job import Job
 from pipeline.plan import plan_shards, shard_starts
 from pipeline.recording import pieces_digest, recording
@@ -34,12 +35,13 @@ from schemas.shard_index import POSITION
 
 _PART_BYTES = 2 << 20  # of a shard, held in memory at a time
 _LEAST_READ = 16 << 10  # of one segment for a part, on average: opening a file costs as much
-# The same where each read is a request that takes as long as some hundred KiB, and is paid for.
+_LEAST_READ_GATHERED = 128 << 10  # of gathered ones, which may lie on a shared disk
+# Where each read is a request that takes as long as some hundred KiB, and is paid for.
 _REMOTE_PART_BYTES = 16 << 20
 _REMOTE_LEAST_READ = 256 << 10
-_REQUESTS = 8  # at once
-_Item = TypeVar("_Item")
-_Found = TypeVar("_Found")
+
+AnySegment = Segment | GatheredSegment
+_Source = tuple[AnySegment, Group | None]  # a group where a segment has one for each split and bucket
 
 
 @dataclass(frozen=True)
@@ -130,17 +132,19 @@ class _WriteShard(ThreadedDoFn):
         self._job = job
 
     @reporting
-    def work(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
+    def work(self, task: ShardTask, segments: list[AnySegment]) -> Iterator[Shard]:
         key = _key(task, segments) if self._job.key else ""
         yield from done.once(
             self._job, done.SHARD, (task.number,), key, {"Shard": Shard}, lambda: self._write_shard(task, segments)
         )
 
-    def _write_shard(self, task: ShardTask, segments: list[Segment]) -> Iterator[Shard]:
+    def _write_shard(self, task: ShardTask, segments: list[AnySegment]) -> Iterator[Shard]:
         pieces = find_pieces(task, segments)
         if not pieces:
             return
-        path, sha256, rows = self._write(task, pieces)
+        gathered = any(isinstance(segment, GatheredSegment) for segment in segments)
+        part_bytes = part_bytes_of(len(pieces), gathered, files.is_local(self._job.output))
+        path, sha256, rows = self._write(task, pieces, part_bytes)
         positions = np.empty(len(rows), POSITION)
         positions["offset"] = np.cumsum(rows["size"], dtype=np.int64) - rows["size"]
         positions["length"] = rows["length"]
@@ -161,17 +165,14 @@ class _WriteShard(ThreadedDoFn):
             index_sha256=hashlib.sha256(index).hexdigest(),
         )
 
-    def _write(self, task: ShardTask, pieces: list[Piece]) -> tuple[str, str, Index]:
+    def _write(self, task: ShardTask, pieces: list[Piece], part_bytes: int) -> tuple[str, str, Index]:
         """Writes the records of a shard in order; returns its path, its SHA-256 and all index rows."""
         written: list[Index] = []
 
         def parts() -> Iterator[memoryview]:
-            local = files.is_local(self._job.output)
-            least, most = (_LEAST_READ, _PART_BYTES) if local else (_REMOTE_LEAST_READ, _REMOTE_PART_BYTES)
-            part_bytes = max(most, least * len(pieces))
-            for first, beyond in pairwise([task.least, *part_starts(pieces, part_bytes), task.beyond]):
-                frames, rows = read_part(pieces, first, beyond)
-                order = _order(frames, rows)
+            for least, beyond in pairwise([task.least, *part_starts(pieces, part_bytes), task.beyond]):
+                frames, rows = read_part(pieces, least, beyond)
+                order = order_of(frames, rows)
                 written.append(rows[order])
                 yield in_order(frames, order)
 
@@ -184,28 +185,46 @@ class _WriteShard(ThreadedDoFn):
         return path(), whole[0].sha256, np.concatenate(written)
 
 
-def _key(task: ShardTask, segments: Iterable[Segment]) -> str:
+def _key(task: ShardTask, segments: Iterable[AnySegment]) -> str:
     """Returns the digest of what a shard is made of; empty where the digest of a segment is unknown."""
-    of = sorted(segment.sha256 for segment, _ in groups_of(segments, task.split, task.bucket))
+    of = sorted(segment.sha256 for segment, _ in _sources(task, segments))
     return done.digest_of([task, of]) if all(of) else ""
 
 
-def find_pieces(task: ShardTask, segments: Iterable[Segment]) -> list[Piece]:
+def find_pieces(task: ShardTask, segments: Iterable[AnySegment]) -> list[Piece]:
     """Returns what a shard takes of each segment that holds any of it."""
-    wanted = list(groups_of(segments, task.split, task.bucket))
 
-    def find(of: tuple[Segment, Group]) -> Piece:
-        return Piece(of[0].path, *read_rows(*of, task.least, task.beyond))
+    def piece_of(source: _Source) -> Piece:
+        segment, group = source
+        if isinstance(segment, GatheredSegment):
+            return Piece(segment.path, *read_gathered(segment, task.number))
+        return Piece(segment.path, *read_rows(segment, cast("Group", group), task.least, task.beyond))
 
-    return [piece for piece in _each(find, wanted, [segment.path for segment, _ in wanted]) if len(piece.rows)]
+    sources = list(_sources(task, segments))
+    found = at_once(piece_of, sources, sources[0][0].path) if sources else []
+    return [piece for piece in found if len(piece.rows)]
 
 
-def _each(work: Callable[[_Item], _Found], items: Sequence[_Item], paths: Sequence[str]) -> list[_Found]:
-    """Returns what work makes of each item: several at a time where what it waits for are requests."""
-    if len(items) < 2 or files.is_local(paths[0]):
-        return [work(item) for item in items]
-    with ThreadPoolExecutor(_REQUESTS) as pool:
-        return list(pool.map(work, items))
+def _sources(task: ShardTask, segments: Iterable[AnySegment]) -> Iterator[_Source]:
+    """Yields the segments that may hold records of a shard, and where."""
+    for segment in segments:
+        if isinstance(segment, GatheredSegment):
+            yield segment, None
+        else:
+            yield from groups_of([segment], task.split, task.bucket)
+
+
+def part_bytes_of(pieces: int, gathered: bool, local: bool) -> int:
+    """Returns the bytes of a part of a shard: little memory, but not so little that the reads get too small.
+
+    Args:
+      pieces: Segments of which the shard takes records.
+      gathered: Whether they are gathered ones.
+      local: Whether they lie on the local disk.
+    """
+    if not local:
+        return max(_REMOTE_PART_BYTES, _REMOTE_LEAST_READ * pieces)
+    return max(_PART_BYTES, (_LEAST_READ_GATHERED if gathered else _LEAST_READ) * pieces)
 
 
 def part_starts(pieces: Sequence[Piece], part_bytes: int) -> list[int]:
@@ -228,23 +247,26 @@ def part_starts(pieces: Sequence[Piece], part_bytes: int) -> list[int]:
 
 def read_part(pieces: Iterable[Piece], least: int, beyond: int) -> tuple[pa.BinaryArray, Index]:
     """Returns the frames with least <= order < beyond and their index rows, piece after piece."""
-    wanted = [piece.between(least, beyond) for piece in pieces]
-    rows = np.concatenate([piece.rows for piece in wanted])
+    return read_frames([piece.between(least, beyond) for piece in pieces])
+
+
+def read_frames(pieces: Sequence[Piece]) -> tuple[pa.BinaryArray, Index]:
+    """Returns the frames of pieces, one or more, and their index rows, piece after piece."""
+    rows = np.concatenate([piece.rows for piece in pieces])
     ends = np.concatenate([[0], np.cumsum(rows["size"], dtype=np.int64)])
     data = np.empty(int(ends[-1]), np.uint8)
-    sizes = [int(piece.rows["size"].sum(dtype=np.int64)) for piece in wanted]
-    places = [(piece, at, size) for piece, at, size in zip(wanted, accumulate(sizes, initial=0), sizes, strict=False)]
+    starts = ends[np.cumsum([0, *(len(piece.rows) for piece in pieces)])].tolist()
+    wanted = [(piece, start, end) for piece, (start, end) in zip(pieces, pairwise(starts), strict=True) if end > start]
 
-    def read(place: tuple[Piece, int, int]) -> None:
-        piece, at, size = place
-        files.read_into(piece.path, piece.start, data.data[at : at + size])
+    def read(range_: tuple[Piece, int, int]) -> None:
+        piece, start, end = range_
+        files.read_into(piece.path, piece.start, data.data[start:end])
 
-    filled = [place for place in places if place[2]]
-    _each(read, filled, [piece.path for piece, _, _ in filled])
+    list(at_once(read, wanted, pieces[0].path))
     return binary_column(data, ends), rows
 
 
-def _order(frames: pa.BinaryArray, rows: Index) -> Int64s:
+def order_of(frames: pa.BinaryArray, rows: Index) -> Int64s:
     """Returns the places of all records sorted by order; of records of one order, by their bytes."""
     order = np.argsort(rows["order"], kind="stable")
     if (np.diff(rows["order"][order]) == 0).any():

@@ -27,7 +27,7 @@ class SequenceFacts:
 
     def merge(self, other: "SequenceFacts") -> None:
         """Adds the facts of other records."""
-        self.lengths += other.lengths
+        self.lengths.update(other.lengths)
         self.cut_records += other.cut_records
         self.cut_steps += other.cut_steps
         self.oov_steps += other.oov_steps
@@ -69,7 +69,7 @@ class SplitFacts:
         """Adds the facts of other records."""
         self.records += other.records
         self.bucket_length.merge(other.bucket_length)
-        self.classes += other.classes
+        self.classes.update(other.classes)
         self.digest = (self.digest + other.digest) % DIGEST_MODULUS
         for name, facts in other.sequences.items():
             self.sequences.setdefault(name, SequenceFacts()).merge(facts)
@@ -117,7 +117,7 @@ class WrittenFacts:
             self.splits.setdefault(name, SplitFacts()).merge(facts)
         self.kept += other.kept
         self.rejected += other.rejected
-        self.bytes += other.bytes
+        self.bytes.update(other.bytes)
         for reason, offenders in other.offenders.items():
             self.offenders[reason] = first_offenders([*self.offenders.get(reason, []), *offenders])
         return self

@@ -4,10 +4,11 @@ Each piece of work leaves a marker beside what it wrote: what it was made of (it
 digest of every file that it wrote. The next run believes a marker only where all of that is so: the marker's own
 digest, its key, and the files, which are read again. Whatever does not fit is done once more, and nobody is told.
 
-Reused are staged blocks, the events of blocks, partitions of events, encoded segments and shards. Not reused are the
-search for duplicates and what it leaves out, counting, planning and publishing: they look at all blocks together, so
-that one block that is new would change them, and they are a small part of the time. Where ids must differ, what the
-staged examples say of the training split is found again too, for it is found without the records that are left out.
+Reused are staged blocks, the events of blocks, partitions of events, encoded segments, gathered ones and shards. Not
+reused are the search for duplicates and what it leaves out, counting, planning and publishing: they look at all blocks
+together, so that one block that is new would change them, and they are a small part of the time. Where ids must
+differ, what the staged examples say of the training split is found again too, for it is found without the records that
+are left out.
 """
 
 import contextlib
@@ -29,6 +30,7 @@ from schemas.errors import DataError
 
 FORMAT = 2  # of what is staged: another number, and nothing of before is taken up
 BLOCK, EVENTS, PARTITION, SEGMENT, SHARD = "block", "events", "partition", "segment", "shard"
+GATHERED = "gathered"  # segments of many blocks
 _DECIDING = ("numpy", "pyarrow", "tokenizers")  # packages whose versions may decide, beside this one, on what is staged
 _READ_BYTES = 1 << 20
 _Number = tuple[int, ...]

@@ -45,6 +45,10 @@ class ScoringJob:
         """Returns what most steps are told: a thing of the same size for any number of files."""
         return replace(self, job=self.job.without_inputs())
 
+    def listed(self) -> "ScoringJob":
+        """Returns what the other steps are told, as `Job.listed` does."""
+        return replace(self, job=self.job.listed())
+
     @property
     def result_path(self) -> str:
         """Path of what says which files the predictions are in; written last."""

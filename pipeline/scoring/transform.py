@@ -66,7 +66,7 @@ class ScoreRecords(beam.PTransform):  # type: ignore[misc]  # Beam has no types
 
     def expand(self, pbegin: beam.Pipeline) -> beam.PCollection:
         """Wires the steps."""
-        scoring, step = self.scoring, self.scoring.without_inputs()
+        scoring, step = self.scoring.listed(), self.scoring.without_inputs()
         blocks = pbegin | "Start" >> beam.Impulse() | "Blocks" >> beam.FlatMap(numbered_blocks, scoring.job)
         read = blocks | "Spread blocks" >> Spread() | "Read examples" >> ReadExamples(scoring.job)
         results = read[EXAMPLES] | "Predict" >> RunInference(EncodedModelHandler(step))

@@ -6,6 +6,7 @@ objects of Python; what it leaves is what may come into the vocabulary, in the v
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import apache_beam as beam
 import pyarrow as pa
@@ -13,6 +14,7 @@ import pyarrow.compute as pc
 
 from pipeline.analysis import Analysis
 from pipeline.arrow_files import read_table, write_batches
+from pipeline.at_once import at_once
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.plan import CountingTask, StagedParts, TokenCandidates, plan_counting
@@ -101,7 +103,9 @@ def count(
     """
     rules = vocabulary_rules(spec, more)
     rule, column = rules[task.name], list(rules).index(task.name)
-    tables = (read_token_counts(path, column, task.partitions) for path in paths)
+    names = list(paths)
+    read = partial(read_token_counts, column=column, partitions=task.partitions)
+    tables = at_once(read, names, names[0]) if names else ()
     counted = _approximately(tables, rule.counters) if rule.counters else _exactly(tables)
     return replace(counted, ranked=rule.candidates(counted.ranked, (given or {}).get(task.name)))
 

@@ -100,6 +100,21 @@ def test_the_estimate_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kin
     assert need.most == int(1.5 * need.likely)
 
 
+@pytest.mark.parametrize("few", [1, 1_024])
+def test_the_estimate_holds_where_segments_are_gathered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", few)
+    spec, records = "sequences: {x: {type: series, dims: 1}}\nsplit: {fractions: {train: 1.0}}", [{"x": [[0.5]] * 50}]
+    source = write_jsonl(tmp_path / "in.jsonl", records * 2_000)
+    job = make_job(spec, source, tmp_path / "out", block_bytes=1 << 16)
+    assert (job.sets > 0) == (few == 1)
+    seen, delete = [], run.delete_staging
+    monkeypatch.setattr(run, "delete_staging", lambda *of: (seen.append(bytes_in(tmp_path / "out")), delete(*of)))
+    run_job(job)
+    assert estimate(job).likely == pytest.approx(seen[0], rel=0.3)
+
+
 def test_the_estimate_looks_at_all_parts_of_the_input(tmp_path: Path) -> None:
     short, long = [{"text": "a"}] * 5_000, [{"text": "a" * 387}] * 175  # 70 kB each
     spec = "sequences: {text: {type: tokens, tokenizer: characters}}" + ALL

@@ -242,4 +242,5 @@ def test_more_shares_and_threads_leave_out_the_same(
 
 def test_there_are_never_more_shares_than_are_worth_reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pipeline.inputs._ID_SHARE_BYTES", 1)
-    assert make_job(SPEC % "keep", write_files(tmp_path, "abcdefgh"), tmp_path / "out").id_shares == 64
+    pattern = write_files(tmp_path, "abcdefghijklmnopqrstuvwxyz")
+    assert make_job(SPEC % "keep", pattern, tmp_path / "out").id_shares == 256

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from pipeline.job import Job
 from pipeline.segments import INDEX_TYPE, Segment, write_segment
-from pipeline.shards import Piece, ShardTask, _WriteShard, part_starts, shard_tasks
+from pipeline.shards import Piece, ShardTask, _WriteShard, part_bytes_of, part_starts, shard_tasks
 from schemas.manifest_pb2 import Shard
 
 LAST = 2**64 - 1
@@ -168,3 +168,13 @@ def test_parts_of_any_size_make_the_same_shards(tmp_path: Path, monkeypatch: pyt
     assert [(shard.path, shard.sha256, shard.index_sha256) for shard in found] == [
         (shard.path, shard.sha256, shard.index_sha256) for shard in wanted
     ]
+
+
+@pytest.mark.parametrize("gathered", [False, True])
+@pytest.mark.parametrize("local", [False, True])
+def test_parts_of_a_shard_grow_with_what_they_are_read_from(gathered: bool, local: bool) -> None:
+    sizes = [part_bytes_of(pieces, gathered, local) for pieces in (1, 100, 1_000, 10_000)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == part_bytes_of(0, gathered, local) >= 2 << 20
+    assert all(size / pieces >= 16 << 10 for size, pieces in zip(sizes, (1, 100, 1_000, 10_000), strict=True))
+    assert part_bytes_of(100, gathered, False) >= part_bytes_of(100, gathered, True)
