@@ -59,6 +59,7 @@ setup(
         "pipeline.infer",
         "pipeline.report",
         "pipeline.resuming",
+        "pipeline.runners",
         "pipeline.scoring",
         "pipeline.spans",
         "pipeline.statistics",

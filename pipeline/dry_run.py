@@ -11,7 +11,8 @@ from pipeline import files
 from pipeline.disk import check_space, estimate, free_bytes
 from pipeline.fit import check_fit, unread_fields
 from pipeline.job import Job
-from pipeline.options import describe_runner
+from pipeline.runners.checks import check_runner, paths_of
+from pipeline.runners.options import describe_runner
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import Manifest
@@ -35,6 +36,7 @@ def describe_dry_run(job: Job, options: PipelineOptions, published: Manifest | N
     if published:
         return told
     check_fit(job)
+    warnings = check_runner(options, paths_of(job))
     need = estimate(job)
     check_space(job, need)
     _check_may_write(job.output)
@@ -45,6 +47,7 @@ def describe_dry_run(job: Job, options: PipelineOptions, published: Manifest | N
         "max_rejected": job.max_rejected,
         "runner": describe_runner(options),
         "disk": {"likely": need.likely, "at_most": need.most, "free": free_bytes(job.output)},
+        **({"warnings": warnings} if warnings else {}),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pipeline import files
+from pipeline.guards import lease
 from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.messages import canonical_json
 
@@ -18,15 +19,17 @@ _NAME = "error.json"
 
 
 def reporting(process: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """Wraps the `process` or `work` of a DoFn that has its `Job` as `_job`."""
+    """Wraps the `process` or `work` of a DoFn that has its `Job` as `_job`; it does nothing for a run that is over."""
 
     @functools.wraps(process)
     def wrapped(self: Any, *args: Any, **kwargs: Any) -> Iterator[Any]:
+        lease.check(self._job)
         try:
             yield from process(self, *args, **kwargs)
         except LengthwiseError as error:
             with contextlib.suppress(LengthwiseError):  # a full disk has no room for the message either
-                leave_message(self._job.failed, error)
+                if lease.goes_on(self._job):  # else it is for want of what was deleted, and nobody is there to read it
+                    leave_message(self._job.failed, error)
             raise
 
     return wrapped

@@ -1,11 +1,12 @@
 """What every step of one run is told: the spec, the inputs cut into blocks, and the folders."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from pipeline import files
 from pipeline.blocks import Block, InputFile, plan_blocks
+from pipeline.runners.identity import Submitter
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.records.splits import split_names
 
@@ -104,6 +105,8 @@ class Job:
       span: Of several; None where the data set stands alone.
       key: Name of a staging folder that a later run may go on from, see `pipeline.resuming.done`; empty where none may.
       accept_drift: Whether a span is published however far it is from its base.
+      submitter: Refuses a worker that has other code than whoever submitted the job, as soon as that has the job.
+      leased: Whether workers ask if the run still goes on, see `pipeline.guards.lease`.
     """
 
     spec_bytes: bytes
@@ -125,6 +128,8 @@ class Job:
     span: SpanRun | None = None
     key: str = ""
     accept_drift: bool = False
+    submitter: Submitter = field(default_factory=Submitter)
+    leased: bool = False
 
     @property
     def spec(self) -> DatasetSpec:

@@ -5,11 +5,16 @@ from typing import Any, ClassVar
 
 import apache_beam as beam
 
+from pipeline.runners.identity import Submitter
+
 
 class Merging(beam.CombineFn):  # type: ignore[misc]  # Beam has no types
     """Merges accumulators that know how: `kind()`, and `merge(other)`, which returns itself."""
 
     kind: ClassVar[type[Any]]
+
+    def __init__(self) -> None:
+        self._submitter = Submitter()  # a worker may do nothing else of the job
 
     def create_accumulator(self) -> Any:
         """Returns facts about nothing."""

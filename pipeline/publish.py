@@ -14,7 +14,7 @@ from pipeline.analysis import Analysis
 from pipeline.drift.judge import judge_drift
 from pipeline.duplicates import DUPLICATE_ID
 from pipeline.failure import reporting
-from pipeline.guards import durable
+from pipeline.guards import durable, lease
 from pipeline.guards.folders import is_behind_link
 from pipeline.job import SPEC_NAME, Job
 from pipeline.plan import check_rejected
@@ -85,6 +85,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         seal(manifest)
         check_surroundings(job, manifest)
         durable.sync(files.join(job.output, path) for path in named_files(manifest))
+        lease.check(job)  # as late as may be
         durable.write(files.join(job.output, MANIFEST_NAME), dump_manifest(manifest))
         write_copies(job.output, manifest, job.spec_text)
         sweep(job.output, manifest)

@@ -1,6 +1,7 @@
 """One run of the pipeline as a command: plan, execute, clean up, tell."""
 
 import contextlib
+import dataclasses
 import importlib.metadata
 import io
 import platform
@@ -18,17 +19,21 @@ from pipeline.disk import check_space, estimate, is_disk_full, with_need
 from pipeline.drift.judge import drift_lines
 from pipeline.failure import find_message
 from pipeline.fit import check_fit, unread_fields
+from pipeline.guards import lease
 from pipeline.guards.folders import check_folder
 from pipeline.guards.going_on import resumable, take_up, worth_keeping
 from pipeline.guards.locks import holding, name_run
 from pipeline.interrupts import interruptible
 from pipeline.job import RUN_NAME, STAGING, Job
 from pipeline.logs import note
-from pipeline.options import describe_runner
 from pipeline.prepare import PrepareDataset
 from pipeline.progress import ShowProgress
 from pipeline.publish import sweep
 from pipeline.report.after_run import advice_lines
+from pipeline.runners.checks import check_runner, paths_of
+from pipeline.runners.options import describe_runner
+from pipeline.runners.said import EngineLog, cancelling, listening
+from pipeline.runners.told import known_error, one_line
 from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
 from pipeline.starter import starting_workers
@@ -56,11 +61,12 @@ def run(job: Job, options: PipelineOptions, console: Console) -> Manifest:
     check_folder(job.output, job.span.root if job.span else "")
     with holding(job.output, "run", console):
         name_run(job.output, job.run)
-        return _run_alone(resumable(job), options, console)
+        return _run_alone(dataclasses.replace(resumable(job), leased=True), options, console)
 
 
 def _run_alone(job: Job, options: PipelineOptions, console: Console) -> Manifest:
     check_fit(job)
+    warn_of_runner(job, options, console)
     unread = unread_fields(job)
     going_on = take_up(job)
     need = estimate(job)
@@ -89,6 +95,16 @@ def _run_alone(job: Job, options: PipelineOptions, console: Console) -> Manifest
     return manifest
 
 
+def warn_of_runner(job: Job, options: PipelineOptions, console: Console) -> None:
+    """Finds out whether a job can be given to its runner, before anything is written for it.
+
+    Raises:
+      LengthwiseError: It cannot.
+    """
+    for line in check_runner(options, paths_of(job)):
+        console.print(f"warning: {line}", highlight=False)
+
+
 def execute(
     job: Job,
     transform: beam.PTransform,
@@ -100,13 +116,14 @@ def execute(
     """Runs a transform over the inputs of a job, and shows how far it is.
 
     Raises:
-      LengthwiseError: What a worker said of the input, or the first line of any other error.
+      LengthwiseError: What a worker said of the input or of itself, or what helps most of any other error.
       KeyboardInterrupt: The run was interrupted.
     """
+    log = EngineLog()
     try:
-        with starting_workers(), quiet_workers(options) as terminal:
+        with starting_workers(), quiet_workers(options) as terminal, listening(options, log):
             shown = _console_on(terminal, console) if terminal else console
-            with progress(job, shown), beam.Pipeline(options=options) as pipeline:
+            with progress(job, shown), cancelling(beam.Pipeline(options=options)) as pipeline:
                 _ = pipeline | transform
     except Exception as error:
         if interrupted.is_set():
@@ -115,9 +132,11 @@ def execute(
         found = find_message(job.failed) or known
         if found:
             raise found from None
-        first = next(iter(str(error).splitlines()), type(error).__name__)
-        where = _keep_traceback(job)
-        raise DataError(f"the run failed: {type(error).__name__}: {first}; nothing was published; {where}") from error
+        where = _keep_traceback(job, log.text)
+        told = known_error(error, log.errors)
+        if told:
+            raise told from None
+        raise DataError(f"the run failed: {one_line(error, log.errors)}; nothing was published; {where}") from error
 
 
 def _console_on(terminal: IO[bytes], console: Console) -> Console:
@@ -125,19 +144,20 @@ def _console_on(terminal: IO[bytes], console: Console) -> Console:
     return Console(file=file, soft_wrap=True, markup=False, force_terminal=console.is_terminal)
 
 
-def _keep_traceback(job: Job) -> str:
+def _keep_traceback(job: Job, said: str) -> str:
     path = files.join(job.failed, "traceback.txt")
+    content = traceback.format_exc() + (f"\nThe engine said:\n{said}\n" if said else "")
     try:
-        files.write(path, traceback.format_exc().encode())
+        files.write(path, content.encode())
     except LengthwiseError as error:  # most likely for the same reason as the run
         return str(error)
     return f"details: {path}"
 
 
 def check_writable(job: Job) -> None:
-    """Finds out before the work whether its results can be written."""
+    """Finds out before the work whether its results can be written, and says to the workers that the run goes on."""
     try:
-        files.write(files.join(job.staging, "probe"), b"")
+        lease.begin(job)
     except LengthwiseError as error:
         raise UsageError(f"--output: {error}; name another folder") from None
 
@@ -159,6 +179,7 @@ def _end_failed(job: Job, error: BaseException, console: Console) -> None:
     """Cleans up; of a span, whose run is started again by itself, keeps what the next run goes on from."""
     with contextlib.suppress(OSError, LengthwiseError):
         stop_threads()
+        lease.end(job)
         if job.span and not is_disk_full(error) and worth_keeping(job):
             line = f"{job.output}: kept what is done so far, in {STAGING}; the same command goes on from there"
             console.print(line, highlight=False)

@@ -17,10 +17,10 @@ from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.logs import note
 from pipeline.metrics import Ended
-from pipeline.options import beam_options, local_threads
 from pipeline.report.after_run import draw_report, draw_spans_report, remove_report, report_of
 from pipeline.report.spans_page import has_spans_report
 from pipeline.run import run
+from pipeline.runners.options import beam_options, local_threads
 from pipeline.spans.describe import PUBLISHED, UNCHANGED, describe_span
 from pipeline.spans.published import span_folder
 from pipeline.spans.unchanged import already_published, unchanged_line

@@ -13,7 +13,7 @@ from pipeline.commands.attempt import Tried, attempt, inputs_of
 from pipeline.commands.common import INTERRUPTED, parse_limit
 from pipeline.commands.ending import end_run
 from pipeline.metrics import Ended
-from pipeline.options import beam_options
+from pipeline.runners.options import beam_options
 from pipeline.spans.published import published_names
 from pipeline.spans.windows import check_different
 from schemas.errors import DataError, UsageError

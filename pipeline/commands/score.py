@@ -38,7 +38,7 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
     """Predicts; see `pipeline.scoring.run`."""
     from pipeline.guards.folders import check_folder
     from pipeline.guards.locks import holding
-    from pipeline.options import beam_options, local_threads
+    from pipeline.runners.options import beam_options, local_threads
     from pipeline.scoring.job import plan_scoring
     from pipeline.scoring.model import open_model
     from pipeline.scoring.run import run_scoring

@@ -103,7 +103,7 @@ def _check_run_options(options: argparse.Namespace, rest: list[str]) -> None:
     Raises:
       UsageError: It would not, or the option is one that the watch itself sets.
     """
-    from pipeline.options import beam_options
+    from pipeline.runners.options import beam_options
 
     for word in rest:
         if word.split("=")[0] in _OURS:

@@ -12,7 +12,6 @@ staged examples say of the training split is found again too, for it is found wi
 
 import contextlib
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -25,11 +24,12 @@ from pipeline.blocks import Block
 from pipeline.job import Job
 from pipeline.recording import Written, recording
 from pipeline.resuming import codec
+from pipeline.runners.identity import sources_digest, version_of
 from schemas.errors import DataError
 
 FORMAT = 2  # of what is staged: another number, and nothing of before is taken up
 BLOCK, EVENTS, PARTITION, SEGMENT, SHARD = "block", "events", "partition", "segment", "shard"
-_DECIDING = ("lengthwise", "numpy", "pyarrow", "tokenizers")  # packages whose versions may decide on what is staged
+_DECIDING = ("numpy", "pyarrow", "tokenizers")  # packages whose versions may decide, beside this one, on what is staged
 _READ_BYTES = 1 << 20
 _Number = tuple[int, ...]
 
@@ -85,7 +85,7 @@ def staging_key(job: Job) -> str:
     base = job.span.base.fingerprint if job.span and job.span.base else ""
     facts = [
         FORMAT,
-        [_version(package) for package in _DECIDING],
+        [sources_digest(), *map(version_of, _DECIDING)],
         job.output,
         job.spec_bytes.hex(),
         sorted(job.fractions.items()),
@@ -99,13 +99,6 @@ def staging_key(job: Job) -> str:
         job.span.extend if job.span else 0,
     ]
     return digest_of(facts)[:16]
-
-
-def _version(package: str) -> str:
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:  # not needed, or a checkout: FORMAT tells that apart
-        return ""
 
 
 def digest_of(values: Any) -> str:

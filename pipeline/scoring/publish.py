@@ -10,7 +10,7 @@ import apache_beam as beam
 from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.failure import reporting
-from pipeline.guards import durable
+from pipeline.guards import durable, lease
 from pipeline.publish import check_inputs, input_files, judge_rejected, sweep_files
 from pipeline.rejects import gather_rejected
 from pipeline.scoring.job import RESULT_NAME, ScoringJob
@@ -63,6 +63,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
             _move(part, files.join(job.output, name))
         named = [file["path"] for field in ("files", "rejected_files") for file in result[field]]
         durable.sync(files.join(job.output, path) for path in named)
+        lease.check(job)  # as late as may be
         durable.write(scoring.result_path, canonical_json(result))
         sweep_scores(job.output, result)
         yield result

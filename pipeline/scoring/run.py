@@ -14,7 +14,7 @@ from pipeline.guards.going_on import delete_abandoned
 from pipeline.guards.locks import holding, name_run
 from pipeline.interrupts import interruptible
 from pipeline.progress import ShowProgress
-from pipeline.run import check_writable, delete_staging, describe_start, execute
+from pipeline.run import check_writable, delete_staging, describe_start, execute, warn_of_runner
 from pipeline.scoring.job import RESULT_NAME, ScoringJob, exported
 from pipeline.scoring.publish import Result, read_result, sweep_scores
 from pipeline.scoring.transform import ScoreRecords
@@ -42,8 +42,9 @@ def run_scoring(scoring: ScoringJob, options: PipelineOptions, console: Console)
     check_folder(job.output)
     with holding(job.output, "score", console):
         name_run(job.output, job.run)
+        warn_of_runner(job, options, console)
         delete_abandoned(job)
-        return _run_alone(scoring, options, console)
+        return _run_alone(replace(scoring, job=replace(job, leased=True)), options, console)
 
 
 def _run_alone(scoring: ScoringJob, options: PipelineOptions, console: Console) -> dict[str, Any]:

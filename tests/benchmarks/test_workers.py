@@ -38,7 +38,7 @@ def test_the_exit_code_says_whether_they_differ(tmp_path: Path, monkeypatch: pyt
 def test_four_processors_mean_four_threads_on_any_machine() -> None:
     flag, code = workers.ON_FOUR_CPUS
     asked, _ = code.split("from pipeline")
-    check = f"{asked}from pipeline.options import beam_options, local_threads; print(local_threads(beam_options([])))"
+    check = f"{asked}from pipeline.runners.options import beam_options, local_threads as n; print(n(beam_options([])))"
     command = [sys.executable, flag, check]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "4\n"

@@ -1,20 +1,27 @@
 """The pipeline as a person starts it: a command in a process of its own."""
 
+import contextlib
+import io
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import pipeline.cli
+import pipeline.inputs
 from tests.engines.processes import Child, Children, children
 
 ROOT = Path(__file__).resolve().parents[2]
 _RUN_SECONDS = 240.0
-# Makes small input several blocks and shards; what it sets travels to the workers with the job.
-_SMALL = """
-import sys, pipeline.inputs
+# Make small input several blocks and shards; they travel to the workers with the job.
+SMALL = {"block_bytes": 60_000, "shard_bytes": 20_000}
+_SMALL_COMMAND = f"""
+import logging, sys
+logging.getLogger().setLevel(logging.ERROR)  # as the command does, before Beam is imported
+import pipeline.inputs
 from pipeline.__main__ import main
-pipeline.inputs.plan_job.__kwdefaults__ |= {"block_bytes": 16_000, "shard_bytes": 8_000}
+pipeline.inputs.plan_job.__kwdefaults__ |= {SMALL}
 sys.exit(main())
 """
 
@@ -36,6 +43,18 @@ class Ended(NamedTuple):
     def error(self) -> str:
         """The last line of standard error; empty where there is none."""
         return next(iter(self.stderr.strip().splitlines()[::-1]), "")
+
+
+def run_here(arguments: Sequence[str]) -> Ended:
+    """Runs a command in this process, which has imported Beam, on small blocks; workers are started all the same."""
+    before = dict(pipeline.inputs.plan_job.__kwdefaults__)
+    pipeline.inputs.plan_job.__kwdefaults__ |= SMALL
+    try:
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+            code = pipeline.cli.main(arguments)
+    finally:
+        pipeline.inputs.plan_job.__kwdefaults__.update(before)
+    return Ended(code, out.getvalue(), err.getvalue())
 
 
 def run_pipeline(
@@ -77,9 +96,22 @@ def start_pipeline(
     name: str = "pipeline",
 ) -> Child:
     """Starts `python -m pipeline run`; arguments as of `run_pipeline`. Its logs are named after `name`."""
-    program = ["-c", _SMALL] if small_blocks else ["-m", "pipeline"]
     given = [word for pattern in inputs for word in ("--input", str(pattern))]
-    command = [sys.executable, *program, "run", "--spec", str(spec), *given, "--output", str(output), *flags]
+    command = ["run", "--spec", str(spec), *given, "--output", str(output), *flags]
+    return start_command(group, command, env=env, small_blocks=small_blocks, name=name)
+
+
+def start_command(
+    group: Children,
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str] | None = None,
+    small_blocks: bool = False,
+    name: str = "pipeline",
+) -> Child:
+    """Starts `python -m pipeline` with some arguments; the others as of `start_pipeline`."""
+    program = ["-c", _SMALL_COMMAND] if small_blocks else ["-m", "pipeline"]
+    command = [sys.executable, *program, *arguments]
     return group.start(name, command, {"PYTHONPATH": str(ROOT), **(env or {})}, cwd=ROOT)
 
 

@@ -1,19 +1,20 @@
 """Processes that a test starts, with their logs in files. None of them outlives the test, however that ends."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 _POLL_SECONDS = 0.05
 _DEATH_SECONDS = 10.0
-_PR_SET_PDEATHSIG = 1  # prctl(2)
-_libc = ctypes.CDLL(None)
+# Becomes the command, which the kernel kills when the test's process is gone, even if that was killed (prctl(2)). In
+# a program of its own, as gRPC in the test's process does not bear Python code between fork and exec.
+_ENDS_WITH_TEST = "import ctypes, os, sys; ctypes.CDLL(None).prctl(1, 9); os.execvp(sys.argv[1], sys.argv[1:])"
 
 
 class Child:
@@ -81,14 +82,13 @@ class Children:
         out, err = self._logs / f"{name}.out", self._logs / f"{name}.err"
         with out.open("ab") as to_out, err.open("ab") as to_err:
             process = subprocess.Popen(
-                [str(word) for word in command],
+                [sys.executable, "-I", "-S", "-c", _ENDS_WITH_TEST, *map(str, command)],
                 stdin=subprocess.DEVNULL,
                 stdout=to_out,
                 stderr=to_err,
                 env={**os.environ, **(env or {})},
                 cwd=cwd,
                 start_new_session=True,
-                preexec_fn=_end_with_test,
             )
         child = Child(name, process, out, err)
         self._started.append(child)
@@ -169,8 +169,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return int(probe.getsockname()[1])
-
-
-def _end_with_test() -> None:
-    """Runs in the new process: the kernel kills it when the test's process is gone, even if that was killed."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

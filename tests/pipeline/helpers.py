@@ -16,9 +16,9 @@ from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.inputs import plan_job
 from pipeline.job import Job
-from pipeline.options import beam_options
 from pipeline.plan import DatasetPlan, StagedParts, TokenCandidates, plan_counting, plan_dataset
 from pipeline.run import run
+from pipeline.runners.options import beam_options
 from pipeline.vocabulary.counting import count
 from pipeline.vocabulary.given import load_given
 from pipeline.vocabulary.token_counts import TokenCounts

@@ -11,8 +11,8 @@ import fastavro
 import pytest
 
 from pipeline import files
-from pipeline.options import beam_options
 from pipeline.run import run
+from pipeline.runners.options import beam_options
 from schemas.errors import UsageError
 from tests.pipeline.bad_input import (
     line,

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from pipeline.inputs import plan_job
-from pipeline.options import beam_options, describe_runner
 from pipeline.run import run
+from pipeline.runners.options import beam_options, describe_runner
 from pipeline.verify import verify
 from schemas.errors import DataError, UsageError
 from schemas.manifest import load_manifest

@@ -16,9 +16,9 @@ from pipeline import encode, group, shards, stage
 from pipeline.guards.going_on import resumable
 from pipeline.guards.locks import holding
 from pipeline.job import Job, SpanRun
-from pipeline.options import beam_options
 from pipeline.resuming import done
 from pipeline.run import run
+from pipeline.runners.options import beam_options
 from schemas.errors import DataError
 from schemas.manifest import load_manifest
 from tests.pipeline.conftest import Written

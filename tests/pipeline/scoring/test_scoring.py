@@ -13,7 +13,7 @@ import pytest
 from apache_beam.metrics.metric import MetricsFilter
 
 from pipeline import ScoreRecords
-from pipeline.options import beam_options
+from pipeline.runners.options import beam_options
 from pipeline.scoring import handler
 from pipeline.scoring.job import plan_scoring
 from pipeline.scoring.model import open_model

@@ -4,9 +4,16 @@ import os
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions, StandardOptions, TypeOptions
+from apache_beam.options.pipeline_options import (
+    DirectOptions,
+    PipelineOptions,
+    PortableOptions,
+    StandardOptions,
+    TypeOptions,
+)
 from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
 
+from pipeline.runners.checks import check_options, kind_of
 from schemas.errors import UsageError
 from schemas.messages import nearest
 
@@ -31,7 +38,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
       flags: What the command itself did not understand.
 
     Raises:
-      UsageError: A flag or a runner that Beam does not know, or streaming.
+      UsageError: A flag or a runner that Beam does not know, streaming, or less than the runner needs.
     """
     _refuse_unknown(flags)
     options = PipelineOptions(list(flags))
@@ -50,21 +57,30 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
         raise UsageError(
             f"--runner={runner}: is no runner of Beam (of one of your own say the full name of its class); {hint}"
         )
+    check_options(options)
     return options
+
+
+def is_local(options: PipelineOptions) -> bool:
+    """Returns whether the runner is the one in this process."""
+    return bool(options.view_as(StandardOptions).runner == LOCAL_RUNNER)
 
 
 def local_threads(options: PipelineOptions) -> int:
     """Returns how many threads a worker should use: all processors where it is the only one, else 1."""
-    runner = options.view_as(StandardOptions).runner
-    alone = runner == LOCAL_RUNNER and options.view_as(DirectOptions).direct_running_mode == "in_memory"
+    alone = is_local(options) and options.view_as(DirectOptions).direct_running_mode == "in_memory"
     return len(os.sched_getaffinity(0)) if alone else 1
 
 
 def describe_runner(options: PipelineOptions) -> str:
     """Returns the runner in words."""
     runner = options.view_as(StandardOptions).runner
-    if runner != LOCAL_RUNNER:
-        return str(runner)
+    if not is_local(options):
+        portable = options.view_as(PortableOptions)
+        service = f"job service at {portable.job_endpoint}" if portable.job_endpoint else ""
+        kind = portable.environment_type or ("LOOPBACK" if kind_of(options) == "prism" else "")
+        workers = " ".join(filter(None, ["workers:", kind, portable.environment_config])) if kind else ""
+        return ", ".join(filter(None, [str(runner), service, workers]))
     direct = options.view_as(DirectOptions)
     threads = local_threads(options)
     workers = f"{threads} threads" if threads > 1 else f"{direct.direct_num_workers} worker(s)"

@@ -1,7 +1,7 @@
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
-from pipeline.options import beam_options, describe_runner, local_threads
+from pipeline.runners.options import beam_options, describe_runner, local_threads
 from schemas.errors import UsageError
 
 
@@ -85,3 +85,11 @@ def test_streaming_is_refused() -> None:
     assert refusal("--streaming") == (
         "--streaming: the pipeline reads files that are complete; leave it out, and run again for new files"
     )
+
+
+def test_an_engine_is_described_with_its_services() -> None:
+    flags = ["--environment_type=EXTERNAL", "--environment_config=localhost:2"]
+    said = "job service at localhost:1, workers: EXTERNAL localhost:2"
+    portable = beam_options(["--runner=PortableRunner", "--job_endpoint=localhost:1", *flags])
+    assert describe_runner(portable) == f"PortableRunner, {said}"
+    assert describe_runner(beam_options(["--runner=PrismRunner"])) == "PrismRunner, workers: LOOPBACK"

@@ -1,0 +1,74 @@
+"""What an engine says while it is at work: kept for whoever looks into a failure, and not printed."""
+
+import contextlib
+import logging
+import signal
+import threading
+from collections import deque
+from collections.abc import Iterator
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipeline.runners.options import is_local
+
+_MOST = 200  # messages kept, the last ones
+
+
+class EngineLog(logging.Handler):
+    """Keeps the last messages."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._kept: deque[tuple[int, str]] = deque(maxlen=_MOST)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps a message."""
+        self._kept.append((record.levelno, record.getMessage()))
+
+    @property
+    def text(self) -> str:
+        """All messages."""
+        return "\n".join(message for _, message in self._kept)
+
+    @property
+    def errors(self) -> str:
+        """Those that tell of errors."""
+        return "\n".join(message for level, message in self._kept if level >= logging.ERROR)
+
+
+@contextlib.contextmanager
+def listening(options: PipelineOptions, log: EngineLog) -> Iterator[None]:
+    """Context in which what an engine says is kept in a log and nothing of it printed.
+
+    Beam hands on what comes from an engine to the root logger, with the traceback of every worker. A local runner
+    says nothing that way, and its log stays empty.
+    """
+    if is_local(options):
+        yield
+        return
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    root.handlers[:] = [log]
+    root.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+
+
+@contextlib.contextmanager
+def cancelling(pipeline: beam.Pipeline) -> Iterator[beam.Pipeline]:
+    """Context that runs a pipeline at its end, and where it is broken off tells the engine, too."""
+    yield pipeline
+    handler = signal.getsignal(signal.SIGINT)
+    result = pipeline.run()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, handler)  # where Beam has started a server it takes the signal to stop that
+    try:
+        result.wait_until_finish()
+    except BaseException:
+        with contextlib.suppress(Exception):  # a job that has ended need not be cancelled
+            result.cancel()
+        raise

@@ -1,0 +1,80 @@
+"""What an engine says of a job that failed, in one line that helps.
+
+Engines wrap the error of a worker in their own words: a Python traceback in a Java one, or a status of gRPC in many
+lines. The traceback is kept whole in the run's folder of failures.
+"""
+
+import re
+
+import grpc
+
+from schemas.errors import DataError, LengthwiseError, UsageError
+
+_KINDS = {"DataError": DataError, "UsageError": UsageError}
+_OURS = re.compile(r"schemas\.errors\.(DataError|UsageError): (.+)")
+_STEP = re.compile(r" \[while running '.*'\]?\s*$")  # Beam's, behind the message of the worker
+_MISSING = re.compile(r"No module named '((?:pipeline|schemas)(?:\.[\w.]+)?)'")
+_OTHER = re.compile(r"Can't get attribute '(\w+)' on <module '((?:pipeline|schemas)[\w.]*)'")
+_TRACEBACK = "Traceback (most recent call last)"
+# How Python ends a traceback; Java's own lines begin with its packages or with "Caused by".
+_PYTHON_LINE = re.compile(r"^(?!java|javax|org\.|com\.|Caused by)[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*")
+_CAUSE = re.compile(r"^Caused by: (.+)", re.MULTILINE)
+_LOST = re.compile(r"Channel closed prematurely|SDK worker disconnected")  # of Beam's job service, and of Prism
+_DETAILS = re.compile(r'^\s*details = "(.+)"', re.MULTILINE)  # of a status of gRPC, in lines of its own
+_INSTALL = "install the package with its requirements where the workers run, in the Python that they start"
+
+
+def known_error(error: BaseException, said: str = "") -> LengthwiseError | None:
+    """Returns what a worker said of the data or of itself, where an error or what the engine said holds it."""
+    text = _unfolded(f"{said}\n{error}")
+    found = _OURS.findall(text)
+    if found:
+        kind, message = found[-1]
+        return _KINDS[kind](_STEP.sub("", message))
+    missing = _MISSING.search(text)
+    if missing and "." not in missing[1]:
+        return DataError(f"the workers do not have this package (No module named '{missing[1]}'); {_INSTALL}")
+    other = _OTHER.search(text)
+    if missing or other:
+        what = missing[0] if missing else f"no {other[1]} in {other[2]}" if other else ""
+        return DataError(f"the workers have another version of this package ({what}); {_INSTALL}, the same as here")
+    return None
+
+
+def one_line(error: BaseException, said: str = "") -> str:
+    """Returns what helps most of an error: what Python said on the worker, else the cause, else the first line.
+
+    Args:
+      error: As Beam raised it.
+      said: What the engine said of errors before: some raise one that says nothing.
+    """
+    if isinstance(error, grpc.RpcError) and hasattr(error, "code"):
+        return f"{error.code().name}: {_first(error.details() or '')}"
+    text = _unfolded(str(error))
+    whole = _unfolded(f"{said}\n{error}")
+    lost = _LOST.search(whole)
+    if lost:
+        return f"a worker ended in the middle of its work ({lost[0]}); start the same command again"
+    text = text if _TRACEBACK in text or _CAUSE.search(text) else whole
+    if _TRACEBACK in text:
+        lines = [line for line in text[text.index(_TRACEBACK) :].splitlines() if _PYTHON_LINE.match(line)]
+        if lines:
+            return _with_details(lines[-1], text)
+    causes = _CAUSE.findall(text)
+    name = type(error).__name__
+    return f"{name}: {causes[-1]}" if causes else f"{name}: {_first(str(error)) or 'says nothing more'}"
+
+
+def _unfolded(text: str) -> str:
+    """Returns what an engine says; one that logs JSON may have left line ends as two characters."""
+    return text.replace("\\n", "\n") if f"{_TRACEBACK}:\\n" in text else text
+
+
+def _first(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")
+
+
+def _with_details(line: str, text: str) -> str:
+    """Returns the last line of a traceback; that of an error of gRPC says nothing without one of those behind it."""
+    details = _DETAILS.findall(text[text.rindex(line) :])
+    return f"{line.split(':')[0].rsplit('.', 1)[-1].lstrip('_')}: {details[-1]}" if details else line

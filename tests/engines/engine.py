@@ -1,0 +1,61 @@
+"""An engine beside this process, and what tests of any engine ask of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.engines.cases import Case, write_cases
+from tests.engines.commands import run_here, start_command
+from tests.engines.outcome import Outcome, outcome_of
+from tests.engines.processes import Child, Children, wait_until
+from tests.engines.services import Service, worker_processes
+
+SECONDS = 60.0  # to wait for anything that comes within a few of them
+
+
+class Engine:
+    """An engine whose workers come from a pool, and what local runs have made of the cases."""
+
+    def __init__(self, group: Children, folder: Path, pool: Service, flags: Sequence[str]) -> None:
+        """Writes the cases.
+
+        Args:
+          group: Ends what is started.
+          folder: For cases and local data sets.
+          pool: Of workers.
+          flags: Options of `run` that name the engine.
+        """
+        self._group, self._folder = group, folder
+        self.pool, self.flags = pool, list(flags)
+        self.cases = {case.name: case for case in write_cases(folder)}
+        self._local: dict[str, Outcome] = {}
+
+    def local(self, name: str) -> Outcome:
+        """Returns what FnApiRunner makes of a case in one process."""
+        if name not in self._local:
+            self._local[name] = made(self.cases[name], self._folder / "local" / name)
+        return self._local[name]
+
+    def start(self, case: Case, output: Path, *flags: str) -> Child:
+        """Starts a case on the engine, or where flags say so on another one, in a process of its own."""
+        wait_until(lambda: not worker_processes(self.pool), SECONDS, "end of the worker before", self.pool.child)
+        arguments = case.arguments(output, *(flags or self.flags))
+        return start_command(self._group, arguments, small_blocks=True, name=output.name)
+
+    def worker(self, command: Child) -> int:
+        """Waits for the one worker process of a command, and returns its process id."""
+        wait_until(lambda: bool(worker_processes(self.pool)), SECONDS, "worker", command, self.pool.child)
+        return worker_processes(self.pool)[0]
+
+
+def made(case: Case, output: Path, *flags: str) -> Outcome:
+    """Runs a case in this process, and the one that it builds on before; workers are started all the same."""
+    for part in filter(None, (case.before, case)):
+        end = run_here(part.arguments(output, *flags))
+        assert end.code == 0, end.stderr
+    return outcome_of(output / case.data)
+
+
+def without_names(line: str, output: Path) -> str:
+    """Returns an error line without the folder and the name of the one run that failed there."""
+    [run] = [path.name for path in (output / "failed").iterdir()]
+    return line.replace(str(output), "OUTPUT").replace(run, "RUN")

@@ -1,0 +1,88 @@
+"""The cases on Prism, in both ways in which it gets its workers. `python -m tests.engines.prism` runs these tests."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.engines.cases import write_rejected
+from tests.engines.commands import ended, run_here
+from tests.engines.engine import SECONDS, Engine, made, without_names
+from tests.engines.outcome import differences
+from tests.engines.processes import alive, children, free_port, wait_for_port, wait_until
+from tests.engines.services import portable_flags, start_worker_pool
+from tests.pipeline.helpers import tree
+
+BINARY = "LENGTHWISE_PRISM"  # variable of the environment: path of Prism
+CASES = ["plain", "labelled", "events", "series", "span"]
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+    """Prism as a job service of its own, with workers from a pool."""
+    folder, port = tmp_path_factory.mktemp("prism"), free_port()
+    with children(folder / "logs") as group:
+        pool = start_worker_pool(group)
+        prism = group.start("prism", [os.environ[BINARY], f"--job_port={port}", "--serve_http=false"])
+        wait_for_port(port, SECONDS, prism)
+        yield Engine(group, folder, pool, portable_flags(f"localhost:{port}", pool.address))
+
+
+@pytest.fixture
+def runner() -> list[str]:
+    """Options of PrismRunner, which starts Prism itself and whose workers are threads of the command."""
+    return ["--runner=PrismRunner", f"--prism_location={os.environ[BINARY]}"]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_bytes_with_workers_from_a_pool(engine: Engine, name: str, tmp_path: Path) -> None:
+    assert differences(engine.local(name), made(engine.cases[name], tmp_path / "data", *engine.flags)) == []
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_same_bytes_with_workers_in_the_command(
+    engine: Engine, runner: list[str], name: str, tmp_path: Path
+) -> None:
+    assert differences(engine.local(name), made(engine.cases[name], tmp_path / "data", *runner)) == []
+
+
+@pytest.mark.parametrize("in_command", [False, True])
+def test_a_run_that_fails_says_the_same_as_locally(
+    engine: Engine, runner: list[str], in_command: bool, tmp_path: Path
+) -> None:
+    case = write_rejected(tmp_path, engine.cases["plain"])
+    here, there = tmp_path / "here", tmp_path / "there"
+    started = engine.start(case, there, *(runner if in_command else engine.flags))
+    local, remote = run_here(case.arguments(here)), ended(started)
+    assert (remote.code, remote.stdout) == (local.code, local.stdout) == (1, "")
+    assert without_names(remote.error, there) == without_names(local.error, here)
+    assert len(remote.stderr.splitlines()) == len(local.stderr.splitlines())
+    assert {path.split("/")[0] for path in tree(there)} == {"failed"}
+
+
+def test_a_worker_that_is_killed_ends_the_run_in_one_line(engine: Engine, tmp_path: Path) -> None:
+    case, data = engine.cases["labelled"], tmp_path / "killed"
+    child = engine.start(case, data)
+    worker = engine.worker(child)
+    wait_until(lambda: any(data.glob(".staging/*/blocks/*.arrow")), SECONDS, "staged block", child)
+    os.kill(worker, signal.SIGKILL)
+    end = ended(child, SECONDS)
+    assert (end.code, end.stdout) == (1, "")
+    assert end.error.startswith("error: the run failed: a worker ended in the middle of its work (SDK worker disconn")
+    assert len(end.stderr.splitlines()) == 2
+    assert {path.split("/")[0] for path in tree(data)} == {"failed"}
+    assert differences(engine.local("labelled"), made(case, data, *engine.flags)) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_prism_too(engine: Engine, runner: list[str], number: int, tmp_path: Path) -> None:
+    data = tmp_path / f"interrupted-{number}"
+    child = engine.start(engine.cases["labelled"], data, *runner)
+    wait_until(lambda: any(data.glob(".staging/*/blocks/*.arrow")), SECONDS, "staged block", child)
+    os.kill(child.pid, number)
+    end = ended(child, SECONDS)
+    assert (end.code, end.error) == (130, "error: interrupted")
+    wait_until(lambda: not alive(child.pid), SECONDS, "end of Prism")
+    assert tree(data) == set()
