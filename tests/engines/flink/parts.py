@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parents[2] / ".engines"
@@ -50,6 +50,17 @@ class Parts(NamedTuple):
     libraries: Path
     tools: Path
     job_server: Path
+
+    @property
+    def stated(self) -> list[Any]:
+        """The same as JSON can hold it."""
+        return [list(self.engine), *map(str, self[1:])]
+
+    @classmethod
+    def of_stated(cls, values: list[Any]) -> "Parts":
+        """Returns what `stated` stood for."""
+        engine, *paths = values
+        return cls(Engine(*engine), *map(Path, paths))
 
 
 # The first one of which all parts can be had is taken. Of Beam's Flink runners not every release is in every
@@ -103,7 +114,9 @@ def fetch(engines: Sequence[Engine], tell: Callable[[str], None]) -> Parts:
 def why(said: str) -> str:
     """Returns what pip or Maven say of an error, without what stands around it in the line."""
     lines = [line for line in said.splitlines() if "error" in line.lower()]
-    return re.sub(r"^.*?ERROR\W*(?:Failed to execute goal \S+ \(\S+\) on project \S+: )?", "", [*lines, said][0]).strip()
+    return re.sub(
+        r"^.*?ERROR\W*(?:Failed to execute goal \S+ \(\S+\) on project \S+: )?", "", [*lines, said][0]
+    ).strip()
 
 
 def _java_version() -> int:

@@ -71,4 +71,4 @@ def test_a_machine_without_java_is_told_so(
 ) -> None:
     monkeypatch.setattr(command, "missing_tools", lambda: ["java: not found; install Java 17"])
     assert command.main(options) == code
-    assert capsys.readouterr().out == "java: not found; install Java 17\nthe test on Flink was not run\n"
+    assert capsys.readouterr().out == "java: not found; install Java 17\nnot run on Flink\n"
