@@ -1,11 +1,11 @@
-# make setup | demo | test | test-keras | check | bench | soak | generate | clean
+# make setup | demo | test | test-keras | prism-test | check | bench | soak | generate | clean
 # Needs Linux, Python 3.11 or newer and the package index; everything else goes into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test test-keras check bench soak generate clean
+.PHONY: setup demo test test-keras prism-test check bench soak generate clean
 
 setup: $(READY)
 
@@ -24,6 +24,10 @@ test: $(READY)
 # With the oldest Keras of setup.py, the newest one and the one to come; another with KERAS=keras==3.14.0.
 test-keras: $(READY)
 	@$(BIN)/python tools/test_keras.py $(KERAS)
+
+# On Prism, a runner written in Go: builds it into .engines (some minutes, the first time). Needs go.
+prism-test: $(READY)
+	@$(BIN)/python -m tests.engines.prism
 
 check: $(READY)
 	$(BIN)/ruff check .
@@ -53,4 +57,4 @@ generate: $(READY)
 	$(BIN)/python tools/generate_protobuf.py
 
 clean:
-	rm -rf .venv .keras .demo .bench .soak build dist *.egg-info
+	rm -rf .venv .engines .keras .demo .bench .soak build dist *.egg-info

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,11 +20,18 @@ _NEW_OBJECTS_BEFORE_COLLECTION = 100_000
 def main() -> int:
     """Runs a command in a process of its own; returns the exit code."""
     gc.set_threshold(_NEW_OBJECTS_BEFORE_COLLECTION)
+    threading.excepthook = _tell_of_thread
     code = cli.main()
     if code == INTERRUPTED:
         _end_at_once(code)
     gc.freeze()  # the memory of a process that ends needs no last look through it either
     return code
+
+
+def _tell_of_thread(failed: "threading.ExceptHookArgs") -> None:
+    """Prints what ended a thread, but for what gRPC says in those of Beam's workers: that their engine has ended."""
+    if failed.exc_type.__module__.partition(".")[0] != "grpc":
+        threading.__excepthook__(failed)
 
 
 def _end_at_once(code: int) -> NoReturn:

@@ -9,6 +9,9 @@ from typing import IO
 
 from apache_beam.options.pipeline_options import DirectOptions, PipelineOptions
 
+from pipeline.runners.checks import has_workers_here
+from pipeline.runners.options import is_local
+
 
 @contextlib.contextmanager
 def silence() -> Iterator[IO[bytes]]:
@@ -29,15 +32,16 @@ def silence() -> Iterator[IO[bytes]]:
 
 @contextlib.contextmanager
 def quiet_workers(options: PipelineOptions) -> Iterator[IO[bytes] | None]:
-    """Context in which what several local workers print is thrown away.
+    """Context in which what several local workers print is thrown away, or one of another runner in this process.
 
     Each of them writes its whole life, or every error with its traceback, to the standard error that
     it shares, whatever its options say. What matters of it is kept in the run's folder of failures.
 
     Yields:
-      Standard error as it was, or None where there is one worker in this process.
+      Standard error as it was, or None where no worker writes to it.
     """
-    if options.view_as(DirectOptions).direct_running_mode == "in_memory":
+    in_memory = options.view_as(DirectOptions).direct_running_mode == "in_memory"
+    if in_memory and (is_local(options) or not has_workers_here(options)):
         yield None
         return
     with silence() as terminal:

@@ -252,6 +252,11 @@ def _refuse_ignored(options: PipelineOptions) -> None:
             )
 
 
+def has_workers_here(options: PipelineOptions) -> bool:
+    """Returns whether the workers of a runner that is no local one are threads of this process."""
+    return environment_of(options, LOOPBACK if _is_loopback_default(options) else DOCKER).kind == LOOPBACK
+
+
 def _is_loopback_default(options: PipelineOptions) -> bool:
     """Returns whether a runner whose job service runs already takes workers in this process where nothing is said."""
     kind = kind_of(options)

@@ -53,7 +53,7 @@ def test_a_run_that_fails_says_the_same_as_locally(
     engine: Engine, runner: list[str], in_command: bool, tmp_path: Path
 ) -> None:
     case = write_rejected(tmp_path, engine.cases["plain"])
-    here, there = tmp_path / "here", tmp_path / "there"
+    here, there = tmp_path / "here", tmp_path / f"there-{in_command}"
     started = engine.start(case, there, *(runner if in_command else engine.flags))
     local, remote = run_here(case.arguments(here)), ended(started)
     assert (remote.code, remote.stdout) == (local.code, local.stdout) == (1, "")
@@ -85,4 +85,5 @@ def test_an_interrupt_ends_prism_too(engine: Engine, runner: list[str], number: 
     end = ended(child, SECONDS)
     assert (end.code, end.error) == (130, "error: interrupted")
     wait_until(lambda: not alive(child.pid), SECONDS, "end of Prism")
-    assert tree(data) == set()
+    # A thread that is in the middle of a block when the process ends may leave that, which the next run deletes.
+    assert {path.split("/")[0] for path in tree(data)} <= {".staging"}
