@@ -25,9 +25,11 @@ CORE = [
 ]
 TRAINER = ["tensorflow>=2.21", "keras>=3.13"]
 SUBWORDS = ["tokenizers>=0.21"]
+S3 = ["boto3>=1.34"]
 TEST = [
     "croniter>=3",  # reads the crontab of the examples
     "hypothesis>=6.100",
+    "moto[s3,server]>=5",  # an S3-compatible server in the process of the tests
     "pytest-xdist>=3.6",
     "pytest>=8.2",
 ]
@@ -63,6 +65,7 @@ setup(
         "pipeline.scoring",
         "pipeline.spans",
         "pipeline.statistics",
+        "pipeline.stores",
         "pipeline.upkeep",
         "pipeline.vocabulary",
         "pipeline.watching",
@@ -93,8 +96,9 @@ setup(
     extras_require={
         "trainer": TRAINER,
         "subwords": SUBWORDS,
-        "test": [*TEST, *TRAINER, *SUBWORDS],
-        "dev": [*DEV, *TEST, *TRAINER, *SUBWORDS],
+        "s3": S3,
+        "test": [*TEST, *TRAINER, *SUBWORDS, *S3],
+        "dev": [*DEV, *TEST, *TRAINER, *SUBWORDS, *S3],
     },
     entry_points={
         "console_scripts": [

@@ -13,13 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import BeamIOError, CompressionTypes, FileMetadata
-from apache_beam.io.filesystems import FileSystems
 
 from pipeline.recording import note, recorded
+from pipeline.stores.systems import is_object_store, is_remote, object_store, system_of
 from schemas.errors import DataError
 from schemas.formats.local_files import files_below, match_files
 
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _RAW = CompressionTypes.UNCOMPRESSED
 _PART_BYTES = 1 << 20  # read at a time into a buffer that is there already
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp$")
@@ -30,7 +29,7 @@ def join(folder: str, *parts: str) -> str:
     if is_local(folder):
         return os.path.join(folder, *parts)  # noqa: PTH118  # as Beam does, which looks for the filesystem each time
     with in_words(folder, "cannot be used"):
-        return cast("str", FileSystems.join(folder, *parts))
+        return cast("str", system_of(folder).join(folder, *parts))
 
 
 def stem(path: str) -> str:
@@ -51,7 +50,7 @@ def match(pattern: str) -> list[FileMetadata]:
         return [FileMetadata(*file) for file in match_files(pattern)]
     with in_words(pattern, "cannot be listed"):
         try:
-            found = FileSystems.match([pattern])[0].metadata_list
+            found = system_of(pattern).match([pattern])[0].metadata_list
         except BeamIOError as error:
             # Some filesystems report a path that does not exist as an error.
             if all(isinstance(cause, FileNotFoundError) for cause in (error.exception_details or {}).values()):
@@ -61,12 +60,16 @@ def match(pattern: str) -> list[FileMetadata]:
 
 
 def below(folder: str) -> list[FileMetadata]:
-    """Returns the files in a local folder and in those within it, sorted by path, without hidden ones.
+    """Returns the files in a folder and in those within it, sorted by path, without hidden ones.
 
     Raises:
-      DataError: What lies there is neither a file nor a folder.
+      DataError: What lies there is neither a file nor a folder, or they cannot be listed.
     """
-    return [FileMetadata(*file) for file in files_below(folder)]
+    if is_local(folder):
+        return [FileMetadata(*file) for file in files_below(folder)]
+    # A name that ends with / is what some tools leave where people want to see an empty folder.
+    found = [file for file in match(join(folder, "**")) if not file.path.endswith("/")]
+    return [file for file in found if "/." not in file.path[len(folder.rstrip("/")) :]]
 
 
 def match_within(folder: str, pattern: str) -> list[str]:
@@ -79,6 +82,18 @@ def match_within(folder: str, pattern: str) -> list[str]:
     return [str(file.path) for file in match(join(folder, pattern))]
 
 
+def match_any(folder: str, patterns: Iterable[str]) -> list[str]:
+    """Returns the paths of the files in a folder that any of some patterns matches; lists a remote folder once."""
+    if is_local(folder):
+        return [path for pattern in patterns for path in match_within(folder, pattern)]
+    wanted = [(pattern.count("/"), pattern) for pattern in patterns]
+    return [
+        join(folder, name)
+        for name in every_file(folder)
+        if any(name.count("/") == depth and PurePosixPath(name).match(pattern) for depth, pattern in wanted)
+    ]
+
+
 def every_file(folder: str) -> list[str]:
     """Returns the paths of all files in a folder and those within it, hidden ones too, relative to it, sorted.
 
@@ -87,13 +102,27 @@ def every_file(folder: str) -> list[str]:
     if is_local(folder):
         found = (join(parent, name) for parent, _, names in os.walk(folder) for name in names)
         return sorted(os.path.relpath(path, folder) for path in found)
-    depth = len(PurePosixPath(folder).parts)
-    return sorted(str(PurePosixPath(*PurePosixPath(path).parts[depth:])) for path in match_within(folder, "**"))
+    return sorted(relative(file.path, folder) for file in match(join(folder, "**")))
+
+
+def relative(path: str, folder: str) -> str:
+    """Returns the path of a remote file within a folder."""
+    return str(PurePosixPath(*PurePosixPath(path).parts[len(PurePosixPath(folder).parts) :]))
 
 
 def is_folder(path: str) -> bool:
     """Returns whether a path is a folder of the local disk; object stores have none."""
     return is_local(path) and Path(path).is_dir()
+
+
+def may_be_folder(path: str) -> bool:
+    """Returns whether a path that is no file may be a folder where that cannot be looked up: a remote one."""
+    return not is_local(path) and not set("*?[") & set(path)
+
+
+def tells_changes(path: str) -> bool:
+    """Returns whether its filesystem says when a file was last written to, in a listing as well as of one file."""
+    return is_local(path) or is_object_store(path)
 
 
 def is_file(path: str) -> bool:
@@ -104,7 +133,7 @@ def is_file(path: str) -> bool:
 def exists(path: str) -> bool:
     """Returns whether there is a file of this path."""
     with in_words(path, "cannot be looked up"):
-        return bool(FileSystems.exists(path))
+        return os.path.exists(path) if is_local(path) else bool(system_of(path).exists(path))  # noqa: PTH110  # never raises
 
 
 def size(path: str) -> int:
@@ -114,7 +143,7 @@ def size(path: str) -> int:
       DataError: It cannot be looked up.
     """
     with in_words(path, "cannot be looked up"):
-        return Path(path).stat().st_size if is_local(path) else int(FileSystems.get_filesystem(path).size(path))
+        return Path(path).stat().st_size if is_local(path) else int(system_of(path).size(path))
 
 
 def last_change(path: str) -> float:
@@ -152,7 +181,7 @@ def _open(path: str) -> BinaryIO:
     """Beam takes three times as long to open a local file, which many small ones would pay for."""
     if is_local(path):
         return Path(path).open("rb")
-    return cast("BinaryIO", FileSystems.open(path, compression_type=_RAW))
+    return cast("BinaryIO", system_of(path).open(path, compression_type=_RAW))
 
 
 def identities(paths: Iterable[str]) -> list[str]:
@@ -174,12 +203,18 @@ def _identity(path: str, resolved: dict[str, str]) -> str:
 
 def read(path: str) -> bytes:
     """Returns the content of a file."""
+    if is_object_store(path):
+        with in_words(path, "cannot be read"):
+            return object_store().read(path)
     with reading(path) as stream:
         return stream.read()
 
 
 def read_range(path: str, start: int, size: int) -> bytes:
     """Returns `size` bytes of a file from position `start`."""
+    if is_object_store(path):
+        with in_words(path, "cannot be read"):
+            return object_store().read_range(path, start, size)
     with reading(path) as stream:
         stream.seek(start)
         return stream.read(size)
@@ -191,15 +226,25 @@ def read_into(path: str, start: int, buffer: memoryview) -> None:
     Raises:
       DataError: The file cannot be read, or ends before the buffer is full.
     """
+    if is_object_store(path):
+        content = read_range(path, start, len(buffer))
+        if len(content) < len(buffer):
+            raise _too_short(path, start + len(content), len(buffer) - len(content))
+        buffer[:] = content
+        return
     with reading(path) as stream:
         stream.seek(start)
         filled = 0
         while filled < len(buffer):
             part = stream.read(min(_PART_BYTES, len(buffer) - filled))
             if not part:
-                raise DataError(f"{path}: ends at byte {start + filled:,}, {len(buffer) - filled:,} bytes too early")
+                raise _too_short(path, start + filled, len(buffer) - filled)
             buffer[filled : filled + len(part)] = part
             filled += len(part)
+
+
+def _too_short(path: str, end: int, missing: int) -> DataError:
+    return DataError(f"{path}: ends at byte {end:,}, {missing:,} bytes too early")
 
 
 def write(path: str, content: bytes | memoryview) -> None:
@@ -231,14 +276,19 @@ def write_pieces(path: str, pieces: Iterable[bytes | memoryview], final: Callabl
     """
     # Runners may try one piece of work twice at the same time.
     temporary = f"{path}.{secrets.token_hex(6)}.tmp"
+    if is_object_store(path):
+        with in_words(path, "cannot be written"):
+            target = object_store().write_pieces(temporary, recorded(pieces), final)
+        note(target)
+        return target
     with in_words(path, "cannot be written"):
         try:
-            with FileSystems.create(temporary, compression_type=_RAW) as stream:
+            with system_of(path).create(temporary, compression_type=_RAW) as stream:
                 for piece in recorded(pieces):
                     stream.write(piece)
             target = final()
             _make_folder(target)
-            FileSystems.rename([temporary], [target])
+            system_of(target).rename([temporary], [target])
         except BaseException:
             with contextlib.suppress(OSError):
                 delete([temporary])
@@ -260,31 +310,51 @@ def rename(path: str, target: str) -> None:
     """
     with in_words(target, "cannot be written"):
         _make_folder(target)
-        FileSystems.rename([path], [target])
+        system_of(target).rename([path], [target])
 
 
 def _make_folder(path: str) -> None:
     """Makes the folder of a file where there are folders; writing a file does so as well, renaming one does not."""
     if is_local(path):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-    elif FileSystems.get_filesystem(path).has_dirs():
+    elif (system := system_of(path)).has_dirs():
         with contextlib.suppress(OSError):  # it is there already, or renaming says what is wrong
-            FileSystems.mkdirs(FileSystems.split(path)[0])
+            system.mkdirs(system.split(path)[0])
 
 
 def delete(paths: Iterable[str]) -> None:
-    """Deletes files and folders with all they hold; one that is not there is no error."""
-    remote = []
+    """Deletes files, and folders of the local disk with all they hold; one that is not there is no error.
+
+    Raises:
+      OSError: One cannot be deleted.
+    """
+    stored, other = [], []
     for path in paths:
-        if not is_local(path):
-            remote.append(path)
+        if is_object_store(path):
+            stored.append(path)
+        elif not is_local(path):
+            other.append(path)
         elif Path(path).is_dir() and not Path(path).is_symlink():  # of a link: never what it leads to
             shutil.rmtree(path)
         else:
             Path(path).unlink(missing_ok=True)
-    present = [path for path in remote if FileSystems.exists(path)]
+    if stored:
+        object_store().delete(stored)
+    present = [path for path in other if system_of(path).exists(path)]
     if present:
-        FileSystems.delete(present)
+        system_of(present[0]).delete(present)
+
+
+def delete_folder(folder: str) -> None:
+    """Deletes a folder with all it holds, on any filesystem; one that is not there is no error.
+
+    Raises:
+      OSError: Something in it cannot be deleted.
+    """
+    if not is_local(folder):
+        delete([str(file.path) for file in match(join(folder, "**"))])
+    if is_local(folder) or system_of(folder).has_dirs():
+        delete([folder])
 
 
 def delete_empty_parents(paths: Iterable[str]) -> None:
@@ -309,4 +379,4 @@ def in_words(path: str, problem: str) -> Iterator[None]:
 
 def is_local(path: str) -> bool:
     """Returns whether a path lies on the local disk."""
-    return not _SCHEME.match(path)
+    return not is_remote(path)

@@ -245,12 +245,14 @@ def _match(text: str, given: Input | None) -> list[InputFile]:
     if not pattern:
         raise UsageError(f"--input {text!r}: names no file; say --input [SPLIT=]PATTERN")
     found = _below(pattern, given) if files.is_folder(pattern) else files.match(pattern)
+    if not found and files.may_be_folder(pattern):
+        found = _below(pattern, given)
     check_matched(pattern, [file.path for file in found])
     return [_input_file(file, split, given) for file in found]
 
 
 def _input_file(file: Any, split: str, given: Input | None) -> InputFile:
-    changed = float(file.last_updated_in_seconds) if files.is_local(file.path) else 0.0
+    changed = float(file.last_updated_in_seconds) if files.tells_changes(file.path) else 0.0
     return InputFile(file.path, int(file.size_in_bytes), split, reading_of(file.path, given), changed=changed)
 
 

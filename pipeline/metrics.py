@@ -14,6 +14,7 @@ from typing import NamedTuple
 from prometheus_client import CollectorRegistry, Gauge, write_to_textfile
 from prometheus_client.parser import text_string_to_metric_families
 
+from pipeline import files
 from pipeline.report.efficiency import padding
 from schemas.errors import DataError, UsageError
 from schemas.manifest_pb2 import Counts, Manifest
@@ -73,6 +74,8 @@ def check_metrics(path: str) -> None:
     Raises:
       UsageError: There is no such folder, or it cannot be written to.
     """
+    if not files.is_local(path):
+        raise UsageError(f"--metrics {path}: is on no local disk, where a collector reads; name a file there")
     target = Path(path)
     if target.is_dir() or not target.parent.is_dir():
         what = "is a folder" if target.is_dir() else "there is no such folder"

@@ -21,6 +21,7 @@ _EVENTS_SHARE = 0.7  # of this, where events are read and then grouped
 _POLL_SECONDS = 0.5
 _Part = tuple[int, int]  # block, part
 _LINE_SECONDS = 10.0  # between lines where the output is no terminal
+_REMOTE_SECONDS = 30.0  # where each look is two or more lists of an object store, which are paid for
 
 
 class ShowProgress:
@@ -30,6 +31,7 @@ class ShowProgress:
         self._job = job
         self._console = console
         self._total = max(1, sum(file.bytes for file in job.inputs))
+        self._least_seconds = 0.0 if files.is_local(job.output) else _REMOTE_SECONDS
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._started = time.monotonic()
@@ -78,8 +80,8 @@ class ShowProgress:
     def _bar(self) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
         with Progress(*columns, console=self._console, transient=True) as progress:
-            task = progress.add_task("reading", total=1.0)
-            self._poll(lambda share, step: progress.update(task, completed=share, description=step), _POLL_SECONDS)
+            task, seconds = progress.add_task("reading", total=1.0), max(_POLL_SECONDS, self._least_seconds)
+            self._poll(lambda share, step: progress.update(task, completed=share, description=step), seconds)
 
     def _lines(self) -> None:
         def line(share: float, step: str) -> None:
@@ -87,7 +89,7 @@ class ShowProgress:
                 f"{step}: {share:.0%} of {self._total:,} bytes, {self._remaining(share)}", highlight=False
             )
 
-        self._poll(line, _LINE_SECONDS)
+        self._poll(line, max(_LINE_SECONDS, self._least_seconds))
 
     def _poll(self, show: Callable[[float, str], object], seconds: float) -> None:
         while not self._stop.wait(seconds):

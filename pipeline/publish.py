@@ -17,6 +17,7 @@ from pipeline.failure import reporting
 from pipeline.guards import durable, lease
 from pipeline.guards.folders import is_behind_link
 from pipeline.job import SPEC_NAME, Job
+from pipeline.listing import states
 from pipeline.plan import check_rejected
 from pipeline.rejects import describe_offenders, gather_rejected
 from pipeline.spans.base import load_base
@@ -204,8 +205,9 @@ def check_surroundings(job: Job, manifest: Manifest) -> None:
     if not job.replace and files.exists(path) and files.read(path) != dump_manifest(manifest):
         raise DataError(f"{job.output}: another run has published a data set there; say --replace to replace it")
     check_spans(job, manifest)
+    there = states(files.join(job.output, path) for path in named_files(manifest))
     for path in named_files(manifest):
-        if not files.exists(files.join(job.output, path)):
+        if files.join(job.output, path) not in there:
             raise DataError(f"{path}: was written and is gone; something else writes to {job.output}; run again")
 
 
@@ -215,10 +217,13 @@ def check_inputs(job: Job) -> None:
     Raises:
       DataError: Somebody has; names the file.
     """
+    there = states(file.path for file in job.inputs)
     for file in job.inputs:
-        if files.size(file.path) != file.bytes:
-            raise DataError(f"{file.path}: changed its size while it was read; run again when nobody writes to it")
-        if file.changed and files.last_change(file.path) != file.changed:
+        state = there.get(file.path)
+        if state is None or state.bytes != file.bytes:
+            what = "changed its size" if state else "was deleted"
+            raise DataError(f"{file.path}: {what} while it was read; run again when nobody writes to it")
+        if file.changed and state.changed != file.changed:
             raise DataError(f"{file.path}: was written to while it was read; run again when nobody writes to it")
 
 
@@ -232,7 +237,7 @@ def sweep_files(output: str, patterns: Iterable[str], kept: Iterable[str]) -> No
 
     Of a local folder also those that a run that was killed left unfinished. What lies behind a link is never touched.
     """
-    found = [path for pattern in patterns for path in files.match_within(output, pattern)]
+    found = files.match_any(output, patterns)
     found = [path for path in found if HAS_DIGEST.search(path)]
     found += [plain_name(path) for path in found if HAS_COPY.search(path)]
     if files.is_local(output):

@@ -33,7 +33,7 @@ from pipeline.report.after_run import advice_lines
 from pipeline.runners.checks import check_runner, paths_of
 from pipeline.runners.options import describe_runner
 from pipeline.runners.said import EngineLog, cancelling, listening
-from pipeline.runners.told import known_error, one_line
+from pipeline.runners.told import known_error, one_line, where_logs
 from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
 from pipeline.starter import starting_workers
@@ -136,7 +136,10 @@ def execute(
         told = known_error(error, log.errors)
         if told:
             raise told from None
-        raise DataError(f"the run failed: {one_line(error, log.errors)}; nothing was published; {where}") from error
+        more = where_logs(options)
+        raise DataError(
+            f"the run failed: {one_line(error, log.errors)}; nothing was published; {where}{more}"
+        ) from error
 
 
 def _console_on(terminal: IO[bytes], console: Console) -> Console:
@@ -165,7 +168,7 @@ def check_writable(job: Job) -> None:
 def delete_staging(job: Job, result: str) -> None:
     """Deletes what only this run needed, and the output's folder where it holds no result nor anything else."""
     stop_threads()
-    files.delete([job.staging])
+    files.delete_folder(job.staging)
     files.delete_empty_parents([job.staging])
     files.delete_empty_parents([files.join(job.output, result)])
 

@@ -5,10 +5,11 @@ any number of workers and any retry writes the same bytes under the same name.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Any, TypeVar
 
 import apache_beam as beam
 import numpy as np
@@ -21,7 +22,7 @@ from pipeline.job import Job
 from pipeline.plan import plan_shards, shard_starts
 from pipeline.recording import pieces_digest, recording
 from pipeline.resuming import done
-from pipeline.segments import Index, Segment, groups_of, in_order, npy, read_rows, rows_between
+from pipeline.segments import Group, Index, Segment, groups_of, in_order, npy, read_rows, rows_between
 from pipeline.split_facts import WrittenFacts
 from pipeline.spread import Spread
 from pipeline.threads import ThreadedDoFn
@@ -33,6 +34,12 @@ from schemas.shard_index import POSITION
 
 _PART_BYTES = 2 << 20  # of a shard, held in memory at a time
 _LEAST_READ = 16 << 10  # of one segment for a part, on average: opening a file costs as much
+# The same where each read is a request that takes as long as some hundred KiB, and is paid for.
+_REMOTE_PART_BYTES = 16 << 20
+_REMOTE_LEAST_READ = 256 << 10
+_REQUESTS = 8  # at once
+_Item = TypeVar("_Item")
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -159,9 +166,11 @@ class _WriteShard(ThreadedDoFn):
         written: list[Index] = []
 
         def parts() -> Iterator[memoryview]:
-            part_bytes = max(_PART_BYTES, _LEAST_READ * len(pieces))
-            for least, beyond in pairwise([task.least, *part_starts(pieces, part_bytes), task.beyond]):
-                frames, rows = read_part(pieces, least, beyond)
+            local = files.is_local(self._job.output)
+            least, most = (_LEAST_READ, _PART_BYTES) if local else (_REMOTE_LEAST_READ, _REMOTE_PART_BYTES)
+            part_bytes = max(most, least * len(pieces))
+            for first, beyond in pairwise([task.least, *part_starts(pieces, part_bytes), task.beyond]):
+                frames, rows = read_part(pieces, first, beyond)
                 order = _order(frames, rows)
                 written.append(rows[order])
                 yield in_order(frames, order)
@@ -183,11 +192,20 @@ def _key(task: ShardTask, segments: Iterable[Segment]) -> str:
 
 def find_pieces(task: ShardTask, segments: Iterable[Segment]) -> list[Piece]:
     """Returns what a shard takes of each segment that holds any of it."""
-    found = (
-        Piece(segment.path, *read_rows(segment, group, task.least, task.beyond))
-        for segment, group in groups_of(segments, task.split, task.bucket)
-    )
-    return [piece for piece in found if len(piece.rows)]
+    wanted = list(groups_of(segments, task.split, task.bucket))
+
+    def find(of: tuple[Segment, Group]) -> Piece:
+        return Piece(of[0].path, *read_rows(*of, task.least, task.beyond))
+
+    return [piece for piece in _each(find, wanted, [segment.path for segment, _ in wanted]) if len(piece.rows)]
+
+
+def _each(work: Callable[[_Item], _Found], items: Sequence[_Item], paths: Sequence[str]) -> list[_Found]:
+    """Returns what work makes of each item: several at a time where what it waits for are requests."""
+    if len(items) < 2 or files.is_local(paths[0]):
+        return [work(item) for item in items]
+    with ThreadPoolExecutor(_REQUESTS) as pool:
+        return list(pool.map(work, items))
 
 
 def part_starts(pieces: Sequence[Piece], part_bytes: int) -> list[int]:
@@ -214,12 +232,15 @@ def read_part(pieces: Iterable[Piece], least: int, beyond: int) -> tuple[pa.Bina
     rows = np.concatenate([piece.rows for piece in wanted])
     ends = np.concatenate([[0], np.cumsum(rows["size"], dtype=np.int64)])
     data = np.empty(int(ends[-1]), np.uint8)
-    at = 0
-    for piece in wanted:
-        size = int(piece.rows["size"].sum(dtype=np.int64))
-        if size:
-            files.read_into(piece.path, piece.start, data.data[at : at + size])
-        at += size
+    sizes = [int(piece.rows["size"].sum(dtype=np.int64)) for piece in wanted]
+    places = [(piece, at, size) for piece, at, size in zip(wanted, accumulate(sizes, initial=0), sizes, strict=False)]
+
+    def read(place: tuple[Piece, int, int]) -> None:
+        piece, at, size = place
+        files.read_into(piece.path, piece.start, data.data[at : at + size])
+
+    filled = [place for place in places if place[2]]
+    _each(read, filled, [piece.path for piece, _, _ in filled])
     return binary_column(data, ends), rows
 
 

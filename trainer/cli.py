@@ -17,6 +17,7 @@ from trainer.data_options import DATA_HELP, add_data, add_range, asked_data, che
 from trainer.foreign.spec import load_record_spec
 from trainer.generation.options import DEFAULT_STEPS, GenerationOptions
 from trainer.generation.rules import check_continues
+from trainer.local_paths import check_local
 from trainer.model_folder import EXPORT_MARKER, check_model_folder, check_output
 from trainer.prediction.output import plan_rows
 from trainer.profiling.budget import DEFAULT_TRIAL_SECONDS, SEARCHES, Search, search_budget
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         asked = _parser().parse_args(arguments)
+        check_local(asked)
         with terminable():
             result = asked.command(asked)
     except LengthwiseError as error:

@@ -3,7 +3,6 @@
 import argparse
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -15,6 +14,7 @@ from pipeline.commands.span_options import span_request
 from pipeline.dry_run import describe_dry_run
 from pipeline.inputs import plan_job
 from pipeline.job import Job
+from pipeline.listing import states
 from pipeline.logs import note
 from pipeline.metrics import Ended
 from pipeline.report.after_run import draw_report, draw_spans_report, remove_report, report_of
@@ -25,6 +25,7 @@ from pipeline.spans.describe import PUBLISHED, UNCHANGED, describe_span
 from pipeline.spans.published import span_folder
 from pipeline.spans.unchanged import already_published, unchanged_line
 from pipeline.spans.windows import DatedInputs, dated_inputs
+from pipeline.spec_file import read_spec
 from pipeline.summary import describe
 from pipeline.upkeep.exclusive import exclusive
 from schemas.dataset_pb2 import DatasetSpec
@@ -33,7 +34,6 @@ from schemas.manifest import MANIFEST_NAME, named_files
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import to_plain
 from schemas.spans.dates import window
-from schemas.spec import load_spec
 
 FAILED = "failed"
 
@@ -135,7 +135,7 @@ def _write_alone(
 
 def _spec_of(options: argparse.Namespace) -> tuple[DatasetSpec, str]:
     """Returns the spec, and its text as the person wrote it."""
-    return load_spec(options.spec), Path(options.spec).read_text(encoding="utf-8")
+    return read_spec(options.spec)
 
 
 def _plan(
@@ -189,5 +189,5 @@ def _written(job: Job | None, manifest: Manifest | None) -> int:
     """Returns the bytes of the manifest and of the files that it names."""
     if job is None or manifest is None:
         return 0
-    paths = [MANIFEST_NAME, *named_files(manifest)]
-    return sum(files.size(files.join(job.output, path)) for path in paths)
+    paths = {files.join(job.output, path) for path in (MANIFEST_NAME, *named_files(manifest))}
+    return sum(state.bytes for path, state in states(paths).items() if path in paths)

@@ -16,10 +16,10 @@ from pipeline.metrics import Ended
 from pipeline.runners.options import beam_options
 from pipeline.spans.published import published_names
 from pipeline.spans.windows import check_different
+from pipeline.spec_file import read_spec
 from schemas.errors import DataError, UsageError
 from schemas.spans.dates import fill_dates, window
 from schemas.spans.names import period, periods_between
-from schemas.spec import load_spec
 
 SKIPPED, NO_INPUT, NOT_TRIED = "skipped", "no_input", "not_tried"
 _MOST_SPANS = 100_000  # 11 years of hours: more is a slip of the pen
@@ -66,7 +66,7 @@ def plan_backfill(options: argparse.Namespace, now: datetime.datetime | None = N
         options.since, options.until, now or datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     )
     parse_limit(options.max_rejected)
-    load_spec(options.spec)
+    read_spec(options.spec)
     check_different(options.input, names)
     there = set(published_names(options.output))
     return [Wanted(name, name in there) for name in names]

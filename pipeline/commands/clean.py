@@ -19,6 +19,9 @@ def add(commands: Commands) -> None:
         allow_abbrev=False,
     )
     clean.add_argument("folder", metavar="DIR", help="folder of a data set, of all spans, or of predictions")
+    clean.add_argument(
+        "--unlocked", action="store_true", help="delete where there are no locks, too, such as on s3://: no run writes"
+    )
     clean.add_argument("--dry_run", action="store_true", help="delete nothing, only say what would be deleted")
 
 
@@ -26,7 +29,7 @@ def execute(options: argparse.Namespace, _: list[str], console: Console) -> int:
     """Cleans a folder; see `pipeline.upkeep.clean`."""
     from pipeline.upkeep.clean import clean
 
-    cleaned = clean(options.folder, console, options.dry_run)
+    cleaned = clean(options.folder, console, options.dry_run, options.unlocked)
     for path in cleaned.not_ours:
         console.print(f"{path}: not ours; left where it is", highlight=False)
     verb = "would delete" if options.dry_run else "deleted"

@@ -18,6 +18,7 @@ def add(commands: Commands) -> None:
 
 def execute(options: argparse.Namespace, _: list[str], console: Console) -> int:
     """Checks every file; returns 1 where one differs."""
+    from pipeline import files
     from pipeline.job import RUN_NAME, SPEC_NAME
     from pipeline.spans.verifying import is_root, verify_spans
     from pipeline.verify import verify
@@ -27,7 +28,9 @@ def execute(options: argparse.Namespace, _: list[str], console: Console) -> int:
         console.print(problem, highlight=False)
     for found in result.get("spans", [result]):
         if found.get("unfinished"):
-            line = "the run that published it was killed, or is not over; the next `run` there writes the copies"
+            # Without a lock no run finishes what another one left: that one may be at work.
+            how = "the next `run` there writes" if files.is_local(options.folder) else "`run --replace` writes"
+            line = f"the run that published it was killed, or is not over; {how} the copies"
             console.print(f"{found['folder']}: {line}, {SPEC_NAME} and {RUN_NAME}", highlight=False)
     print(json.dumps(result, indent=2))
     return 1 if result["problems"] else 0

@@ -20,11 +20,10 @@ from apache_beam.options.pipeline_options import (
 from pipeline import files
 from pipeline.job import Job
 from pipeline.runners import environments, flink, jars
-from pipeline.runners.endpoints import Address, is_here, parse_address, why_no_service, why_unreachable
+from pipeline.runners.endpoints import is_here, parse_address, why_no_service, why_unreachable
 from pipeline.runners.environments import DOCKER, LOOPBACK, environment_of
 from schemas.errors import DataError, UsageError
 
-_IN_JOB_SERVER = ("[local]", "[auto]")  # a Flink that the job server starts for the job
 _EMBEDDED = "embed"
 _HERE = ["localhost"]
 _OLDEST_JAVA = 11
@@ -121,13 +120,13 @@ def _check_endpoint(options: PipelineOptions, endpoint: str) -> list[str]:
 def _check_flink(options: PipelineOptions) -> list[str]:
     own = options.view_as(FlinkRunnerOptions)
     master, given = own.flink_master.strip(), own.flink_job_server_jar or ""
-    is_inner = master in _IN_JOB_SERVER
+    is_inner = master in flink.IN_JOB_SERVER
     environment = environment_of(options, LOOPBACK if is_inner else DOCKER)
     told, hosts, version, is_uber = [], _HERE, str(own.flink_version), own.flink_submit_uber_jar and not is_inner
     if given and Path(given).exists():
         version = jars.read_jar(given).engine or version
     if not is_inner:
-        found = flink.ask_cluster(_rest_url(master))
+        found = flink.ask_cluster(flink.rest_url(master))
         cluster = flink.check_cluster(master, found, "" if is_uber and not given else version, given)
         told += flink.cluster_warnings(master, cluster, own.parallelism)
         hosts, version = sorted(cluster.hosts), cluster.minor
@@ -141,10 +140,10 @@ def _check_spark(options: PipelineOptions) -> list[str]:
     own = options.view_as(SparkRunnerOptions)
     master, is_inner = own.spark_master_url, own.spark_master_url.startswith("local")
     environment = environment_of(options, LOOPBACK if is_inner else DOCKER)
-    asked = own.spark_rest_url if own.spark_submit_uber_jar else master.removeprefix("spark://")
-    if own.spark_submit_uber_jar or master.startswith("spark://"):
-        option = "--spark_rest_url" if own.spark_submit_uber_jar else "--spark_master_url"
-        _check_reached(option, asked, parse_address(option, asked.split(",")[0]))
+    if own.spark_submit_uber_jar:
+        _check_reached("--spark_rest_url", own.spark_rest_url, own.spark_rest_url)
+    elif master.startswith("spark://"):
+        _check_reached("--spark_master_url", master, master.removeprefix("spark://").split(",")[0])
     server = _JobServer(
         "--spark_job_server_jar",
         own.spark_job_server_jar or "",
@@ -201,8 +200,8 @@ def _check_job_server(options: PipelineOptions, server: _JobServer, starts_java:
     return told
 
 
-def _check_reached(option: str, said: str, address: Address) -> None:
-    problem = why_unreachable(address)
+def _check_reached(option: str, said: str, address: str) -> None:
+    problem = why_unreachable(parse_address(option, address))
     if problem:
         raise DataError(
             f"{option}={said}: cannot be reached from here: {problem.words}; start it, or correct the address"
@@ -219,7 +218,8 @@ def _check_dataflow_options(options: PipelineOptions) -> None:
     missing = [name for name, value in needed.items() if not value]
     if missing:
         raise UsageError(
-            f"--runner=DataflowRunner: needs {', '.join(missing)}; say --temp_location as gs://BUCKET/FOLDER"
+            f"--runner=DataflowRunner: needs {', '.join(missing)}; say --project=NAME --region=NAME "
+            "--temp_location=gs://BUCKET/FOLDER"
         )
     if not str(cloud.temp_location).startswith("gs://"):
         raise UsageError(
@@ -261,7 +261,7 @@ def _is_loopback_default(options: PipelineOptions) -> bool:
     """Returns whether a runner whose job service runs already takes workers in this process where nothing is said."""
     kind = kind_of(options)
     if kind == "flink":
-        return options.view_as(FlinkRunnerOptions).flink_master in _IN_JOB_SERVER
+        return options.view_as(FlinkRunnerOptions).flink_master in flink.IN_JOB_SERVER
     if kind == "spark":
         return str(options.view_as(SparkRunnerOptions).spark_master_url).startswith("local")
     return kind == "prism"
@@ -272,8 +272,3 @@ def _has_module(name: str) -> bool:
         return importlib.util.find_spec(name) is not None
     except ModuleNotFoundError:  # nor the package that would hold it
         return False
-
-
-def _rest_url(master: str) -> str:
-    scheme = "https" if master.startswith("https://") else "http"
-    return f"{scheme}://{parse_address('--flink_master', master, flink.REST_PORT)}"

@@ -58,7 +58,7 @@ def parse_address(option: str, text: str, default_port: int | None = None) -> Ad
 
 def is_here(host: str) -> bool:
     """Returns whether a host is this machine, as far as its name or number tells without asking anybody."""
-    if host in ("localhost", socket.gethostname(), socket.getfqdn()):
+    if host in ("localhost", socket.gethostname()):
         return True
     try:
         number = ipaddress.ip_address(host)

@@ -13,6 +13,10 @@ from schemas.errors import DataError, UsageError
 
 LOOPBACK, DOCKER, EXTERNAL, PROCESS = "LOOPBACK", "DOCKER", "EXTERNAL", "PROCESS"
 _DOCKER_SECONDS = 5.0
+_IGNORED = (
+    "--setup_file, --extra_package, --requirements_file: a pool that is started as Beam's module installs nothing for "
+    "a job; install the package where its workers run"
+)
 _POOL = "--environment_type=EXTERNAL --environment_config=HOST:PORT (a pool of workers beside each task manager)"
 
 
@@ -86,7 +90,9 @@ def check_environment(
     known = list(hosts)
     all_here = bool(known) and all(map(is_here, known))
     if environment.kind == EXTERNAL:
-        return _check_pool(environment.config, all_here)
+        staged = options.view_as(SetupOptions)
+        ignored = [_IGNORED] if staged.setup_file or staged.extra_packages or staged.requirements_file else []
+        return [*ignored, *_check_pool(environment.config, all_here)]
     if environment.kind == LOOPBACK:
         away = sorted(host for host in known if not is_here(host))
         if away:

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple
 
 from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
-from pipeline.runners.endpoints import SECONDS, Problem, within, words_of
+from pipeline.runners.endpoints import SECONDS, Problem, parse_address, within, words_of
 from schemas.errors import DataError, UsageError
 
-REST_PORT = 8081  # Flink's own default
+IN_JOB_SERVER = ("[local]", "[auto]")  # masters that mean a Flink which the job server starts for the job
+_REST_PORT = 8081  # Flink's own default
 _HOST = re.compile(r"@(.+):\d+/")  # of pekko.tcp://flink@HOST:PORT/user/rpc/…
 
 
@@ -37,6 +38,16 @@ class Cluster(NamedTuple):
     def minor(self) -> str:
         """The version without its last part, which is what a job server has to have as well."""
         return minor_of(self.version)
+
+
+def rest_url(master: str) -> str:
+    """Returns where a master that is not within the job server answers.
+
+    Raises:
+      UsageError: It is no address.
+    """
+    scheme = "https" if master.startswith("https://") else "http"
+    return f"{scheme}://{parse_address('--flink_master', master, _REST_PORT)}"
 
 
 def minor_of(version: str) -> str:

@@ -103,7 +103,8 @@ def digest_of_folders(root: Path) -> str:
     """
     digest = hashlib.sha256()
     for folder in _FOLDERS:
-        for path in sorted(path for path in (root / folder).rglob("*") if path.suffix in _SUFFIXES):
+        found = (path for path in (root / folder).rglob("*") if path.suffix in _SUFFIXES)
+        for path in sorted(path for path in found if path.is_file()):  # editors leave links to nothing
             content = hashlib.sha256(path.read_bytes()).digest()
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + content)
     return digest.hexdigest()

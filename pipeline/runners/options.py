@@ -14,6 +14,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.options.pipeline_options import _BeamArgumentParser as BeamArgumentParser
 
 from pipeline.runners.checks import check_options, kind_of
+from pipeline.stores.systems import use_options
 from schemas.errors import UsageError
 from schemas.messages import nearest
 
@@ -42,6 +43,7 @@ def beam_options(flags: Sequence[str]) -> PipelineOptions:
     """
     _refuse_unknown(flags)
     options = PipelineOptions(list(flags))
+    use_options(options)  # a command reads files before there is a pipeline
     standard = options.view_as(StandardOptions)
     if standard.streaming:
         raise UsageError(

@@ -7,7 +7,10 @@ lines. The traceback is kept whole in the run's folder of failures.
 import re
 
 import grpc
+from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions, PortableOptions
 
+from pipeline.runners.environments import EXTERNAL, environment_of
+from pipeline.runners.flink import IN_JOB_SERVER, rest_url
 from schemas.errors import DataError, LengthwiseError, UsageError
 
 _KINDS = {"DataError": DataError, "UsageError": UsageError}
@@ -63,6 +66,18 @@ def one_line(error: BaseException, said: str = "") -> str:
     causes = _CAUSE.findall(text)
     name = type(error).__name__
     return f"{name}: {causes[-1]}" if causes else f"{name}: {_first(str(error)) or 'says nothing more'}"
+
+
+def where_logs(options: PipelineOptions) -> str:
+    """Returns where an engine or its workers say more, to follow what a job failed of; empty where nowhere."""
+    told = []
+    master = str(options.view_as(FlinkRunnerOptions).flink_master)
+    if master not in IN_JOB_SERVER:
+        told.append(f"the cluster's own log: {rest_url(master)}")
+    portable = options.view_as(PortableOptions)
+    if portable.environment_type == EXTERNAL:
+        told.append(f"what workers printed: where the pool at {environment_of(options, EXTERNAL).config} was started")
+    return "".join(f"; {line}" for line in told)
 
 
 def _unfolded(text: str) -> str:

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import files
 from pipeline.drift.limits import is_beyond
+from pipeline.listing import sizes_within
 from pipeline.spans.published import load_span, published_names, span_folder
 from schemas.errors import DataError
 from schemas.manifest_pb2 import DriftMeasure, Manifest
@@ -54,7 +54,7 @@ def describe_one(root: str, name: str, manifest: Manifest) -> dict[str, Any]:
         "extends": span.extends,
         "fingerprint": manifest.fingerprint,
         "drift": verdicts(manifest),
-        "bytes": sum(files.size(files.join(folder, path)) for path in files.every_file(folder)),
+        "bytes": sum(sizes_within(folder).values()),
     }
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from pipeline import files
 from pipeline.guards.locks import LOCK_NAME, holding
+from pipeline.listing import sizes_within
 from pipeline.plain_files import unnamed_files
 from pipeline.report.after_run import draw_spans_report, report_of
 from pipeline.spans.published import published_names, published_spans, span_folder
@@ -69,8 +70,9 @@ def _prune(root: str, keep: int | None, before: str, console: Console, remove: b
 def _prune_one(root: str, name: str, manifest: Manifest, console: Console, remove: bool) -> dict[str, Any]:
     folder = span_folder(root, name)
     others = [path for path in unnamed_files(folder, manifest) if not path.startswith((*_OWN_FOLDERS, LOCK_NAME))]
-    own = [path for path in files.every_file(folder) if path not in {*others, LOCK_NAME}]
-    size = sum(files.size(files.join(folder, path)) for path in own)
+    sizes = sizes_within(folder)
+    own = [path for path in sizes if path not in {*others, LOCK_NAME}]
+    size = sum(sizes[path] for path in own)
     if remove:
         with holding(folder, "prune", console):
             keep_inputs(root, inputs_of(manifest))

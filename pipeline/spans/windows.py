@@ -58,7 +58,7 @@ def has_files(text: str) -> bool:
     _, pattern = split_of(text)
     if files.is_folder(pattern):
         return bool(files.below(pattern))
-    return bool(files.match(pattern))
+    return bool(files.match(pattern)) or (files.may_be_folder(pattern) and bool(files.below(pattern)))
 
 
 def check_different(inputs: Sequence[str], periods: Sequence[str]) -> None:

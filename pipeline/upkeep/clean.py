@@ -3,49 +3,23 @@
 Only files with names that this package gives are ever deleted; what else lies there is told and stays.
 """
 
-import re
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from rich.console import Console
 
 from pipeline import files
 from pipeline.guards.folders import check_folder
-from pipeline.guards.locks import LOCK_NAME, holding, is_held
-from pipeline.job import RUN_NAME, SPEC_NAME, STAGING
-from pipeline.publish import copies
-from pipeline.report.page import REPORT_NAME
+from pipeline.guards.locks import holding, is_held
+from pipeline.listing import sizes_within
 from pipeline.scoring.job import RESULT_NAME
-from pipeline.scoring.publish import read_result
 from pipeline.spans.published import span_folder
-from pipeline.watching.store import FOLDER as WATCH_FOLDER
+from pipeline.stores.systems import is_object_store, object_store
+from pipeline.upkeep.ours import SIGNS, is_span_name, kept_in, unnamed
 from schemas.errors import UsageError
-from schemas.manifest import MANIFEST_NAME, named_files, parse_manifest
-from schemas.manifest_pb2 import Manifest
-from schemas.spans.names import SPANS, check_span_name
-
-_DIGEST = r"-[0-9a-f]{12}"
-_RUN = r"\d{8}T\d{6}-[0-9a-f]{6}"
-# What this package writes into the folder of a data set or of predictions, by its path there.
-_OURS = re.compile(
-    "|".join(
-        [
-            rf"{re.escape(STAGING)}/([0-9a-f]{{16}}|{_RUN})/.*",
-            rf"failed/{_RUN}/(error\.json|rejected\.jsonl|traceback\.txt)",
-            rf"[^/]+/bucket-\d+-shard-\d+-of-\d+{_DIGEST}\.(tfrecord|index)",
-            rf"vocabulary/[^/]+{_DIGEST}\.(txt|json)",
-            rf"statistics/(features|schema|statistics)({_DIGEST})?\.(pb|pbtxt|json)",
-            rf"rejected/rejected{_DIGEST}\.jsonl",
-            rf"predictions-\d+-of-\d+{_DIGEST}\.(jsonl|parquet)",
-        ]
-    )
-)
-# Written behind the manifest or in place of another one, so that what is whole is either kept or somebody else's.
-_UNFINISHED = {MANIFEST_NAME, SPEC_NAME, RUN_NAME, REPORT_NAME, RESULT_NAME}
-_TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp$")
-_SIGNS = (MANIFEST_NAME, RESULT_NAME, SPANS, STAGING, LOCK_NAME, "failed")
-_COPY = re.compile(r"vocabulary/[^/]+\.txt")
+from schemas.manifest import MANIFEST_NAME
+from schemas.spans.names import SPANS
 
 
 class Cleaned(NamedTuple):
@@ -62,37 +36,34 @@ class Cleaned(NamedTuple):
     not_ours: list[str]
 
 
-def clean(folder: str, console: Console, dry_run: bool = False) -> Cleaned:
+def clean(folder: str, console: Console, dry_run: bool = False, unlocked: bool = False) -> Cleaned:
     """Deletes what no manifest names in a data set, in a folder of spans and in each of them, or beside predictions.
 
     Args:
       folder: Of any of these.
       console: Told of locks that dead runs left.
       dry_run: Whether only to say what would be deleted.
+      unlocked: Whether to delete where there are no locks, too: the person says that no run is at work there.
 
     Raises:
-      UsageError: The folder holds nothing of this package, is not on the local disk, or its filesystem has no locks.
+      UsageError: The folder holds nothing of this package, or its filesystem has no locks.
       HeldError: A run writes there.
       DataError: A manifest is damaged or of another release, so that nobody knows what it names.
     """
     root = folder.rstrip("/") or folder
+    if not files.is_local(root):
+        return _clean_remote(root, dry_run, unlocked)
     if not files.is_folder(root):
-        raise UsageError(f"{folder}: is no folder of the local disk; name that of a data set, spans or predictions")
-    if not any(Path(root, name).exists() for name in _SIGNS):
-        raise UsageError(
-            f"{folder}: holds no data set ({MANIFEST_NAME}), no {SPANS}, no predictions ({RESULT_NAME}), and nothing "
-            "that a run left; check the path"
-        )
+        raise UsageError(f"{folder}: is no folder; name that of a data set, spans or predictions")
+    if not any(Path(root, name).exists() for name in SIGNS):
+        raise _nothing_in(folder)
     cleaned = []
     for path in _units(root):
         check_folder(path, root if path != root else "")
         with holding(path, "clean", console):
-            if not dry_run and not is_held(path):
-                raise UsageError(
-                    f"{path}: its filesystem has no locks, so that a run may be at work there; say --dry_run, and "
-                    "delete what it lists by hand when none is"
-                )
-            cleaned.append(_clean(Path(path), _kept(path), dry_run))
+            if not dry_run and not unlocked and not is_held(path):
+                raise _may_be_at_work(path)
+            cleaned.append(_clean(Path(path), kept_in(path), dry_run))
         if path != root and not dry_run:
             files.delete_empty_parents([files.join(path, MANIFEST_NAME)])
     return Cleaned(
@@ -102,61 +73,64 @@ def clean(folder: str, console: Console, dry_run: bool = False) -> Cleaned:
     )
 
 
+def _nothing_in(folder: str) -> UsageError:
+    return UsageError(
+        f"{folder}: holds no data set ({MANIFEST_NAME}), no {SPANS}, no predictions ({RESULT_NAME}), and nothing "
+        "that a run left; check the path"
+    )
+
+
+def _may_be_at_work(folder: str) -> UsageError:
+    return UsageError(
+        f"{folder}: its filesystem has no locks, so that a run may be at work there; say --dry_run to see what would "
+        "be deleted, and --unlocked to delete it when none is"
+    )
+
+
+def _clean_remote(root: str, dry_run: bool, unlocked: bool) -> Cleaned:
+    """Does what `clean` does where there are neither folders nor locks, by one list of all files."""
+    sizes = sizes_within(root)
+    units: dict[str, list[str]] = {root: []}
+    for path in sizes:
+        first, *inner = PurePosixPath(path).parts
+        span = inner[0] if first == SPANS and len(inner) > 1 and is_span_name(inner[0]) else ""
+        units.setdefault(span_folder(root, span) if span else root, []).append(path)
+    if not any(path.split("/")[0] in SIGNS for path in sizes):
+        raise _nothing_in(root)
+    if not dry_run and not unlocked:
+        raise _may_be_at_work(root)
+    ours, other = [], []
+    for folder, paths in units.items():
+        inner_paths = {files.relative(files.join(root, path), folder): path for path in paths}
+        judged = unnamed(inner_paths, kept_in(folder), folder == root and len(units) > 1)
+        ours += [inner_paths[name] for name in judged.ours]
+        other += [inner_paths[name] for name in judged.other]
+    if not dry_run:
+        with files.in_words(root, "cannot be cleaned"):
+            files.delete(files.join(root, path) for path in ours)
+            if is_object_store(root):
+                object_store().abort_uploads(root)
+    removed, left = (sorted(files.join(root, path) for path in paths) for paths in (ours, other))
+    return Cleaned(removed, sum(sizes[path] for path in ours), left)
+
+
 def _units(root: str) -> Iterator[str]:
     """Yields each folder that a run writes to."""
     for path in sorted(Path(root, SPANS).iterdir()) if Path(root, SPANS).is_dir() else []:
-        if path.is_dir() and _is_span_name(path.name):
+        if path.is_dir() and is_span_name(path.name):
             yield span_folder(root, path.name)
     yield root
 
 
-def _is_span_name(name: str) -> bool:
-    try:
-        return bool(check_span_name(name))
-    except UsageError:
-        return False
-
-
-def _kept(folder: str) -> set[str]:
-    """Returns the paths within a folder that its manifest or result names, and those that belong beside it."""
-    path = files.join(folder, MANIFEST_NAME)
-    if files.exists(path):
-        return _kept_of(parse_manifest(files.read(path), path))
-    path = files.join(folder, RESULT_NAME)
-    if files.exists(path):
-        result = read_result(path)
-        return {RESULT_NAME, *(file["path"] for field in ("files", "rejected_files") for file in result.get(field, []))}
-    return set()
-
-
-def _kept_of(manifest: Manifest) -> set[str]:
-    return {*named_files(manifest), *copies(manifest), MANIFEST_NAME, SPEC_NAME, RUN_NAME, REPORT_NAME}
-
-
 def _clean(folder: Path, kept: set[str], dry_run: bool) -> Cleaned:
     found = {str(path.relative_to(folder)): path for path in _files_below(folder)}
-    beside = {LOCK_NAME}
-    if (folder / SPANS).is_dir():  # the report over all spans, and what a watch that fills them knows
-        beside |= {REPORT_NAME, *(name for name in found if name.startswith(f"{WATCH_FOLDER}/"))}
-    unnamed = {name: path for name, path in found.items() if name not in kept | beside}
-    gone = {name: path for name, path in unnamed.items() if _is_our_name(name, found)}
-    size = sum(path.stat(follow_symlinks=False).st_size for path in gone.values())
+    judged = unnamed(found, kept, (folder / SPANS).is_dir())
+    gone = [found[name] for name in judged.ours]
+    size = sum(path.stat(follow_symlinks=False).st_size for path in gone)
     if not dry_run:
-        files.delete(map(str, gone.values()))
-        _delete_empty(gone.values(), folder)
-    return Cleaned(
-        sorted(map(str, gone.values())), size, sorted(str(path) for name, path in unnamed.items() if name not in gone)
-    )
-
-
-def _is_our_name(name: str, found: Iterable[str]) -> bool:
-    """Returns whether a path within a folder is one that this package writes, whole or not yet."""
-    plain = _TEMPORARY.sub("", name)
-    if _OURS.fullmatch(plain) or (plain != name and plain in _UNFINISHED):
-        return True
-    # A copy has no digest in its name, so that only what it is a copy of shows that it is one.
-    digested = re.compile(rf"{re.escape(plain.removesuffix('.txt'))}{_DIGEST}\.txt")
-    return bool(_COPY.fullmatch(plain)) and (plain != name or any(digested.fullmatch(other) for other in found))
+        files.delete(map(str, gone))
+        _delete_empty(gone, folder)
+    return Cleaned(sorted(map(str, gone)), size, sorted(str(found[name]) for name in judged.other))
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from pipeline import files
 from pipeline.watching.observe import State, is_watched
 from schemas.errors import UsageError
 
@@ -66,6 +67,12 @@ def check_folders(folder: str, root: str) -> str:
     Raises:
       UsageError: It is no folder, or one of the two lies in the other, so that what is written would be read.
     """
+    for name, path in (("", folder), ("--output ", root)):
+        if not files.is_local(path):
+            raise UsageError(
+                f"{name}{path}: is on no local disk, and `watch` needs one, for what it looks at and for a lock; "
+                "call `run --span` or `backfill` from a scheduler, with {date} in --input"
+            )
     watched = Path(folder).resolve()
     if not watched.is_dir():
         raise UsageError(f"{folder}: is no folder; name the one that new files come into")

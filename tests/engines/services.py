@@ -27,24 +27,30 @@ class Service(NamedTuple):
         return f"localhost:{self.port}"
 
 
-def start_worker_pool(group: Children, name: str = "workers", port: int = 0) -> Service:
+def start_worker_pool(group: Children, name: str = "workers", port: int = 0, root: Path = ROOT) -> Service:
     """Starts a pool that starts a Python process for each worker that an engine asks for; waits until it listens.
 
     As on a machine of a cluster the package is installed for the interpreter, and that is all that a worker knows of
     the run that it works for: no staged files, no options. The pool starts whatever `python` comes first in PATH.
+
+    Args:
+      group: Ends it.
+      name: Of its logs.
+      port: 0: one that is free.
+      root: Folder that holds the package which the workers have.
     """
     port = port or free_port()
     module = "apache_beam.runners.worker.worker_pool_main"
     command = [sys.executable, "-m", module, f"--service_port={port}"]
-    child = group.start(name, command, worker_environment())
+    child = group.start(name, command, worker_environment(root), cwd=root)
     wait_for_port(port, _START_SECONDS, child)
     return Service(child, port)
 
 
-def worker_environment() -> dict[str, str]:
-    """Returns what a pool needs in its environment so that its workers are of this interpreter and this checkout."""
+def worker_environment(root: Path = ROOT) -> dict[str, str]:
+    """Returns what a pool needs in its environment so that its workers are of this interpreter and of a checkout."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {"PATH": path, "PYTHONPATH": str(ROOT)}
+    return {"PATH": path, "PYTHONPATH": str(root)}
 
 
 def start_job_service(group: Children, name: str = "jobs") -> Service:

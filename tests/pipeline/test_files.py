@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import files
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
@@ -124,5 +124,5 @@ def test_a_stem_has_no_folder_and_no_suffix() -> None:
 
 
 def test_a_folder_on_a_filesystem_that_is_not_there_is_one_line() -> None:
-    with pytest.raises(DataError, match=r"^nowhere://a/b: cannot be used: Unable to get filesystem"):
+    with pytest.raises(UsageError, match=r"^nowhere://a/b: no filesystem of Beam is called nowhere; say"):
         files.join("nowhere://a/b", "c")

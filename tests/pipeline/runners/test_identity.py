@@ -91,6 +91,7 @@ def test_any_change_of_the_sources_is_another_package(tmp_path: Path) -> None:
         shutil.copytree(ROOT / folder, tmp_path / folder)
     assert digest_of_folders(tmp_path) == digest_of_folders(ROOT) == here()[SOURCES]
     (tmp_path / "notes.txt").write_text("not ours")
+    (tmp_path / "pipeline" / ".#shards.py").symlink_to("nobody@nowhere.1")
     (tmp_path / "pipeline" / "__pycache__" / "more.pyc").parent.mkdir(exist_ok=True)
     (tmp_path / "pipeline" / "__pycache__" / "more.pyc").write_bytes(b"compiled")
     assert digest_of_folders(tmp_path) == here()[SOURCES]

@@ -45,7 +45,7 @@ def test_options_of_beam_reach_it() -> None:
     assert describe_runner(options) == "FnApiRunner, multi_processing, 2 worker(s)"
 
 
-@pytest.mark.parametrize("name", ["FlinkRunner", "flink", "DataflowRunner", "my.own.Runner"])
+@pytest.mark.parametrize("name", ["FlinkRunner", "flink", "SparkRunner", "my.own.Runner"])
 def test_other_runners_are_left_as_they_are(name: str) -> None:
     assert runner(f"--runner={name}") == name
     assert describe_runner(beam_options([f"--runner={name}"])) == name

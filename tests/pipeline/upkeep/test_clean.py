@@ -111,7 +111,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 def test_a_folder_of_somebody_else_is_refused(tmp_path: Path, name: str) -> None:
     put(tmp_path / "there", ["notes.txt", "train/bucket-00-shard-00000-of-00001-0123456789ab.tfrecord"])
     before = tree(tmp_path)
-    message = "holds no data set" if name == "there" else "is no folder of the local disk"
+    message = "holds no data set" if name == "there" else "is no folder; name that of a data set"
     with pytest.raises(UsageError, match=f"^{re.escape(str(tmp_path / name))}: {message}"):
         clean(str(tmp_path / name), quiet())
     assert tree(tmp_path) == before
@@ -160,8 +160,10 @@ def test_without_locks_nothing_is_deleted(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(UsageError) as caught:
         clean(str(tmp_path), quiet())
     assert str(caught.value) == (
-        f"{tmp_path}: its filesystem has no locks, so that a run may be at work there; say --dry_run, and delete what "
-        "it lists by hand when none is"
+        f"{tmp_path}: its filesystem has no locks, so that a run may be at work there; say --dry_run to see what "
+        "would be deleted, and --unlocked to delete it when none is"
     )
     assert tree(tmp_path) == set(LEFT)
     assert len(clean(str(tmp_path), quiet(), dry_run=True).removed) == len(LEFT)
+    assert len(clean(str(tmp_path), quiet(), unlocked=True).removed) == len(LEFT)
+    assert tree(tmp_path) == set()
