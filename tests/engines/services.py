@@ -40,12 +40,17 @@ def start_worker_pool(group: Children, name: str = "workers", port: int = 0, roo
       root: Folder that holds the package which the workers have.
     """
     port = port or free_port()
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     module = "apache_beam.runners.worker.worker_pool_main"
     command = [sys.executable, "-m", module, f"--service_port={port}"]
-    child = group.start(name, command, {"PATH": path, "PYTHONPATH": str(root)}, cwd=root)
+    child = group.start(name, command, worker_environment(root), cwd=root)
     wait_for_port(port, _START_SECONDS, child)
     return Service(child, port)
+
+
+def worker_environment(root: Path = ROOT) -> dict[str, str]:
+    """Returns what a pool needs in its environment so that its workers are of this interpreter and of a checkout."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return {"PATH": path, "PYTHONPATH": str(root)}
 
 
 def start_job_service(group: Children, name: str = "jobs") -> Service:

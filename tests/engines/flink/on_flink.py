@@ -1,0 +1,181 @@
+"""The cases on Flink with two task managers. `python -m tests.engines.flink` runs these tests."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.engines.cases import Case, write_cases, write_rejected
+from tests.engines.commands import ROOT, ended, run_here, start_command
+from tests.engines.engine import made, without_names
+from tests.engines.flink.cluster import Cluster
+from tests.engines.flink.parts import CACHE, Parts
+from tests.engines.outcome import Outcome, differences, outcome_of
+from tests.engines.processes import Child, Children, children, wait_until
+from tests.engines.services import worker_processes
+from tests.pipeline.helpers import tree
+
+PARTS = "LENGTHWISE_FLINK"  # variable of the environment: JSON of `Parts.stated`
+RECORDS = "LENGTHWISE_FLINK_RECORDS"  # variable of the environment: spec and file of records; empty: Python's library
+_EXAMPLE = ROOT / "examples" / "python_functions"
+_SECONDS = 600.0  # to wait at most for a run on a busy machine
+_KILLED = 2  # number of the host
+
+
+class Moment(NamedTuple):
+    """When something is killed.
+
+    Attributes:
+      name: In words.
+      files: Pattern of files in the folder of the data set.
+      count: How many of them there are by then.
+      must_hurt: Whether every host has work then for certain.
+    """
+
+    name: str
+    files: str
+    count: int
+    must_hurt: bool = True
+
+
+class Victim(NamedTuple):
+    """What is killed.
+
+    Attributes:
+      name: In words.
+      kill: Does it.
+      replace: Puts something in its place once the job is over.
+    """
+
+    name: str
+    kill: Callable[[Cluster], None]
+    replace: Callable[[Cluster], None]
+
+
+def _kill_task_manager(cluster: Cluster) -> None:
+    cluster.hosts[_KILLED].tasks.kill()
+
+
+def _kill_workers(cluster: Cluster) -> None:
+    for pid in worker_processes(cluster.hosts[_KILLED].pool):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _kill_host(cluster: Cluster) -> None:
+    """As the loss of a machine would."""
+    _kill_task_manager(cluster)
+    cluster.hosts[_KILLED].pool.child.kill()
+
+
+HOST = Victim("host", _kill_host, lambda cluster: cluster.replace(_KILLED))
+TASKS = Victim("task_manager", _kill_task_manager, HOST.replace)
+WORKERS = Victim("workers", _kill_workers, lambda cluster: None)
+READING = Moment("reading", ".staging/*/blocks/*.arrow", 5)
+ENCODING = Moment("encoding", ".staging/*/segments/*", 5)
+WRITING = Moment("writing", "train/*.tfrecord", 5)
+PUBLISHING = Moment("publishing", "manifest.json", 1, must_hurt=False)
+KILLS = [
+    (HOST, READING),
+    (WORKERS, ENCODING),
+    (HOST, ENCODING),
+    (TASKS, WRITING),
+    (HOST, PUBLISHING),
+    (WORKERS, PUBLISHING),
+]
+
+
+class OnFlink(NamedTuple):
+    """A cluster, and what is run on it.
+
+    Attributes:
+      group: Ends what is started.
+      cluster: Runs.
+      cases: By name; "records" are the real ones.
+      local: Returns what FnApiRunner makes of a case in one process.
+    """
+
+    group: Children
+    cluster: Cluster
+    cases: dict[str, Case]
+    local: Callable[[str], Outcome]
+
+    def start(self, name: str, output: Path) -> Child:
+        """Starts a case on the cluster, in a process of its own."""
+        arguments = self.cases[name].arguments(output, *self.cluster.flags)
+        return start_command(self.group, arguments, small_blocks=True, name=output.name)
+
+
+@pytest.fixture(scope="module")
+def flink(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[OnFlink]:
+    """Flink with two task managers; where a test fails, the logs of all its processes are kept."""
+    folder = tmp_path_factory.mktemp("flink")
+    cases = {case.name: case for case in [*write_cases(folder), _records(folder)]}
+    outcomes: dict[str, Outcome] = {}
+
+    def local(name: str) -> Outcome:
+        if name not in outcomes:
+            outcomes[name] = made(cases[name], folder / "local" / name)
+        return outcomes[name]
+
+    before = request.session.testsfailed
+    with children(folder / "logs") as group:
+        cluster = Cluster(group, Parts.of_stated(json.loads(os.environ[PARTS])), folder / "cluster")
+        cluster.start(hosts=2)
+        yield OnFlink(group, cluster, cases, local)
+    if request.session.testsfailed > before:
+        shutil.copytree(folder / "logs", CACHE / "flink-logs", dirs_exist_ok=True)
+
+
+def _records(folder: Path) -> Case:
+    """Returns what the person named, or else functions of Python's standard library, which every machine has."""
+    named = os.environ.get(RECORDS)
+    if named:
+        spec, records = json.loads(named)
+        return Case("records", Path(spec), [Path(records)])
+    subprocess.run([sys.executable, _EXAMPLE / "harvest.py", folder], check=True, stdout=subprocess.DEVNULL)
+    return Case("records", _EXAMPLE / "spec.yaml", [folder / "functions.jsonl"])
+
+
+@pytest.mark.parametrize("name", ["plain", "labelled", "events", "series", "span", "records"])
+def test_the_same_bytes(flink: OnFlink, name: str, tmp_path: Path) -> None:
+    there = made(flink.cases[name], tmp_path / "data", *flink.cluster.flags)
+    assert differences(flink.local(name), there) == []
+    assert flink.cluster.work().managers == 2
+
+
+def test_the_same_bytes_as_of_two_local_processes(flink: OnFlink, tmp_path: Path) -> None:
+    flags = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    here = made(flink.cases["records"], tmp_path / "data", *flags)
+    assert differences(flink.local("records"), here) == []
+
+
+def test_a_bad_record_ends_the_run_as_locally(flink: OnFlink, tmp_path: Path) -> None:
+    case = write_rejected(tmp_path, flink.cases["plain"])
+    here, there = tmp_path / "here", tmp_path / "there"
+    local, remote = run_here(case.arguments(here)), run_here(case.arguments(there, *flink.cluster.flags))
+    assert (remote.code, remote.stdout) == (local.code, local.stdout) == (1, "")
+    assert without_names(remote.error, there) == without_names(local.error, here)
+    assert {path.split("/")[0] for path in tree(there)} == {"failed"}
+
+
+@pytest.mark.parametrize(("victim", "moment"), KILLS, ids=lambda part: part.name)
+def test_a_killed_part_changes_no_byte(flink: OnFlink, victim: Victim, moment: Moment, tmp_path: Path) -> None:
+    output = tmp_path / f"{victim.name}-{moment.name}"
+    command = flink.start("records", output)
+    wait_until(lambda: len(list(output.glob(moment.files))) >= moment.count, _SECONDS, moment.name, command)
+    victim.kill(flink.cluster)
+    try:
+        end = ended(command, _SECONDS)
+        assert end.code == 0, end.stderr
+        assert differences(flink.local("records"), outcome_of(output)) == []
+        assert flink.cluster.work().again > 0 or not moment.must_hurt
+        assert not [path for path in tree(output) if ".staging" in path or path.endswith(".tmp")]
+    finally:
+        victim.replace(flink.cluster)
