@@ -1,11 +1,11 @@
-# make setup | demo | test | test-keras | prism-test | check | bench | soak | generate | clean
+# make setup | demo | test | test-keras | prism-test | flink-test | check | bench | soak | generate | clean
 # Needs Linux, Python 3.11 or newer and the package index; everything else goes into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test test-keras prism-test check bench soak generate clean
+.PHONY: setup demo test test-keras prism-test flink-test check bench soak generate clean
 
 setup: $(READY)
 
@@ -27,7 +27,12 @@ test-keras: $(READY)
 
 # On Prism, a runner written in Go: builds it into .engines (some minutes, the first time). Needs go.
 prism-test: $(READY)
-	@$(BIN)/python -m tests.engines.prism
+	@$(BIN)/python -m tests.engines.prism $(PRISM)
+
+# On Flink with two task managers, of which some are killed; needs Java 17 and Maven, and some 600 MB for .engines.
+# On records of your own: make flink-test FLINK='--input FILE --spec FILE'; a part of it: make flink-test FLINK=--short.
+flink-test: $(READY)
+	@$(BIN)/python -m tests.engines.flink $(FLINK)
 
 check: $(READY)
 	$(BIN)/ruff check .

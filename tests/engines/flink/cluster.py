@@ -89,7 +89,10 @@ class Cluster:
         self._start_hosts(range(1, hosts + 1), master)
 
     def replace(self, number: int) -> None:
-        """Starts a host in place of one that was killed."""
+        """Starts a host in place of one of which something was killed."""
+        for child in (self.hosts[number].tasks, self.hosts[number].pool.child):
+            child.kill()
+            child.process.wait()
         self._start_hosts([number])
 
     @property
