@@ -8,9 +8,11 @@ none writes a byte with other code than the rest.
 import functools
 import hashlib
 import importlib.metadata
+import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +62,8 @@ def differences(sent: Mapping[str, str], found: Mapping[str, str]) -> list[str]:
       found: What the worker has.
     """
     told = []
-    if sent.get(SOURCES) != found.get(SOURCES) or _differ(sent, found, PACKAGE):
+    # The version alone does not decide: that of a checkout is the one that it had when it was installed.
+    if sent.get(SOURCES) != found.get(SOURCES):
         told.append(f"{_package(found)} where the job was submitted with {_package(sent)}")
     told += [f"{name} {found[name]} and not {sent[name]}" for name in _EQUAL if _differ(sent, found, name)]
     majors = {name: _major(sent, name) for name in _EQUAL_MAJOR}
@@ -100,14 +103,31 @@ def digest_of_folders(root: Path) -> str:
 
     Args:
       root: The folder that holds `pipeline` and `schemas`.
+
+    Raises:
+      DataError: One of them cannot be read.
     """
     digest = hashlib.sha256()
-    for folder in _FOLDERS:
-        found = (path for path in (root / folder).rglob("*") if path.suffix in _SUFFIXES)
-        for path in sorted(path for path in found if path.is_file()):  # editors leave links to nothing
-            content = hashlib.sha256(path.read_bytes()).digest()
-            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + content)
+    for path in sorted(chain.from_iterable(_sources(root / folder) for folder in _FOLDERS)):
+        content = hashlib.sha256(_content(path)).digest()
+        digest.update(os.path.relpath(path, root).encode() + b"\0" + content)
     return digest.hexdigest()
+
+
+def _sources(folder: Path) -> Iterator[str]:
+    """Yields the paths of our own files; editors and notebooks leave hidden ones, which are never installed."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "__pycache__"))]
+        ours = (f"{parent}/{name}" for name in names if name.endswith(_SUFFIXES) and not name.startswith("."))
+        yield from filter(os.path.isfile, ours)
+
+
+def _content(path: str) -> bytes:
+    """Returns the content of a source file, with the line ends that Python reads whatever a checkout has."""
+    try:
+        return Path(path).read_bytes().replace(b"\r\n", b"\n")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}; mend this copy of the package") from None
 
 
 def _package(facts: Mapping[str, Any]) -> str:

@@ -34,8 +34,8 @@ def test_a_worker_with_the_same() -> None:
     [
         ({"sources": "bbbbbbbbbbbbbbbb"}, "lengthwise 0.1.0 (sources bbbbbbbb) where the job was submitted with"),
         (
-            {"lengthwise": "0.2.0"},
-            "lengthwise 0.2.0 (sources aaaaaaaa) where the job was submitted with lengthwise 0.1.0",
+            {"lengthwise": "0.2.0", "sources": "bbbbbbbbbbbbbbbb"},
+            "lengthwise 0.2.0 (sources bbbbbbbb) where the job was submitted with lengthwise 0.1.0 (sources aaaaaaaa)",
         ),
         ({"python": "3.12"}, "python 3.12 and not 3.11"),
         ({"apache-beam": "2.76.0"}, "apache-beam 2.76.0 and not 2.77.0"),
@@ -60,6 +60,7 @@ def test_all_differences_are_told_at_once() -> None:
         {"pyarrow": "18.2.1"},
         {"tokenizers": ""},  # needed by few specs only
         {"lengthwise": ""},  # a checkout with the same sources
+        {"lengthwise": "0.0.9"},  # the same, installed before its version was raised
         {"something": "new"},
     ],
 )
@@ -94,6 +95,11 @@ def test_any_change_of_the_sources_is_another_package(tmp_path: Path) -> None:
     (tmp_path / "pipeline" / ".#shards.py").symlink_to("nobody@nowhere.1")
     (tmp_path / "pipeline" / "__pycache__" / "more.pyc").parent.mkdir(exist_ok=True)
     (tmp_path / "pipeline" / "__pycache__" / "more.pyc").write_bytes(b"compiled")
+    (tmp_path / "pipeline" / ".ipynb_checkpoints").mkdir()
+    (tmp_path / "pipeline" / ".ipynb_checkpoints" / "shards.py").write_text("old = True")
+    (tmp_path / "schemas" / "errors.py~").write_text("old = True")
+    cuts = tmp_path / "schemas" / "cuts.py"
+    cuts.write_bytes(cuts.read_bytes().replace(b"\n", b"\r\n"))
     assert digest_of_folders(tmp_path) == here()[SOURCES]
     shards = tmp_path / "pipeline" / "shards.py"
     shards.write_bytes(shards.read_bytes() + b"\n")
@@ -109,3 +115,14 @@ def test_what_is_installed_is_what_is_digested() -> None:
     assert [
         name for name in (".".join(path.relative_to(ROOT).parts) for path in folders) if f'"{name}"' not in said
     ] == []
+
+
+def test_a_source_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "pipeline").mkdir()
+    (tmp_path / "pipeline" / "locked.py").touch()
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    with pytest.raises(DataError, match=r"locked\.py: cannot be read: Permission denied; mend this copy"):
+        digest_of_folders(tmp_path)
