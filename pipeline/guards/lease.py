@@ -6,7 +6,10 @@ works for the old run finds it gone, and neither begins anything nor publishes. 
 again whose records were refused, see `pipeline.failure`.
 """
 
+import errno
+import os
 import time
+from pathlib import Path
 
 from pipeline import files
 from pipeline.job import Job
@@ -32,7 +35,10 @@ def end(job: Job) -> None:
 
 def goes_on(job: Job) -> bool:
     """Returns whether a run goes on; one that nobody has begun, of a pipeline of somebody's own, always does."""
-    return not job.leased or files.exists(_path(job))
+    if not job.leased:
+        return True
+    path = _path(job)
+    return _is_there(path) if files.is_local(path) else files.exists(path)
 
 
 def check(job: Job) -> None:
@@ -42,7 +48,7 @@ def check(job: Job) -> None:
       DataError: It does not.
     """
     if not goes_on(job):
-        why = "for it was refused, interrupted or killed"
+        why = "for it was refused, interrupted or killed, or its staging folder was deleted"
         raise DataError(f"{job.output}: run {job.run} is over, {why}; nothing more is done")
 
 
@@ -52,10 +58,36 @@ def check_now_and_then(job: Job) -> None:
     Raises:
       DataError: The run was found to be over.
     """
-    path = _path(job)
-    if files.is_local(path) or time.monotonic() - _asked.get(path, -_ASK_SECONDS) >= _ASK_SECONDS:
+    if files.is_local(job.output):
         check(job)
-        _asked[path] = time.monotonic()
+    elif time.monotonic() - _asked.get(_path(job), -_ASK_SECONDS) >= _ASK_SECONDS:
+        check(job)
+        _asked[_path(job)] = time.monotonic()
+
+
+def _is_there(path: str) -> bool:
+    """Returns whether there is a file on a disk that other hosts may write to as well.
+
+    NFS answers what a path means out of a cache, for up to a minute: that a file is there which was deleted, or that a
+    folder is missing which the run before had deleted. Opening asks its server.
+    """
+    if _can_open(path):
+        return True
+    for folder in reversed(Path(path).parents):
+        if not _can_open(str(folder)):
+            return False
+    return _can_open(path)
+
+
+def _can_open(path: str) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        # One that may not be read, for it is another user's, is there all the same.
+        return error.errno != errno.ESTALE
+    return True
 
 
 def _path(job: Job) -> str:

@@ -1,6 +1,7 @@
 """Workers of a run that is over: they do nothing more, and publish nothing."""
 
 import dataclasses
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,3 +118,35 @@ def test_an_object_store_is_asked_once_in_a_while(job: Job, monkeypatch: pytest.
     monkeypatch.setattr(lease.time, "monotonic", lambda: float("inf"))
     with pytest.raises(DataError, match="is over"):
         lease.check_now_and_then(remote)
+
+
+def test_a_folder_that_only_a_cache_says_is_missing_is_asked_for_once_more(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NFS has it: what lies in a folder is known anew once that is opened."""
+    lease.begin(job)
+    opened: list[str] = []
+
+    def opens(path: str) -> bool:
+        opened.append(path)
+        return path != lease._path(job) or job.staging in opened
+
+    monkeypatch.setattr(lease, "_can_open", opens)
+    assert lease.goes_on(job)
+    assert opened[0] == opened[-1] == lease._path(job)
+    assert opened[1] == "/"
+
+
+def test_a_file_that_may_not_be_read_is_there(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(lease.os, "open", refuse)
+    assert lease.goes_on(job)
+
+
+def test_a_staging_folder_that_somebody_deleted_ends_the_run(job: Job) -> None:
+    lease.begin(job)
+    shutil.rmtree(job.staging)
+    with pytest.raises(DataError, match="or its staging folder was deleted; nothing more is done"):
+        lease.check_now_and_then(job)
