@@ -21,9 +21,10 @@ def main() -> int:
     """Runs a command in a process of its own; returns the exit code."""
     gc.set_threshold(_NEW_OBJECTS_BEFORE_COLLECTION)
     threading.excepthook = _tell_of_thread
+    not_ours = _children()
     code = cli.main()
     if code == INTERRUPTED:
-        _end_at_once(code)
+        _end_at_once(code, not_ours)
     gc.freeze()  # the memory of a process that ends needs no last look through it either
     return code
 
@@ -34,23 +35,27 @@ def _tell_of_thread(failed: "threading.ExceptHookArgs") -> None:
         threading.__excepthook__(failed)
 
 
-def _end_at_once(code: int) -> NoReturn:
+def _end_at_once(code: int, not_ours: frozenset[int]) -> NoReturn:
     """Ends the process without waiting for threads: an interrupt in the middle of Beam may leave some that wait.
 
-    Ours are stopped by then, and what they wrote is deleted.
+    Ours are stopped by then, and what they wrote is deleted. What else this process has started would end with it in a
+    moment that does not come, which are Beam's job servers.
     """
     sys.stdout.flush()
     sys.stderr.flush()
-    _end_children()
+    for pid in _children() - not_ours:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGTERM)
     os._exit(code)
 
 
-def _end_children() -> None:
-    """Ends what this process has started and would end itself in a moment that does not come: Beam's job servers."""
+def _children() -> frozenset[int]:
+    """Returns the child processes; a shell that has become this process by `exec` may leave some of its own."""
+    found: set[int] = set()
     for path in Path("/proc/self/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            for pid in path.read_text().split():
-                os.kill(int(pid), signal.SIGTERM)
+        with contextlib.suppress(OSError):  # a thread that has ended
+            found.update(map(int, path.read_text().split()))
+    return frozenset(found)
 
 
 if __name__ == "__main__":

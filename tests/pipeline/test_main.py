@@ -1,11 +1,31 @@
 """The process of a command: what its threads print."""
 
+import os
+import shlex
+import signal
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import grpc
 import pytest
 
 from pipeline.__main__ import _tell_of_thread
+
+ROOT = Path(__file__).resolve().parents[2]
+INTERRUPTED_COMMAND = """
+import subprocess, sys
+from pipeline import __main__ as command
+
+def interrupted():
+    child = subprocess.Popen(["sleep", "60"], stdout=subprocess.DEVNULL)
+    print(child.pid, flush=True)
+    return 130
+
+command.cli.main = interrupted
+sys.exit(command.main())
+"""
 
 
 class Ended(grpc.RpcError):  # type: ignore[misc]  # gRPC has no types
@@ -19,3 +39,19 @@ Ended.__module__ = "grpc._channel"
 def test_the_end_of_an_engine_is_no_news(kind: type[Exception], told: bool, capsys: pytest.CaptureFixture[str]) -> None:
     _tell_of_thread(threading.ExceptHookArgs((kind, kind("why"), None, threading.current_thread())))
     assert ("why" in capsys.readouterr().err) == told
+
+
+def test_only_processes_that_the_command_started_end_with_it(tmp_path: Path) -> None:
+    """A shell that becomes this process by `exec` has children, which are not ours."""
+    (tmp_path / "interrupted.py").write_text(INTERRUPTED_COMMAND)
+    shell = f"sleep 60 & echo $!; exec {shlex.quote(sys.executable)} {tmp_path}/interrupted.py"
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(["sh", "-c", shell], stdout=subprocess.PIPE, text=True, env=env) as command:
+        assert command.stdout is not None
+        of_shell, ours = (int(command.stdout.readline()) for _ in range(2))
+        try:
+            assert command.wait(60) == 130
+            assert Path(f"/proc/{of_shell}/stat").read_text().split()[2] == "S"
+            assert not Path(f"/proc/{ours}").exists() or Path(f"/proc/{ours}/stat").read_text().split()[2] == "Z"
+        finally:
+            os.kill(of_shell, signal.SIGKILL)
