@@ -29,6 +29,7 @@ _HERE = ["localhost"]
 _OLDEST_JAVA = 11
 _NEWEST_JAVA = {"1": 17, "2": 21}  # that releases of Flink name, by the first number of theirs
 _NEWEST_JAVA_OF_SPARK = 17
+_PORTABLE = ("flink", "spark", "portable", "prism", "dataflow")
 # Options that a local runner passes over in silence, and the runner that was meant.
 _MEANT: Mapping[str, str] = {
     "flink_master": "FlinkRunner",
@@ -65,6 +66,8 @@ def check_options(options: PipelineOptions) -> None:
       UsageError: They do not.
     """
     kind = kind_of(options)
+    if kind in _PORTABLE:
+        _refuse_local(options)
     if kind in ("fnapi", "bundlebaseddirect"):
         _refuse_ignored(options)
     elif kind == "portable" and not options.view_as(PortableOptions).job_endpoint:
@@ -201,7 +204,7 @@ def _check_job_server(options: PipelineOptions, server: _JobServer, starts_java:
 
 
 def _check_reached(option: str, said: str, address: str) -> None:
-    problem = why_unreachable(parse_address(option, address))
+    problem = why_unreachable(parse_address(option, address, may_be_url=True))
     if problem:
         raise DataError(
             f"{option}={said}: cannot be reached from here: {problem.words}; start it, or correct the address"
@@ -249,6 +252,17 @@ def _refuse_ignored(options: PipelineOptions) -> None:
         if name in said:
             raise UsageError(
                 f"--{name}: means nothing to the local runner; say --runner={runner} as well, or leave it out"
+            )
+
+
+def _refuse_local(options: PipelineOptions) -> None:
+    said = options.get_all_options(drop_default=True)
+    for name in ("direct_running_mode", "direct_num_workers"):
+        if name in said:
+            runner = options.view_as(StandardOptions).runner
+            raise UsageError(
+                f"--{name}: means something to the local runner only, and not to {runner}; leave it out, or leave out "
+                "--runner"
             )
 
 

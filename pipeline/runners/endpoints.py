@@ -12,7 +12,9 @@ import grpc
 from schemas.errors import UsageError
 
 SECONDS = 3.0  # for each question; a name that nobody resolves takes a resolver longer than that
-_ADDRESS = re.compile(r"(?:https?://)?(?:\[(?P<six>[0-9a-fA-F:]+)\]|(?P<host>[^\s:/\[\]]+))(?::(?P<port>\d{1,5}))?/?")
+_ADDRESS = re.compile(
+    r"(?P<scheme>https?://)?(?:\[(?P<six>[0-9a-fA-F:]+)\]|(?P<host>[^\s:/\[\]]+))(?::(?P<port>\d{1,5}))?"
+)
 _Answer = TypeVar("_Answer")
 
 
@@ -38,18 +40,20 @@ class Problem(NamedTuple):
     is_known: bool = True
 
 
-def parse_address(option: str, text: str, default_port: int | None = None) -> Address:
+def parse_address(option: str, text: str, default_port: int | None = None, may_be_url: bool = False) -> Address:
     """Returns the address that an option states.
 
     Args:
       option: Its name, for the message.
-      text: `HOST:PORT`, with or without `http://`.
+      text: `HOST:PORT`.
       default_port: Where the text has none; None: it must have one.
+      may_be_url: Whether `http://` may stand before it, but nothing behind it: what Flink and Spark take.
 
     Raises:
       UsageError: It is no address.
     """
     match = _ADDRESS.fullmatch(text.strip())
+    match = None if match and match["scheme"] and not may_be_url else match
     port = int(match["port"]) if match and match["port"] else default_port
     if match is None or port is None or not 0 < port < 1 << 16:
         raise UsageError(f"{option}={text}: is no address; say HOST:PORT")

@@ -12,6 +12,8 @@ from pipeline.runners.endpoints import is_here, parse_address, why_no_service
 from schemas.errors import DataError, UsageError
 
 LOOPBACK, DOCKER, EXTERNAL, PROCESS = "LOOPBACK", "DOCKER", "EXTERNAL", "PROCESS"
+_KINDS = (DOCKER, EXTERNAL, LOOPBACK, PROCESS)
+_URN = "beam:env:"  # of the long names that Beam takes as well
 _DOCKER_SECONDS = 5.0
 _IGNORED = (
     "--setup_file, --extra_package, --requirements_file: a pool that is started as Beam's module installs nothing for "
@@ -46,7 +48,9 @@ def environment_of(options: PipelineOptions, default: str) -> Environment:
     """
     portable = options.view_as(PortableOptions)
     said = portable.environment_type or ""
-    kind = (said or default).upper() if ":" not in said else said.split(":")[2].upper()
+    kind = said.split(":")[2].upper() if said.startswith(_URN) else said or default
+    if said and not said.startswith(_URN) and said not in _KINDS:  # Beam knows capital letters only, too
+        raise UsageError(f"--environment_type={said}: is no kind of workers; say {', '.join(_KINDS[:-1])} or {PROCESS}")
     config = portable.environment_config or ""
     if kind == EXTERNAL:
         config = _pool(config or portable.lookup_environment_option("external_service_address") or "")

@@ -13,6 +13,7 @@ from pipeline.runners.endpoints import SECONDS, Problem, parse_address, within, 
 from schemas.errors import DataError, UsageError
 
 IN_JOB_SERVER = ("[local]", "[auto]")  # masters that mean a Flink which the job server starts for the job
+_UNBRACKETED = [name.strip("[]") for name in IN_JOB_SERVER]
 _REST_PORT = 8081  # Flink's own default
 _HOST = re.compile(r"@(.+):\d+/")  # of pekko.tcp://flink@HOST:PORT/user/rpc/…
 
@@ -47,7 +48,7 @@ def rest_url(master: str) -> str:
       UsageError: It is no address.
     """
     scheme = "https" if master.startswith("https://") else "http"
-    return f"{scheme}://{parse_address('--flink_master', master, _REST_PORT)}"
+    return f"{scheme}://{parse_address('--flink_master', master, _REST_PORT, may_be_url=True)}"
 
 
 def minor_of(version: str) -> str:
@@ -80,7 +81,7 @@ def check_cluster(master: str, found: Cluster | Problem, version: str, jar: str 
       UsageError: It is of another version than the job server.
     """
     if isinstance(found, Problem):
-        hint = " (a cluster within the job server is `[local]`, with the brackets)" if "local" in master else ""
+        hint = " (a cluster within the job server is `[local]`, with the brackets)" if master in _UNBRACKETED else ""
         raise DataError(
             f"--flink_master={master}: cannot be reached from here: {found.words}; start the cluster, or name the host "
             f"and the port of its REST interface{hint}"

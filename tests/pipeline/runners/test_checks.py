@@ -73,6 +73,13 @@ def test_an_option_of_a_runner_that_is_not_asked_for(flag: str, runner: str) -> 
     assert refusal([f"--{flag}"]) == said
 
 
+@pytest.mark.parametrize("flag", ["direct_num_workers=2", "direct_running_mode=multi_processing"])
+def test_an_option_of_the_local_runner_for_another_one(flag: str) -> None:
+    name = flag.split("=")[0]
+    said = f"--{name}: means something to the local runner only, and not to PrismRunner; leave it out, or leave out"
+    assert refusal(["--runner=PrismRunner", f"--{flag}"]) == f"{said} --runner"
+
+
 def test_a_cluster_that_is_as_it_should_be(flags: list[str], pool: list[str]) -> None:
     with answering(flink("127.0.0.1")) as master:
         assert check_runner(beam_options([*flags, *pool, f"--flink_master={master}"])) == []

@@ -13,8 +13,7 @@ from tests.pipeline.runners.servers import refusing, serving_grpc, silent
     ("text", "address"),
     [
         ("host:80", "host:80"),
-        (" http://host:80/ ", "host:80"),
-        ("https://a.b.c:443", "a.b.c:443"),
+        (" host:80 ", "host:80"),
         ("host", "host:7"),
         ("[::1]:80", "[::1]:80"),
         ("10.0.0.1:65535", "10.0.0.1:65535"),
@@ -25,12 +24,33 @@ def test_addresses(text: str, address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "host", "host:", "host:0", "host:65536", "a b:1", "host:1/path", "spark://h:1", "a:b"]
+    "text",
+    [
+        "",
+        "host",
+        "host:",
+        "host:0",
+        "host:65536",
+        "a b:1",
+        "host:1/path",
+        "host:1/",
+        "http://h:1",
+        "spark://h:1",
+        "a:b",
+    ],
 )
 def test_what_is_no_address(text: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_address("--at", text)
     assert str(caught.value) == f"--at={text}: is no address; say HOST:PORT"
+
+
+def test_addresses_that_may_be_those_of_a_web_server() -> None:
+    assert str(parse_address("--at", " http://host:80 ", may_be_url=True)) == "host:80"
+    assert str(parse_address("--at", "https://a.b.c", 443, may_be_url=True)) == "a.b.c:443"
+    for text in ("http://host:80/", "host:80/", "ftp://host:80"):
+        with pytest.raises(UsageError, match="is no address; say HOST:PORT"):
+            parse_address("--at", text, may_be_url=True)
 
 
 def test_this_machine() -> None:

@@ -56,6 +56,12 @@ def test_the_address_of_a_pool(flags: list[str]) -> None:
             ["--environment_type=EXTERNAL", "--environment_config=pool"],
             "--environment_config=pool: is no address; say ",
         ),
+        (
+            ["--environment_type=PROCES"],
+            "--environment_type=PROCES: is no kind of workers; say DOCKER, EXTERNAL, ",
+        ),
+        (["--environment_type=a:b"], "--environment_type=a:b: is no kind of workers; say DOCKER, "),
+        (["--environment_type=loopback"], "--environment_type=loopback: is no kind of workers; say DOCKER, "),
         (["--environment_type=PROCESS"], "--environment_type=PROCESS: needs the command that starts a worker; say "),
     ],
 )

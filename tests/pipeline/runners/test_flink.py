@@ -62,6 +62,8 @@ def test_a_cluster_that_cannot_be_asked() -> None:
     )
     with pytest.raises(DataError, match=r"is `\[local\]`, with the brackets\)$"):
         check_cluster("local", Problem("no such host"), "2.2")
+    with pytest.raises(DataError, match=r"port of its REST interface$"):
+        check_cluster("localhost:1", Problem("connection refused"), "2.2")
 
 
 def test_what_makes_a_job_wait() -> None:
