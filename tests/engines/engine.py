@@ -1,14 +1,18 @@
 """An engine beside this process, and what tests of any engine ask of it."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.job import RUN_NAME
+from pipeline.runners.options import beam_options, describe_runner
 from tests.engines.cases import Case, write_cases
 from tests.engines.commands import run_here, start_command
 from tests.engines.outcome import Outcome, outcome_of
 from tests.engines.processes import Child, Children, wait_until
 from tests.engines.services import Service, worker_processes
 
+_LOCAL = describe_runner(beam_options([]))
 SECONDS = 60.0  # to wait for anything that comes within a few of them
 
 
@@ -48,11 +52,22 @@ class Engine:
 
 
 def made(case: Case, output: Path, *flags: str) -> Outcome:
-    """Runs a case in this process, and the one that it builds on before; workers are started all the same."""
+    """Runs a case in this process, and the one that it builds on before; workers are started all the same.
+
+    Args:
+      case: What to run.
+      output: Its folder.
+      flags: Options of `run` that name where it runs; none: FnApiRunner in this process.
+    """
     for part in filter(None, (case.before, case)):
         end = run_here(part.arguments(output, *flags))
         assert end.code == 0, end.stderr
+        assert (_runner(output / part.data) == _LOCAL) == (not flags)  # else a run would be compared with itself
     return outcome_of(output / case.data)
+
+
+def _runner(data: Path) -> str:
+    return str(json.loads((data / RUN_NAME).read_bytes())["runner"])
 
 
 def without_names(line: str, output: Path) -> str:

@@ -38,6 +38,7 @@ def differences(a: Outcome, b: Outcome) -> list[str]:
     found = [f"fingerprints: {a.fingerprint} and {b.fingerprint}"] if a.fingerprint != b.fingerprint else []
     for name, outcome in (("first", a), ("second", b)):
         wrong = [path for path, digest in outcome.digests.items() if digest != outcome.stated[path]]
+        found += [f"{name}: no shard"] if not any(path.endswith(".tfrecord") for path in outcome.digests) else []
         found += [f"{path}: is not what the {name} manifest states: {outcome.digests[path]}" for path in wrong]
     for path in sorted(a.digests.keys() | b.digests.keys()):
         if path not in a.digests or path not in b.digests:

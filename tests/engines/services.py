@@ -1,5 +1,6 @@
 """What stands beside a portable engine: Beam's pool of external Python workers, and Beam's own job service."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -75,5 +76,14 @@ def portable_flags(jobs: str, workers: str) -> list[str]:
 def worker_processes(pool: Service) -> list[int]:
     """Returns the process ids of the workers that a pool has started and that are at work."""
     tasks = Path(f"/proc/{pool.child.pid}/task").glob("*/children")  # a thread's are in a file of its own
-    pids = {int(word) for path in tasks for word in path.read_text().split()}
-    return sorted(pid for pid in pids if b"SdkHarness" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    pids: set[int] = set()
+    for path in tasks:
+        with contextlib.suppress(OSError):  # of a thread that has ended
+            pids.update(map(int, path.read_text().split()))
+    return sorted(filter(_is_worker, pids))
+
+
+def _is_worker(pid: int) -> bool:
+    with contextlib.suppress(OSError):  # it has ended meanwhile
+        return b"SdkHarness" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from schemas.manifest import load_manifest
-from tests.engines.outcome import differences, outcome_of
+from tests.engines.cases import write_cases
+from tests.engines.engine import made
+from tests.engines.outcome import Outcome, differences, outcome_of
 from tests.engines.processes import alive, children, free_port, listens, wait_for_port, wait_until
 from tests.pipeline.helpers import REVIEW_SPEC, prepare, review_records, write_jsonl
 
@@ -50,6 +52,18 @@ def test_other_records_are_told(folder: Path, tmp_path: Path) -> None:
     told = differences(outcome_of(folder), outcome_of(tmp_path / "data"))
     assert told[0].startswith("fingerprints: ")
     assert any("only in the first" in line for line in told)
+
+
+def test_two_empty_data_sets_are_no_proof() -> None:
+    empty = Outcome("f", {"vocabulary/a.txt": "d"}, {"vocabulary/a.txt": "d"})
+    assert differences(empty, empty) == ["first: no shard", "second: no shard"]
+
+
+def test_a_local_run_is_not_taken_for_one_of_an_engine(tmp_path: Path) -> None:
+    case = write_cases(tmp_path)[0]
+    assert made(case, tmp_path / "here").digests
+    with pytest.raises(AssertionError):
+        made(case, tmp_path / "there", "--runner=DirectRunner")
 
 
 def test_no_process_outlives_the_context(tmp_path: Path) -> None:

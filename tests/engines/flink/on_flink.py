@@ -25,6 +25,7 @@ from tests.pipeline.helpers import tree
 PARTS = "LENGTHWISE_FLINK"  # variable of the environment: JSON of `Parts.stated`
 RECORDS = "LENGTHWISE_FLINK_RECORDS"  # variable of the environment: spec and file of records; empty: Python's library
 _EXAMPLE = ROOT / "examples" / "python_functions"
+LOGS = CACHE / "flink-logs"
 _SECONDS = 600.0  # to wait at most for a run on a busy machine
 _KILLED = 2  # number of the host
 
@@ -124,13 +125,17 @@ def flink(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
             outcomes[name] = made(cases[name], folder / "local" / name)
         return outcomes[name]
 
-    before = request.session.testsfailed
-    with children(folder / "logs") as group:
-        cluster = Cluster(group, Parts.of_stated(json.loads(os.environ[PARTS])), folder / "cluster")
-        cluster.start(hosts=2)
-        yield OnFlink(group, cluster, cases, local)
-    if request.session.testsfailed > before:
-        shutil.copytree(folder / "logs", CACHE / "flink-logs", dirs_exist_ok=True)
+    before, is_well = request.session.testsfailed, False
+    try:
+        with children(folder / "logs") as group:
+            cluster = Cluster(group, Parts.of_stated(json.loads(os.environ[PARTS])), folder / "cluster")
+            cluster.start(hosts=2)
+            yield OnFlink(group, cluster, cases, local)
+            is_well = request.session.testsfailed == before
+    finally:
+        if not is_well:  # the cluster has not started, either
+            shutil.rmtree(LOGS, ignore_errors=True)
+            shutil.copytree(folder / "logs", LOGS)
 
 
 def _records(folder: Path) -> Case:

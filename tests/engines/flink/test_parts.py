@@ -1,10 +1,12 @@
 """What is said where a cluster cannot be had; the cluster itself is `make flink-test`."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from tests.engines.commands import ROOT
 from tests.engines.flink import __main__ as command
 from tests.engines.flink import parts
 from tests.engines.flink.parts import Engine, NotThereError, java_major, missing_tools, why
@@ -72,3 +74,11 @@ def test_a_machine_without_java_is_told_so(
     monkeypatch.setattr(command, "missing_tools", lambda: ["java: not found; install Java 17"])
     assert command.main(options) == code
     assert capsys.readouterr().out == "java: not found; install Java 17\nnot run on Flink\n"
+
+
+def test_the_cases_of_the_short_form_are_there() -> None:
+    asked = [f"{command._CASES}::{name}" for name in command._SHORT]
+    options = ["-m", "pytest", "-q", "--collect-only", "--no-header", *asked]
+    done = subprocess.run([sys.executable, *options], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert all(name in done.stdout for name in command._SHORT)
