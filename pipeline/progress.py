@@ -1,8 +1,9 @@
 """How far a run is, judged by what it has staged: the same for every runner.
 
 Each step leaves a file for each part of a block, so the bytes of the input that are through a step
-are those of the parts whose file is there; the name of a staged part says how far it has read. What a
-step costs is measured: staging a byte takes about as long as encoding and writing it.
+are those of the parts whose file is there; the name of a staged part says how far it has read. Where
+segments are gathered, each set leaves one. What a step costs is measured: staging a byte takes about as
+long as encoding and writing it.
 """
 
 import threading
@@ -18,6 +19,7 @@ from pipeline.job import Job
 
 _STAGE_SHARE = 0.55  # of the time of a run; the other 45 % are encoding and writing
 _EVENTS_SHARE = 0.7  # of this, where events are read and then grouped
+_GATHER_SHARE = 0.2  # of the time of a run that gathers segments, which all others share the rest of
 _POLL_SECONDS = 0.5
 _POLL_RATIO = 20  # times as long as looking takes, and more, nobody looks
 _Part = tuple[int, int]  # block, part
@@ -59,9 +61,17 @@ class ShowProgress:
         if self._job.partitions:
             seen = int(_EVENTS_SHARE * self.bytes_in("events") + (1 - _EVENTS_SHARE) * seen)
         step = "reading" if seen < self._total else "encoding and writing"
-        share = _STAGE_SHARE * seen + (1 - _STAGE_SHARE) * done
         # A line that goes on in the next block counts for both.
-        return min(1.0, share / self._total), step
+        share = min(1.0, (_STAGE_SHARE * seen + (1 - _STAGE_SHARE) * done) / self._total)
+        if not self._job.sets:
+            return share, step
+        gathered = self._sets_gathered()
+        if seen >= self._total and (gathered or done >= self._total):
+            step = "gathering and writing"
+        return (1 - _GATHER_SHARE) * share + _GATHER_SHARE * min(1.0, gathered / self._job.sets), step
+
+    def _sets_gathered(self) -> int:
+        return len(files.match_within(files.join(self._job.staging, "gathered"), "set-*.positions"))
 
     def bytes_in(self, folder: str) -> int:
         """Returns the bytes of the input that are through the step that stages its parts in a folder."""

@@ -76,6 +76,30 @@ def test_events_are_read_and_then_grouped(small_blocks: Job) -> None:
     assert watch.share_done() == (pytest.approx(0.55 + 0.45 * 0.25), "encoding and writing")
 
 
+def test_sets_are_gathered_after_everything_is_encoded(small_blocks: Job) -> None:
+    job = replace(small_blocks, sets=4)
+    watch = ShowProgress(job, quiet())
+    for block, consumed in enumerate((40, 40, 20)):
+        leave(job.staged_path(block, 0, consumed))
+    assert watch.share_done() == (pytest.approx(0.8 * 0.55), "encoding and writing")
+    for block in range(3):
+        leave(job.segment_path(block) + ".index")
+    assert watch.share_done() == (pytest.approx(0.8), "gathering and writing")
+    leave(job.gathered_path(0))  # its positions come last
+    leave(job.gathered_path(1) + ".positions")
+    assert watch.share_done() == (pytest.approx(0.85), "gathering and writing")
+    for number in range(4):
+        leave(job.gathered_path(number) + ".positions")
+    assert watch.share_done() == (pytest.approx(1.0), "gathering and writing")
+
+
+def test_a_block_without_records_leaves_nothing_that_is_encoded(small_blocks: Job) -> None:
+    job = replace(small_blocks, sets=4)
+    leave(job.staged_path(0, 0, 100))
+    leave(job.gathered_path(0) + ".positions")
+    assert ShowProgress(job, quiet()).share_done()[1] == "gathering and writing"
+
+
 def test_lines_where_there_is_no_terminal(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_LINE_SECONDS", 0.02)
     said = io.StringIO()
