@@ -9,7 +9,7 @@ from rich.console import Console
 from pipeline import progress
 from pipeline.blocks import InputFile
 from pipeline.job import Job
-from pipeline.progress import ShowProgress
+from pipeline.progress import ShowProgress, is_late
 from tests.pipeline.helpers import quiet
 
 
@@ -119,6 +119,30 @@ def wait_for(said: io.StringIO, text: str) -> None:
     while text not in said.getvalue():
         assert time.monotonic() < end, f"{text!r} never came; said: {said.getvalue()!r}"
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "done", "late"), [(59.9, 0.0, False), (60.0, 0.0, True), (600.0, 1e-6, False), (0.0, 0.0, False)]
+)
+def test_when_something_should_be_done_by_now(seconds: float, done: float, late: bool) -> None:
+    assert is_late(seconds, done) == late
+
+
+@pytest.mark.parametrize(("hint", "staged", "told"), [("look", 0, 1), ("", 0, 0), ("look", 100, 1)])
+def test_where_to_look_is_told_once_where_nothing_is_done(
+    hint: str, staged: int, told: int, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.02)
+    monkeypatch.setattr(progress, "_LATE_SECONDS", 0.0)
+    if staged:  # by the run that this one goes on from
+        leave(job.staged_path(0, 0, staged))
+    said = io.StringIO()
+    with ShowProgress(job, Console(file=said, soft_wrap=True), hint):
+        wait_for(said, "\n")
+        lines = said.getvalue().count("\n")
+        while said.getvalue().count("\n") < lines + 3:
+            time.sleep(0.01)
+    assert said.getvalue().count("nothing is done after 0 s: look\n") == told
 
 
 def test_the_time_left_follows_from_the_time_so_far(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
