@@ -25,7 +25,7 @@ CORE = [
 ]
 TRAINER = ["tensorflow>=2.21", "keras>=3.13"]
 SUBWORDS = ["tokenizers>=0.21"]
-S3 = ["boto3>=1.34"]
+S3 = ["boto3>=1.36"]  # the first ones know no conditions of writing
 TEST = [
     "croniter>=3",  # reads the crontab of the examples
     "hypothesis>=6.100",

@@ -10,6 +10,7 @@ from pipeline import files
 from pipeline.blocks import InputFile
 from pipeline.failure import told_of
 from pipeline.gathering import sets_of
+from pipeline.guards.publication import version_of
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, GivenFile, Job, TokenizerFile
 from pipeline.spans.published import span_folder
 from pipeline.spans.request import (
@@ -96,6 +97,7 @@ def plan_job(
         shard_bytes=shard_bytes,
         max_rejected=max_rejected,
         replace=replace,
+        replaced=version_of(files.join(folder, MANIFEST_NAME)) if replace else None,
         threads=threads,
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),

@@ -98,6 +98,7 @@ class Job:
       max_rejected: Rejected records allowed: a count, or as a float a share of the records read.
       threads: Threads of a worker; more than 1 where the runner has only one.
       replace: Whether a data set that is there may be replaced.
+      replaced: Which version of its manifest is there, see `pipeline.guards.publication`; None where nobody knows.
       spec_text: The spec as the person wrote it; empty where there is no such text.
       named_splits: Splits that inputs name.
       id_shares: Shares into which record ids are divided to look for those that occur again.
@@ -123,6 +124,7 @@ class Job:
     max_rejected: int | float = 0
     threads: int = 1
     replace: bool = False
+    replaced: str | None = None
     spec_text: str = ""
     named_splits: frozenset[str] = frozenset()
     id_shares: int = 1

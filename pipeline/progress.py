@@ -1,8 +1,9 @@
 """How far a run is, judged by what it has staged: the same for every runner.
 
 Each step leaves a file for each part of a block, so the bytes of the input that are through a step
-are those of the parts whose file is there; the name of a staged part says how far it has read. What a
-step costs is measured: staging a byte takes about as long as encoding and writing it.
+are those of the parts whose file is there; the name of a staged part says how far it has read. Where
+segments are gathered, each set leaves one. What a step costs is measured: staging a byte takes about as
+long as encoding and writing it.
 """
 
 import threading
@@ -18,22 +19,33 @@ from pipeline.job import Job
 
 _STAGE_SHARE = 0.55  # of the time of a run; the other 45 % are encoding and writing
 _EVENTS_SHARE = 0.7  # of this, where events are read and then grouped
+_GATHER_SHARE = 0.2  # of the time of a run that gathers segments, which all others share the rest of
 _POLL_SECONDS = 0.5
 _POLL_RATIO = 20  # times as long as looking takes, and more, nobody looks
 _Part = tuple[int, int]  # block, part
 _LINE_SECONDS = 10.0  # between lines where the output is no terminal
+_LATE_SECONDS = 60.0  # without anything done, after which somebody may want to look
 _REMOTE_SECONDS = 30.0  # where each look is two or more lists of an object store, which are paid for
 
 
 class ShowProgress:
     """Context in which a run's progress appears on standard error."""
 
-    def __init__(self, job: Job, console: Console) -> None:
+    def __init__(self, job: Job, console: Console, hint: str = "") -> None:
+        """Finds out what there is to do.
+
+        Args:
+          job: Whose staged files are looked at.
+          console: Where the progress appears.
+          hint: Where to look when no worker begins, told once; empty: workers begin for certain.
+        """
         self._job = job
         self._console = console
+        self._hint = hint
         self._total = max(1, sum(file.bytes for file in job.inputs))
         self._least_seconds = 0.0 if files.is_local(job.output) else _REMOTE_SECONDS
         self._stop = threading.Event()
+        self._first = 0.0
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._started = time.monotonic()
 
@@ -59,9 +71,17 @@ class ShowProgress:
         if self._job.partitions:
             seen = int(_EVENTS_SHARE * self.bytes_in("events") + (1 - _EVENTS_SHARE) * seen)
         step = "reading" if seen < self._total else "encoding and writing"
-        share = _STAGE_SHARE * seen + (1 - _STAGE_SHARE) * done
         # A line that goes on in the next block counts for both.
-        return min(1.0, share / self._total), step
+        share = min(1.0, (_STAGE_SHARE * seen + (1 - _STAGE_SHARE) * done) / self._total)
+        if not self._job.sets:
+            return share, step
+        gathered = self._sets_gathered()
+        if seen >= self._total and (gathered or done >= self._total):
+            step = "gathering and writing"
+        return (1 - _GATHER_SHARE) * share + _GATHER_SHARE * min(1.0, gathered / self._job.sets), step
+
+    def _sets_gathered(self) -> int:
+        return len(files.match_within(files.join(self._job.staging, "gathered"), "set-*.positions"))
 
     def bytes_in(self, folder: str) -> int:
         """Returns the bytes of the input that are through the step that stages its parts in a folder."""
@@ -75,6 +95,7 @@ class ShowProgress:
         return {(block, part): rest[-1] if rest else 0 for block, part, *rest in numbers}
 
     def _watch(self) -> None:
+        self._first = self.share_done()[0] if self._hint else 0.0  # of an earlier run that this one goes on from
         show = self._bar if self._console.is_terminal else self._lines
         show()
 
@@ -96,15 +117,33 @@ class ShowProgress:
         pause = seconds
         while not self._stop.wait(pause):
             asked = time.monotonic()
-            show(*self.share_done())
+            share, step = self.share_done()
+            show(share, step)
+            self._hint_at(share)
             # To list very many files takes a while, and on an object store money.
             pause = max(seconds, _POLL_RATIO * (time.monotonic() - asked))
+
+    def _hint_at(self, share: float) -> None:
+        """Says once where to look, if nothing has been done for long."""
+        if self._hint and is_late(time.monotonic() - self._started, share - self._first):
+            self._console.print(f"nothing is done after {_LATE_SECONDS:.0f} s: {self._hint}", highlight=False)
+            self._hint = ""
 
     def _remaining(self, share: float) -> str:
         if share <= 0:
             return "time left unknown"
         seconds = (time.monotonic() - self._started) * (1 - share) / share
         return f"about {int(seconds // 60)}:{int(seconds % 60):02d} left"
+
+
+def is_late(seconds: float, done: float) -> bool:
+    """Returns whether a run has lasted so long that something should be done by now, and nothing is.
+
+    Args:
+      seconds: Since it began.
+      done: The share that it has done itself.
+    """
+    return seconds >= _LATE_SECONDS and done <= 0
 
 
 def _read_of_each(staged: dict[_Part, int]) -> dict[_Part, int]:

@@ -16,6 +16,7 @@ from pipeline.duplicates import DUPLICATE_ID
 from pipeline.failure import reporting
 from pipeline.guards import durable, lease
 from pipeline.guards.folders import is_behind_link
+from pipeline.guards.publication import publish
 from pipeline.job import SPEC_NAME, Job
 from pipeline.listing import states
 from pipeline.plan import check_rejected
@@ -87,7 +88,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         check_surroundings(job, manifest)
         durable.sync(files.join(job.output, path) for path in named_files(manifest))
         lease.check(job)  # as late as may be
-        durable.write(files.join(job.output, MANIFEST_NAME), dump_manifest(manifest))
+        publish(job, files.join(job.output, MANIFEST_NAME), dump_manifest(manifest), "a data set")
         write_copies(job.output, manifest, job.spec_text)
         sweep(job.output, manifest)
         yield manifest

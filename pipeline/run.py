@@ -33,7 +33,7 @@ from pipeline.report.after_run import advice_lines
 from pipeline.runners.checks import check_runner, paths_of
 from pipeline.runners.options import describe_runner
 from pipeline.runners.said import EngineLog, cancelling, listening
-from pipeline.runners.told import known_error, one_line, where_logs
+from pipeline.runners.told import known_error, one_line, where_logs, where_workers
 from pipeline.seals import seal_record, spec_digest
 from pipeline.spans.describe import describe_plan
 from pipeline.starter import starting_workers
@@ -123,7 +123,7 @@ def execute(
     try:
         with starting_workers(), quiet_workers(options) as terminal, listening(options, log):
             shown = _console_on(terminal, console) if terminal else console
-            with progress(job, shown), cancelling(beam.Pipeline(options=options)) as pipeline:
+            with progress(job, shown, where_workers(options)), cancelling(beam.Pipeline(options=options)) as pipeline:
                 _ = pipeline | transform
     except Exception as error:
         if interrupted.is_set():

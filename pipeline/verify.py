@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,11 +44,13 @@ def verify(folder: str) -> dict[str, Any]:
         raise DataError(f"{folder}: holds no data set (no {MANIFEST_NAME}) and no spans; check the path")
     content = files.read(path)
     manifest = parse_manifest(content, path)
-    problems: list[str] = []
-    for name, sha256 in sorted(named_files(manifest).items()):
-        problems += _check_file(folder, name, sha256)
+    whole = _Files(folder, named_files(manifest))
+    wrong = _check_contents(whole, manifest)
+    for name in sorted(whole.unread):
+        whole.read(name)
+    problems = [whole.changed[name] for name in sorted(whole.changed)]
     if not problems:
-        problems = [*_check_contents(folder, manifest), *check_plain_files(folder, manifest)]
+        problems = [*wrong, *check_plain_files(folder, manifest)]
     if dump_manifest(manifest) != content:
         problems.append(f"{path}: is not in canonical form; it was changed by hand; write the data set again")
     return {
@@ -61,36 +64,63 @@ def verify(folder: str) -> dict[str, Any]:
     }
 
 
-def _check_file(folder: str, name: str, sha256: str) -> list[str]:
-    path = files.join(folder, name)
-    if not files.exists(path):
-        return [f"{path}: is missing; write the data set again"]
-    found = hashlib.sha256(files.read(path)).hexdigest()
-    if found == sha256:
-        return []
-    return [
-        f"{path}: has SHA-256 {found[:12]}…, the manifest says {sha256[:12]}…; it was changed; write the data set again"
-    ]
+class _Files:
+    """The files of a data set, each of which is read once, to look at its digest and at what it holds.
+
+    Attributes:
+      unread: Names of those that nobody has read.
+      changed: A line, by name, for each that is not what the manifest says.
+    """
+
+    def __init__(self, folder: str, stated: Mapping[str, str]) -> None:
+        self._folder, self._stated = folder, stated
+        self.unread = set(stated)
+        self.changed: dict[str, str] = {}
+
+    def read(self, name: str) -> bytes | None:
+        """Returns the content of a file; None where it is missing or not what the manifest says."""
+        self.unread.discard(name)
+        path, sha256 = files.join(self._folder, name), self._stated[name]
+        try:
+            content = files.read(path)
+        except DataError:
+            if files.exists(path):
+                raise
+            self.changed[name] = f"{path}: is missing; write the data set again"
+            return None
+        found = hashlib.sha256(content).hexdigest()
+        if found == sha256:
+            return content
+        self.changed[name] = (
+            f"{path}: has SHA-256 {found[:12]}…, the manifest says {sha256[:12]}…; it was changed; "
+            "write the data set again"
+        )
+        return None
 
 
-def _check_contents(folder: str, manifest: Manifest) -> list[str]:
-    """What digests cannot show: that the manifest itself is right."""
+def _check_contents(whole: _Files, manifest: Manifest) -> list[str]:
+    """What digests cannot show: that the manifest itself is right. Means nothing where a file was changed."""
     problems = []
     found: dict[str, _SplitContent] = {name: _SplitContent() for name in sorted(manifest.statistics)}
     for shard in manifest.shards:
+        data, index = whole.read(shard.path), whole.read(shard.index_path)
+        if data is None or index is None:
+            continue
         try:
-            problems += _check_shard(folder, shard, manifest, found[shard.split])
+            problems += _check_shard(data, index, shard, manifest, found[shard.split])
         except DataError as error:
             problems.append(str(error))
     for name, content in found.items():
         problems += _check_split(name, content, manifest.statistics[name])
     problems += _check_counts(manifest)
     for entry in [*manifest.vocabularies.values(), *([manifest.classes] if manifest.classes.path else [])]:
-        size = len(parse_tokens(files.read(files.join(folder, entry.path)), entry.path))
-        problems += _differs(f"{entry.path}: entries", size, entry.size)
+        tokens = whole.read(entry.path)
+        if tokens is not None:
+            problems += _differs(f"{entry.path}: entries", len(parse_tokens(tokens, entry.path)), entry.size)
     for file in manifest.rejected_files:
-        lines = files.read(files.join(folder, file.path)).count(b"\n")
-        problems += _differs(f"{file.path}: records", lines, file.records)
+        lines = whole.read(file.path)
+        if lines is not None:
+            problems += _differs(f"{file.path}: records", lines.count(b"\n"), file.records)
     return problems
 
 
@@ -127,10 +157,9 @@ def _check_split(name: str, content: _SplitContent, statistics: SplitStatistics)
     ]
 
 
-def _check_shard(folder: str, shard: Shard, manifest: Manifest, content: _SplitContent) -> list[str]:
-    data = files.read(files.join(folder, shard.path))
+def _check_shard(data: bytes, index_data: bytes, shard: Shard, manifest: Manifest, content: _SplitContent) -> list[str]:
     offsets = frame_offsets(data, shard.path)
-    index = np.load(io.BytesIO(files.read(files.join(folder, shard.index_path))), allow_pickle=False)
+    index = np.load(io.BytesIO(index_data), allow_pickle=False)
     if len(index) != len(offsets) - 1 or not np.array_equal(index["offset"], offsets[:-1]):
         return [f"{shard.index_path}: does not point at the records of its shard; write the data set again"]
     lengths = index["length"]

@@ -61,9 +61,13 @@ def _fitting(job: Job) -> dict[str, done.Marker]:
     }
     # An encoded part whose staged file is gone would never be looked at, and what it rejected be counted all the same.
     staged = {(marker.number[0]) for marker in fitting.values() if marker.kind in (done.BLOCK, done.PARTITION)}
-    return {
-        path: marker for path, marker in fitting.items() if marker.kind != done.SEGMENT or marker.number[0] in staged
-    }
+    return {path: marker for path, marker in fitting.items() if _is_wanted(marker, staged, job.sets)}
+
+
+def _is_wanted(marker: done.Marker, staged: set[int], sets: int) -> bool:
+    if marker.kind == done.GATHERED:  # of other inputs there may be fewer sets
+        return marker.number[0] < sets
+    return marker.kind != done.SEGMENT or marker.number[0] in staged
 
 
 def _line(counts: Counter[str], blocks: int, partitions: int) -> str:
@@ -75,6 +79,6 @@ def _line(counts: Counter[str], blocks: int, partitions: int) -> str:
         parts += [f"{counts[done.PARTITION]:,} of {partitions:,} partitions"] * bool(counts[done.PARTITION])
     else:
         parts += [f"{counts[done.BLOCK]:,} of {blocks:,} blocks"]
-    for kind, name in ((done.SEGMENT, "encoded parts"), (done.SHARD, "shards")):
+    for kind, name in ((done.SEGMENT, "encoded parts"), (done.GATHERED, "sets of them"), (done.SHARD, "shards")):
         parts += [f"{counts[kind]:,} {name}"] * bool(counts[kind])
     return f"going on: {', '.join(parts)} were done by an earlier run"

@@ -2,7 +2,7 @@
 
 The lock is flock(2) on the open file, so that one that a dead process left is free whatever its content says, and
 nothing depends on process ids or clocks. The content only tells whoever has to wait whom for. Object stores have no
-locks; there, a run looks for another one's data set before it publishes its own.
+locks; see `pipeline.guards.publication`.
 """
 
 import contextlib

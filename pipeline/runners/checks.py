@@ -21,7 +21,7 @@ from pipeline import files
 from pipeline.job import Job
 from pipeline.runners import environments, flink, jars
 from pipeline.runners.endpoints import is_here, parse_address, why_no_service, why_unreachable
-from pipeline.runners.environments import DOCKER, LOOPBACK, environment_of
+from pipeline.runners.environments import DOCKER, EXTERNAL, LOOPBACK, environment_of
 from schemas.errors import DataError, UsageError
 
 _EMBEDDED = "embed"
@@ -132,6 +132,8 @@ def _check_flink(options: PipelineOptions) -> list[str]:
         found = flink.ask_cluster(flink.rest_url(master))
         cluster = flink.check_cluster(master, found, "" if is_uber and not given else version, given)
         told += flink.cluster_warnings(master, cluster, own.parallelism)
+        if environment.kind == EXTERNAL:
+            told += flink.pool_warnings(parse_address("--environment_config", environment.config), cluster)
         hosts, version = sorted(cluster.hosts), cluster.minor
     newest = _NEWEST_JAVA.get(version.split(".")[0], max(_NEWEST_JAVA.values()))
     server = _JobServer("--flink_job_server_jar", given, f":runners:flink:{version}:job-server:shadowJar", newest)

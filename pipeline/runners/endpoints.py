@@ -71,6 +71,14 @@ def is_here(host: str) -> bool:
     return number.is_loopback or number.is_unspecified or _is_own(host)
 
 
+def is_loopback(host: str) -> bool:
+    """Returns whether a host means, wherever it is said, the machine on which it is said."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def why_unreachable(address: Address, seconds: float = SECONDS) -> Problem | None:
     """Returns why nobody answers at an address, or None where somebody does."""
     silent: Problem | None = Problem(f"no answer within {seconds:g} s")

@@ -5,15 +5,17 @@ import json
 import re
 import urllib.error
 import urllib.request
+from collections import Counter
 from typing import Any, NamedTuple
 
 from apache_beam.options.pipeline_options import FlinkRunnerOptions
 
-from pipeline.runners.endpoints import SECONDS, Problem, parse_address, within, words_of
+from pipeline.runners.endpoints import SECONDS, Address, Problem, is_loopback, parse_address, within, words_of
 from schemas.errors import DataError, UsageError
 
 IN_JOB_SERVER = ("[local]", "[auto]")  # masters that mean a Flink which the job server starts for the job
 _UNBRACKETED = [name.strip("[]") for name in IN_JOB_SERVER]
+SHARED = "stop each other's workers; give each task manager a pool of its own"
 _REST_PORT = 8081  # Flink's own default
 _HOST = re.compile(r"@(.+):\d+/")  # of pekko.tcp://flink@HOST:PORT/user/rpc/…
 
@@ -27,6 +29,7 @@ class Cluster(NamedTuple):
       slots: Of all of them.
       free: Slots that no job has.
       hosts: Of the task managers, as far as they are known.
+      neighbours: The most task managers on one host, as far as they are known.
     """
 
     version: str
@@ -34,6 +37,7 @@ class Cluster(NamedTuple):
     slots: int
     free: int
     hosts: frozenset[str] = frozenset()
+    neighbours: int = 0
 
     @property
     def minor(self) -> str:
@@ -111,17 +115,41 @@ def cluster_warnings(master: str, cluster: Cluster, parallelism: int) -> list[st
     return []
 
 
+def pool_warnings(address: Address, cluster: Cluster) -> list[str]:
+    """Returns what is wrong where task managers share a pool of workers.
+
+    A pool is told the number of a worker and not whose it is, and all task managers count alike: what one of them
+    stops is a worker of another one.
+
+    Args:
+      address: Of the pool.
+      cluster: What it said.
+    """
+    if is_loopback(address.host):
+        if cluster.neighbours < 2:
+            return []
+        who = f"{cluster.neighbours} task managers on one host share this pool,"
+    elif cluster.task_managers < 2:
+        return []
+    else:
+        count = cluster.task_managers
+        who = f"{count} task managers share this pool, unless the name leads each of them to another one,"
+    return [f"--environment_config={address}: {who} and would {SHARED}"]
+
+
 def _ask(url: str, seconds: float) -> Cluster | Problem:
     try:
         told = _get(f"{url}/v1/overview", seconds)
         hosts = _get(f"{url}/v1/taskmanagers", seconds).get("taskmanagers", [])
         found = [_HOST.search(str(manager.get("path"))) for manager in hosts]
+        counts = Counter(match[1].strip("[]") for match in found if match)
         return Cluster(
             str(told["flink-version"]),
             int(told["taskmanagers"]),
             int(told["slots-total"]),
             int(told["slots-available"]),
-            frozenset(match[1].strip("[]") for match in found if match),
+            frozenset(counts),
+            max(counts.values(), default=0),
         )
     except urllib.error.HTTPError as error:
         return Problem(f"something answers there with the HTTP status {error.code}, but it is no Flink")

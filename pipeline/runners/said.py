@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipeline.runners.flink_jobs import cancel_on_cluster
 from pipeline.runners.options import is_local
 
 _MOST = 200  # messages kept, the last ones
@@ -60,7 +61,7 @@ def listening(options: PipelineOptions, log: EngineLog) -> Iterator[None]:
 
 @contextlib.contextmanager
 def cancelling(pipeline: beam.Pipeline) -> Iterator[beam.Pipeline]:
-    """Context that runs a pipeline at its end, and where it is broken off tells the engine, too."""
+    """Context that runs a pipeline at its end, and where it is broken off tells the engine, too, and waits for it."""
     yield pipeline
     handler = signal.getsignal(signal.SIGINT)
     result = pipeline.run()
@@ -71,4 +72,6 @@ def cancelling(pipeline: beam.Pipeline) -> Iterator[beam.Pipeline]:
     except BaseException:
         with contextlib.suppress(Exception):  # a job that has ended need not be cancelled
             result.cancel()
+        with contextlib.suppress(Exception):  # nor one whose engine is gone
+            cancel_on_cluster(pipeline.options, str(getattr(result, "_job_id", "")))
         raise

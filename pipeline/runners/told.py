@@ -9,8 +9,10 @@ import re
 import grpc
 from apache_beam.options.pipeline_options import FlinkRunnerOptions, PipelineOptions, PortableOptions
 
+from pipeline.runners.checks import has_workers_here, kind_of
 from pipeline.runners.environments import EXTERNAL, environment_of
-from pipeline.runners.flink import IN_JOB_SERVER, rest_url
+from pipeline.runners.flink import IN_JOB_SERVER, SHARED, rest_url
+from pipeline.runners.options import is_local
 from schemas.errors import DataError, LengthwiseError, UsageError
 
 _KINDS = {"DataError": DataError, "UsageError": UsageError}
@@ -23,6 +25,11 @@ _TRACEBACK = "Traceback (most recent call last)"
 _PYTHON_LINE = re.compile(r"^(?!java|javax|org\.|com\.|Caused by)[A-Za-z_][\w.]*(?:Error|Exception|Exit|Interrupt)\b.*")
 _CAUSE = re.compile(r"^Caused by: (.+)", re.MULTILINE)
 _LOST = re.compile(r"Channel closed prematurely|SDK worker disconnected")  # of Beam's job service, and of Prism
+# Of Beam's runners in Java: no worker came for a bundle, or one that could not read its part of the job sent nothing.
+_SILENT = re.compile(r"TimeoutException: Waited \d+ \w+ .*Future|No client connected within timeout")
+_POOL = re.compile(r"worker_pool_main\.py\".*?^(\w+(?:Error|Exception): .+?)$", re.DOTALL | re.MULTILINE)
+_SLOTS = re.compile(r"NoResourceAvailableException|Could not acquire the minimum required resources")
+_CANCELLED = re.compile(r"JobCancellationException")
 _DETAILS = re.compile(r'^\s*details = "(.+)"', re.MULTILINE)  # of a status of gRPC, in lines of its own
 _INSTALL = "install the package with its requirements where the workers run, in the Python that they start"
 
@@ -58,6 +65,9 @@ def one_line(error: BaseException, said: str = "") -> str:
     lost = _LOST.search(whole)
     if lost:
         return f"a worker ended in the middle of its work ({lost[0]}); start the same command again"
+    waited = _waited(whole)
+    if waited:
+        return waited
     text = text if _TRACEBACK in text or _CAUSE.search(text) else whole
     if _TRACEBACK in text:
         lines = [line for line in text[text.index(_TRACEBACK) :].splitlines() if _PYTHON_LINE.match(line)]
@@ -66,6 +76,25 @@ def one_line(error: BaseException, said: str = "") -> str:
     causes = _CAUSE.findall(text)
     name = type(error).__name__
     return f"{name}: {causes[-1]}" if causes else f"{name}: {_first(str(error)) or 'says nothing more'}"
+
+
+def _waited(text: str) -> str:
+    """Returns what an engine waited for in vain, in one line; empty where it was nothing of that."""
+    pool = _POOL.search(text)
+    if pool:
+        return f"the pool of workers cannot start one ({pool[1]}); start it with the package's Python first in its PATH"
+    if _SILENT.search(text):
+        return (
+            "a Python worker that the engine waited for did not come, or could not begin; look at what the pool "
+            "printed, whether its `python` has this package, the same as here, and whether task managers share the "
+            f"pool: those {SHARED}"
+        )
+    if _SLOTS.search(text):
+        return (
+            "the job got too few free slots for as long as Flink waits (slot.request.timeout); say a smaller "
+            "--parallelism, start more task managers, or wait until other jobs end"
+        )
+    return "somebody else cancelled the job on the cluster" if _CANCELLED.search(text) else ""
 
 
 def where_logs(options: PipelineOptions) -> str:
@@ -78,6 +107,21 @@ def where_logs(options: PipelineOptions) -> str:
     if portable.environment_type == EXTERNAL:
         told.append(f"what workers printed: where the pool at {environment_of(options, EXTERNAL).config} was started")
     return "".join(f"; {line}" for line in told)
+
+
+def where_workers(options: PipelineOptions) -> str:
+    """Returns where to look when no worker begins; empty where they begin for certain, or take minutes (Dataflow)."""
+    if is_local(options) or kind_of(options) == "dataflow" or has_workers_here(options):
+        return ""
+    portable, told = options.view_as(PortableOptions), []
+    master = str(options.view_as(FlinkRunnerOptions).flink_master)
+    if kind_of(options) == "flink" and master not in IN_JOB_SERVER:
+        told.append(f"whether Flink has task managers and free slots: {rest_url(master)}")
+    if portable.environment_type == EXTERNAL:
+        address = environment_of(options, EXTERNAL).config
+        told.append(f"what the pool at {address} printed, and whether its `python` has this package")
+    more = f"; look at {', and '.join(told)}" if told else ", and it is the engine that starts workers"
+    return f"perhaps no worker has begun yet{more}"
 
 
 def _unfolded(text: str) -> str:

@@ -6,6 +6,7 @@ from typing import Literal, cast
 
 from pipeline import files
 from pipeline.blocks import InputFile
+from pipeline.guards.publication import version_of
 from pipeline.inputs import cut_files, match_inputs, partitions_of, run_name
 from pipeline.job import Job
 from pipeline.scoring.model import ScoringModel, export_model
@@ -117,6 +118,7 @@ def plan_scoring(
         block_bytes=block_bytes,
         max_rejected=_NO_LIMIT if max_rejected is None else max_rejected,
         replace=replace,
+        replaced=version_of(files.join(output, RESULT_NAME)) if replace else None,
         threads=threads,
         tokenizers=model.tokenizers,
         partitions=partitions_of(size, block_bytes) if groups else 0,

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +99,7 @@ def export_digest(folder: str) -> str:
 
 def export_files(folder: str) -> list[str]:
     """Returns the paths, relative to its folder, of all files of an export that prediction goes by, sorted."""
-    found = set(chain.from_iterable(files.match_within(folder, part) for part in _PARTS))
+    found = set(files.match_any(folder, _PARTS))
     return sorted(path.removeprefix(folder).lstrip("/") for path in found)
 
 

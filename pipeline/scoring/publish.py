@@ -11,6 +11,7 @@ from pipeline import files
 from pipeline.analysis import Analysis
 from pipeline.failure import reporting
 from pipeline.guards import durable, lease
+from pipeline.guards.publication import publish
 from pipeline.publish import check_inputs, input_files, judge_rejected, sweep_files
 from pipeline.rejects import gather_rejected
 from pipeline.scoring.job import RESULT_NAME, ScoringJob
@@ -64,7 +65,7 @@ class _Publish(beam.DoFn):  # type: ignore[misc]
         named = [file["path"] for field in ("files", "rejected_files") for file in result[field]]
         durable.sync(files.join(job.output, path) for path in named)
         lease.check(job)  # as late as may be
-        durable.write(scoring.result_path, canonical_json(result))
+        publish(job, scoring.result_path, canonical_json(result), "predictions")
         sweep_scores(job.output, result)
         yield result
 

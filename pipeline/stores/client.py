@@ -22,6 +22,8 @@ _MISSING = {"404", "NoSuchKey", "NotFound", "NoSuchUpload"}
 _DENIED = {"401", "403", "AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch"}
 _DENIED |= {"ExpiredToken", "InvalidToken", "InvalidClientTokenId"}
 CHANGED = {"412", "PreconditionFailed"}
+BUSY = {"409", "ConditionalRequestConflict"}  # with another conditional request for the same object
+UNKNOWN = {"501", "NotImplemented"}  # what was asked for; such as a condition
 BEYOND = {"416", "InvalidRange"}
 
 

@@ -7,13 +7,14 @@ off it completes the object as far as it is. Here a file costs one request, and 
 """
 
 import io
+import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, cast
 
 from apache_beam.io.aws.s3filesystem import S3FileSystem
 from apache_beam.io.filesystem import CompressionTypes, FileMetadata
 
-from pipeline.stores.client import client_of, in_words
+from pipeline.stores.client import BUSY, CHANGED, UNKNOWN, StoreError, client_of, in_words
 from pipeline.stores.reader import ObjectStream
 
 SCHEME = "s3://"
@@ -21,6 +22,8 @@ PART_BYTES = 8 << 20  # of an upload; a file of fewer bytes is written by one re
 _BUFFER_BYTES = 256 << 10
 _MOST_DELETED = 1_000  # by one request
 _MOST_COPIED = 5 << 30  # bytes, by one request
+_TRIES = 4  # of a conditional request, where another one is under way, which takes a moment
+_PAUSE_SECONDS = 0.5
 
 
 class ObjectStore(S3FileSystem):  # type: ignore[misc]  # Beam has no types
@@ -73,9 +76,43 @@ class ObjectStore(S3FileSystem):  # type: ignore[misc]  # Beam has no types
 
     def write(self, path: str, content: bytes | memoryview) -> None:
         """Writes an object by one request, which takes effect at once or not at all."""
-        bucket, key = split_path(path)
-        with in_words(bucket):
-            self.client.put_object(Bucket=bucket, Key=key, Body=bytes(content))
+        self._put(path, content)
+
+    def version(self, path: str) -> str:
+        """Returns the store's tag of an object, which is another one once it is written anew; empty: there is none."""
+        try:
+            return str(self._head(path)["ETag"])
+        except FileNotFoundError:
+            return ""
+
+    def write_over(self, path: str, content: bytes, version: str) -> bool:
+        """Writes an object by one request, unless another one is there than its writer knows of.
+
+        Args:
+          path: Of the object.
+          content: What it will hold.
+          version: Of the object that may be there, as `version` returns it.
+
+        Returns:
+          Whether it was written. A store that knows no conditions writes it whatever is there.
+        """
+        condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
+        for left in reversed(range(_TRIES)):
+            try:
+                self._put(path, content, **condition)
+                return True
+            except FileNotFoundError:  # it was deleted
+                return False
+            except StoreError as error:
+                if error.code in CHANGED:
+                    return False
+                if error.code in UNKNOWN and condition:
+                    condition = {}
+                elif error.code not in BUSY or not left:
+                    raise
+                else:
+                    time.sleep(_PAUSE_SECONDS)
+        raise AssertionError("unreachable")
 
     def write_pieces(self, path: str, pieces: Iterable[bytes | memoryview], final: Callable[[], str]) -> str:
         """Writes an object whose name may be known only once all of it is; see `pipeline.files.write_pieces`."""
@@ -131,6 +168,11 @@ class ObjectStore(S3FileSystem):  # type: ignore[misc]  # Beam has no types
                 for item in page.get("Contents", []):
                     path = f"{SCHEME}{bucket}/{item['Key']}"
                     yield FileMetadata(path, item["Size"], item["LastModified"].timestamp())
+
+    def _put(self, path: str, content: bytes | memoryview, **condition: str) -> None:
+        bucket, key = split_path(path)
+        with in_words(bucket):
+            self.client.put_object(Bucket=bucket, Key=key, Body=bytes(content), **condition)
 
     def _head(self, path: str) -> Any:
         bucket, key = split_path(path)

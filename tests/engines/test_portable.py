@@ -4,9 +4,12 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pipeline.gathering import GatherSegments
+from pipeline.job import Job
 from tests.engines.cases import write_rejected
 from tests.engines.commands import ended, run_here
 from tests.engines.engine import SECONDS, Engine, made, without_names
@@ -48,6 +51,33 @@ def test_the_same_bytes_as_locally(engine: Engine, name: str, tmp_path: Path) ->
 def test_the_same_bytes_in_two_processes(engine: Engine, tmp_path: Path) -> None:
     two = made(engine.cases["labelled"], tmp_path / "data", *TWO_PROCESSES)
     assert differences(engine.local("labelled"), two) == []
+
+
+@pytest.mark.parametrize("two_processes", [False, True])
+def test_the_same_bytes_as_of_very_many_blocks_and_files(
+    engine: Engine, two_processes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is decided here, where the job is submitted, must be all that workers need to know."""
+    local = engine.local("labelled")
+    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 4)
+    monkeypatch.setattr("pipeline.job.FEW_INPUTS", 1)
+    sets = gathered_sets(monkeypatch)
+    remote = made(engine.cases["labelled"], tmp_path / "data", *(TWO_PROCESSES if two_processes else engine.flags))
+    assert sets == [3]
+    assert differences(local, remote) == []
+    assert not (tmp_path / "data" / ".staging").exists()
+
+
+def gathered_sets(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Returns a list to which each run in this process adds the number of its sets, if it gathers segments."""
+    seen, begin = list[int](), GatherSegments.__init__
+
+    def seeing(self: GatherSegments, job: Job, facts: Any) -> None:
+        seen.append(job.sets)
+        begin(self, job, facts)
+
+    monkeypatch.setattr(GatherSegments, "__init__", seeing)
+    return seen
 
 
 def test_a_run_that_fails_says_the_same_as_locally(engine: Engine, tmp_path: Path) -> None:

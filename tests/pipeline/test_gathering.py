@@ -5,6 +5,7 @@ import tempfile
 from collections import Counter
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -109,6 +110,43 @@ def test_a_data_set_is_the_same_whether_its_segments_are_gathered(
     assert (plain.sets, gathered.sets) == (0, 4)
     wanted, found = run_job(plain), run_job(gathered)
     assert dump_manifest(found) == dump_manifest(wanted)
+    assert tree(tmp_path / "gathered") == tree(tmp_path / "plain") == published_tree(wanted)
+
+
+LABELS = REVIEW_SPEC + "duplicate_ids: keep_first\n"
+ALIKE = "name: a\nid: id\nduplicate_ids: keep\nsequences: {text: {type: tokens, tokenizer: whitespace}}\n"
+SERIES = "name: s\nsequences: {x: {type: series, dims: 2, normalize: zscore}}\n"
+AGAIN = [record | {"text": "other words"} for record in review_records(150)[::7]]
+CASES: dict[str, tuple[str, dict[str, list[dict[str, Any]]]]] = {
+    "several splits, ids again": (LABELS, {"": [*review_records(150), *AGAIN]}),
+    "named splits, empty buckets": (
+        "name: n\nid: id\nduplicate_ids: keep\nsequences: {text: {type: tokens, tokenizer: words}}\n",
+        {"train=": review_records(90), "validation=": review_records(60, seed=3), "test=": review_records(1)},
+    ),
+    "one id, several texts": (ALIKE, {"": [record | {"id": "same"} for record in review_records(150)]}),
+    "one record many times": (ALIKE, {"": review_records(1) * 150}),
+    "series": (SERIES, {"": [{"x": [[i, 2 * i]] * (3 + i % 9)} for i in range(150)]}),
+    "one bucket": (ALIKE + "buckets: {count: 1}\n", {"": review_records(150)}),
+    "one record in many blocks": (ALIKE, {"": [{"id": "a", "text": "a b " * 1_000}]}),
+    "pieces of records": (
+        "name: p\nid: id\nsequences: {text: {type: tokens, tokenizer: words, max_length: 4, too_long: split}}\n",
+        {"": review_records(150)},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_kind_of_data_set_is_the_same_whether_its_segments_are_gathered(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, records = CASES[case]
+    splits = {split: split.strip("=") or "in" for split in records}
+    source = [f"{split}{write_jsonl(tmp_path / f'{splits[split]}.jsonl', records[split])}" for split in records]
+    wanted = run_job(make_job(spec, source, tmp_path / "plain", shard_bytes=1_500))
+    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 2)
+    job = make_job(spec, source, tmp_path / "gathered", shard_bytes=1_500)
+    assert job.sets > 1
+    assert dump_manifest(run_job(job)) == dump_manifest(wanted)
     assert tree(tmp_path / "gathered") == tree(tmp_path / "plain") == published_tree(wanted)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from pipeline import progress
 from pipeline.blocks import InputFile
 from pipeline.job import Job
-from pipeline.progress import ShowProgress
+from pipeline.progress import ShowProgress, is_late
 from tests.pipeline.helpers import quiet
 
 
@@ -76,6 +76,30 @@ def test_events_are_read_and_then_grouped(small_blocks: Job) -> None:
     assert watch.share_done() == (pytest.approx(0.55 + 0.45 * 0.25), "encoding and writing")
 
 
+def test_sets_are_gathered_after_everything_is_encoded(small_blocks: Job) -> None:
+    job = replace(small_blocks, sets=4)
+    watch = ShowProgress(job, quiet())
+    for block, consumed in enumerate((40, 40, 20)):
+        leave(job.staged_path(block, 0, consumed))
+    assert watch.share_done() == (pytest.approx(0.8 * 0.55), "encoding and writing")
+    for block in range(3):
+        leave(job.segment_path(block) + ".index")
+    assert watch.share_done() == (pytest.approx(0.8), "gathering and writing")
+    leave(job.gathered_path(0))  # its positions come last
+    leave(job.gathered_path(1) + ".positions")
+    assert watch.share_done() == (pytest.approx(0.85), "gathering and writing")
+    for number in range(4):
+        leave(job.gathered_path(number) + ".positions")
+    assert watch.share_done() == (pytest.approx(1.0), "gathering and writing")
+
+
+def test_a_block_without_records_leaves_nothing_that_is_encoded(small_blocks: Job) -> None:
+    job = replace(small_blocks, sets=4)
+    leave(job.staged_path(0, 0, 100))
+    leave(job.gathered_path(0) + ".positions")
+    assert ShowProgress(job, quiet()).share_done()[1] == "gathering and writing"
+
+
 def test_lines_where_there_is_no_terminal(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_LINE_SECONDS", 0.02)
     said = io.StringIO()
@@ -95,6 +119,30 @@ def wait_for(said: io.StringIO, text: str) -> None:
     while text not in said.getvalue():
         assert time.monotonic() < end, f"{text!r} never came; said: {said.getvalue()!r}"
         time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "done", "late"), [(59.9, 0.0, False), (60.0, 0.0, True), (600.0, 1e-6, False), (0.0, 0.0, False)]
+)
+def test_when_something_should_be_done_by_now(seconds: float, done: float, late: bool) -> None:
+    assert is_late(seconds, done) == late
+
+
+@pytest.mark.parametrize(("hint", "staged", "told"), [("look", 0, 1), ("", 0, 0), ("look", 100, 1)])
+def test_where_to_look_is_told_once_where_nothing_is_done(
+    hint: str, staged: int, told: int, job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.02)
+    monkeypatch.setattr(progress, "_LATE_SECONDS", 0.0)
+    if staged:  # by the run that this one goes on from
+        leave(job.staged_path(0, 0, staged))
+    said = io.StringIO()
+    with ShowProgress(job, Console(file=said, soft_wrap=True), hint):
+        wait_for(said, "\n")
+        lines = said.getvalue().count("\n")
+        while said.getvalue().count("\n") < lines + 3:
+            time.sleep(0.01)
+    assert said.getvalue().count("nothing is done after 0 s: look\n") == told
 
 
 def test_the_time_left_follows_from_the_time_so_far(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

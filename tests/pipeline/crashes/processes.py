@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pipeline.gathering
 import pipeline.inputs
+import pipeline.job
 import pipeline.report.charts
 import pipeline.run
 import pipeline.upkeep.exclusive
 from pipeline.cli import main
 
 BLOCK_BYTES, SHARD_BYTES = 4_000, 6_000
+FEW_BLOCKS, FEW_INPUTS = 6, 1  # so that runs over two files are those of very many blocks and files, and others are not
 _HANGS_SECONDS = 120.0
 # What a process does to files, as Python's audit events name it.
 _CHANGES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate"}
@@ -89,8 +92,9 @@ def start(arguments: Sequence[str], errors: Path, prepare: Callable[[], None] = 
 
 
 def small_blocks() -> None:
-    """Makes small input several blocks and shards."""
+    """Makes small input several blocks and shards, and the larger of it large."""
     pipeline.inputs.plan_job.__kwdefaults__ |= {"block_bytes": BLOCK_BYTES, "shard_bytes": SHARD_BYTES}
+    pipeline.gathering.FEW_BLOCKS, pipeline.job.FEW_INPUTS = FEW_BLOCKS, FEW_INPUTS
 
 
 def count_changes(folder: Path, report: Path) -> Callable[[], None]:

@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from pipeline import encode, group, shards, stage
-from pipeline.guards.going_on import resumable
+from pipeline.guards.going_on import resumable, take_up
 from pipeline.guards.locks import holding
 from pipeline.job import Job, SpanRun
 from pipeline.resuming import done
@@ -106,6 +106,37 @@ def test_the_next_run_does_again_only_what_is_not_done(
     assert work == {}
     assert load_manifest(tmp_path / "data") == expected
     assert {path for path in tree(tmp_path / "data") if "failed" not in path} == published_tree(expected)
+
+
+def test_gathered_segments_are_taken_up(
+    source: str, tmp_path: Path, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {"max_rejected": 9, "block_bytes": 900, "shard_bytes": 1500}
+    expected = prepare(REVIEW_SPEC, source, tmp_path / "expected", **settings)
+    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 1)
+    job = make_job(REVIEW_SPEC, source, tmp_path / "data", **settings)
+    assert job.sets == 2
+    killed(job, monkeypatch, "pipeline.shards.part_starts")
+    work.clear()
+    line = going_on(told(make_job(REVIEW_SPEC, source, tmp_path / "data", **settings)))
+    assert line == "going on: 4 of 4 blocks, 4 encoded parts, 2 sets of them were done by an earlier run"
+    assert set(work) == {"read_part"}
+    assert load_manifest(tmp_path / "data") == expected
+    assert {path for path in tree(tmp_path / "data") if "failed" not in path} == published_tree(expected)
+
+
+def test_gathered_segments_that_are_no_longer_wanted_are_deleted(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict[str, Any] = {"max_rejected": 9, "block_bytes": 900}
+    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 1)
+    killed(make_job(REVIEW_SPEC, source, tmp_path / "data", **settings), monkeypatch)
+    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 1_024)
+    job = make_job(REVIEW_SPEC, source, tmp_path / "data", **settings)
+    with holding(job.output, "run", quiet()):
+        assert "sets" not in take_up(resumable(job))
+    assert list((tmp_path / "data/.staging").rglob("segments/*"))
+    assert not list((tmp_path / "data/.staging").rglob("set-*"))
 
 
 def test_grouped_events_are_taken_up(tmp_path: Path, work: Work, monkeypatch: pytest.MonkeyPatch) -> None:

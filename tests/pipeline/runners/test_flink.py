@@ -1,11 +1,11 @@
 import pytest
 
-from pipeline.runners.endpoints import Problem
-from pipeline.runners.flink import Cluster, ask_cluster, check_cluster, cluster_warnings
+from pipeline.runners.endpoints import Address, Problem
+from pipeline.runners.flink import Cluster, ask_cluster, check_cluster, cluster_warnings, pool_warnings
 from schemas.errors import DataError, UsageError
 from tests.pipeline.runners.servers import answering, flink, refusing, silent
 
-FOUND = Cluster("1.20.1", 2, 4, 4, frozenset({"10.0.0.1", "fd00::1"}))
+FOUND = Cluster("1.20.1", 2, 4, 4, frozenset({"10.0.0.1", "fd00::1"}), 1)
 
 
 def test_what_a_cluster_says_of_itself() -> None:
@@ -75,3 +75,27 @@ def test_what_makes_a_job_wait() -> None:
     assert said.startswith("--parallelism=5: Flink at m:1 has 4 slot(s): unless ")
     [said] = cluster_warnings("m:1", FOUND._replace(free=0), 4)
     assert said == "Flink at m:1 has no free slot of 4: the job waits until another one ends"
+
+
+HERE, NAMED = Address("localhost", 5), Address("pool", 5)
+SHARE = "and would stop each other's workers; give each task manager a pool of its own"
+
+
+def test_task_managers_that_share_a_pool() -> None:
+    with answering(flink("10.0.0.1", "10.0.0.2", "10.0.0.1", managers=3)) as address:
+        found = ask_cluster(f"http://{address}")
+    assert isinstance(found, Cluster)
+    assert (found.neighbours, found.hosts) == (2, {"10.0.0.1", "10.0.0.2"})
+    start = "--environment_config=localhost:5: 2 task managers on one host share this pool, "
+    assert pool_warnings(HERE, found) == [start + SHARE]
+    [said] = pool_warnings(NAMED, found)
+    assert said == (
+        "--environment_config=pool:5: 3 task managers share this pool, unless the name leads each of them to another "
+        f"one, {SHARE}"
+    )
+
+
+def test_task_managers_with_a_pool_each() -> None:
+    assert pool_warnings(HERE, FOUND) == []  # on two hosts, each with its own localhost
+    assert pool_warnings(HERE, FOUND._replace(hosts=frozenset(), neighbours=0)) == []
+    assert pool_warnings(NAMED, FOUND._replace(task_managers=1)) == []

@@ -5,7 +5,7 @@ import grpc
 import pytest
 
 from pipeline.runners.options import beam_options
-from pipeline.runners.told import known_error, one_line, where_logs
+from pipeline.runners.told import known_error, one_line, where_logs, where_workers
 from schemas.errors import DataError, UsageError
 from tests.pipeline.helpers import REVIEW_SPEC, make_job, review_records, run_job, write_jsonl
 
@@ -90,6 +90,68 @@ def test_where_there_is_more() -> None:
     pool = ["--environment_type=EXTERNAL", "--environment_config=pool:50000"]
     assert where_logs(beam_options(["--runner=FlinkRunner", "--flink_master=m", *pool])) == (
         "; the cluster's own log: http://m:8081; what workers printed: where the pool at pool:50000 was started"
+    )
+
+
+# As Flink 1.19 and Beam's runner for it said them.
+SILENT = """org.apache.flink.client.program.ProgramInvocationException: Job failed (JobID: 9fb642)
+Caused by: java.lang.RuntimeException: No client connected within timeout
+\tat org.apache.beam.runners.fnexecution.data.GrpcDataService.createOutboundAggregator(GrpcDataService.java:189)
+Caused by: java.util.concurrent.TimeoutException: Waited 3 minutes (plus 156161 nanoseconds delay) for \
+SettableFuture@42fbca59[status=PENDING]
+"""
+NO_PYTHON = """Pipeline job-1 failed in state FAILED: java.lang.RuntimeException: Traceback (most recent call last):
+  File "/x/site-packages/apache_beam/runners/worker/worker_pool_main.py", line 163, in StartWorker
+    worker_process = subprocess.Popen(
+                     ^^^^^^^^^^^^^^^^^
+  File "/usr/lib/python3.11/subprocess.py", line 1955, in _execute_child
+    raise child_exception_type(errno_num, err_msg, err_filename)
+FileNotFoundError: [Errno 2] No such file or directory: 'python'
+
+\tat org.apache.beam.runners.fnexecution.environment.ExternalEnvironmentFactory.createEnvironment(External.java:137)
+"""
+SLOTS = "Caused by: org.apache.flink.runtime.jobmanager.scheduler.NoResourceAvailableException: Could not acquire it"
+CANCELLED = "Pipeline job-1 failed in state FAILED: org.apache.flink.runtime.client.JobCancellationException: Job was x"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            SILENT,
+            r"a Python worker that the engine waited for did not come, .*each task manager a pool of its own",
+        ),
+        (SILENT.split("Caused by: java.util")[0], r"a Python worker that the engine waited for did not come, .*"),
+        (
+            NO_PYTHON,
+            r"the pool of workers cannot start one \(FileNotFoundError: .* No such file or directory: 'python'\)"
+            r"; start it with the package's Python first in its PATH",
+        ),
+        (SLOTS, r"the job got too few free slots .*; say a smaller --parallelism, start more task managers, .*"),
+        (CANCELLED, "somebody else cancelled the job on the cluster"),
+    ],
+)
+def test_what_an_engine_waited_for_in_vain(said: str, told: str) -> None:
+    assert re.fullmatch(told, one_line(RuntimeError(said)))
+    assert re.fullmatch(told, one_line(RuntimeError("Pipeline job-1 failed."), said))
+
+
+def test_where_to_look_when_no_worker_begins() -> None:
+    pool = ["--environment_type=EXTERNAL", "--environment_config=pool:50000"]
+    flink = ["--runner=FlinkRunner", "--flink_master=m"]
+    loopback = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
+    for certain in ([], loopback, ["--runner=PrismRunner"]):
+        assert where_workers(beam_options(certain)) == ""
+    assert where_workers(beam_options([*flink, *pool])) == (
+        "perhaps no worker has begun yet; look at whether Flink has task managers and free slots: http://m:8081, and "
+        "what the pool at pool:50000 printed, and whether its `python` has this package"
+    )
+    assert where_workers(beam_options(flink)) == (
+        "perhaps no worker has begun yet; look at whether Flink has task managers and free slots: http://m:8081"
+    )
+    docker = ["--runner=PortableRunner", "--job_endpoint=j:1", "--environment_type=DOCKER"]
+    assert where_workers(beam_options(docker)) == (
+        "perhaps no worker has begun yet, and it is the engine that starts workers"
     )
 
 

@@ -32,5 +32,6 @@ def bucket(server: StoreServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
     client_of(None).create_bucket(Bucket=name)
     server.counts.clear()
     yield f"s3://{name}"
+    server.knows_conditions = True
     server.refused = lambda kind, path: ""
     forget_clients()

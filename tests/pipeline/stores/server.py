@@ -3,10 +3,14 @@
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
 from moto.server import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, make_server
+
+_CONDITIONS = {"HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"}
+_CODES = {"409 Conflict": "ConditionalRequestConflict"}  # what the store itself calls a status
 
 
 class _Quiet(WSGIRequestHandler):
@@ -19,12 +23,15 @@ class StoreServer:
 
     Attributes:
       counts: Of requests by kind, since they were last cleared, and bytes of objects that were sent ("bytes").
+      knows_conditions: Whether it writes on the condition that what is there is what the writer knows of.
       refused: Returns with which status a request (kind, path) is refused; empty: it is answered.
     """
 
     def __init__(self) -> None:
+        self.knows_conditions = True
         self.counts: Counter[str] = Counter()
         self.refused: Callable[[str, str], str] = lambda kind, path: ""
+        self._writing = threading.Lock()  # moto looks what is there and writes later
         self._app = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Quiet)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -38,16 +45,25 @@ class StoreServer:
         self.counts[kind] += 1
         if refused := self.refused(kind, environ["PATH_INFO"]):
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            content = b"<Error><Code>Refused</Code><Message>not now</Message></Error>"
-            start(refused, [("Content-Length", str(len(content)))])
-            return [content]
+            return _refuse(start, refused, _CODES.get(refused, "Refused"))
+        conditional = kind == "PUT" and not environ.keys().isdisjoint(_CONDITIONS)
+        if conditional and not self.knows_conditions:
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return _refuse(start, "501 Not Implemented", "NotImplemented")
 
         def counting(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
             if kind == "GET":
                 self.counts["bytes"] += sum(int(value) for name, value in headers if name.lower() == "content-length")
             return start(status, headers, *rest)
 
-        return list(self._app(environ, counting))
+        with self._writing if conditional else nullcontext():
+            return list(self._app(environ, counting))
+
+
+def _refuse(start: Any, status: str, code: str) -> Iterable[bytes]:
+    content = f"<Error><Code>{code}</Code><Message>not now</Message></Error>".encode()
+    start(status, [("Content-Length", str(len(content)))])
+    return [content]
 
 
 def _kind(environ: Any) -> str:

@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import cli, files
 from pipeline.stores.client import client_of
-from schemas.manifest import load_manifest, parse_manifest
+from schemas.manifest import load_manifest, named_files, parse_manifest
 from schemas.manifest_pb2 import Manifest
 from tests.pipeline.helpers import REVIEW_SPEC, jsonl, review_records
 from tests.pipeline.stores.server import StoreServer
@@ -76,6 +76,11 @@ def test_what_a_run_asks_of_a_store(store: str, server: StoreServer) -> None:
     assert asked["LIST"] <= 20
     assert asked["DELETE"] == 1
     assert asked["bytes"] < 25 * len(jsonl(review_records(150)))
+    server.counts.clear()
+    assert cli.main(["verify", output]) == 0
+    named = len(named_files(manifest_of(output)))
+    assert server.counts["GET"] <= named + 18  # each file once; the rest of the manifest, the copies, run.json, spec
+    assert server.counts["HEAD"] <= 12
 
 
 def test_a_data_set_is_replaced_only_where_that_is_said(store: str, capsys: pytest.CaptureFixture[str]) -> None:
