@@ -1,6 +1,7 @@
 """An engine beside this process, and what tests of any engine ask of it."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,3 +75,8 @@ def without_names(line: str, output: Path) -> str:
     """Returns an error line without the folder and the name of the one run that failed there."""
     [run] = [path.name for path in (output / "failed").iterdir()]
     return line.replace(str(output), "OUTPUT").replace(run, "RUN")
+
+
+def without_progress(stderr: str) -> list[str]:
+    """Returns the lines of standard error without those that tell how far a run is, if it takes long."""
+    return [line for line in stderr.splitlines() if not re.match(r"[a-z ]+: \d+% of [\d,]+ bytes, ", line)]

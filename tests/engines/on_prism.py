@@ -9,7 +9,7 @@ import pytest
 
 from tests.engines.cases import write_rejected
 from tests.engines.commands import ended, run_here
-from tests.engines.engine import SECONDS, Engine, made, without_names
+from tests.engines.engine import SECONDS, Engine, made, without_names, without_progress
 from tests.engines.outcome import differences
 from tests.engines.processes import alive, children, free_port, wait_for_port, wait_until
 from tests.engines.services import portable_flags, start_worker_pool
@@ -58,7 +58,7 @@ def test_a_run_that_fails_says_the_same_as_locally(
     local, remote = run_here(case.arguments(here)), ended(started)
     assert (remote.code, remote.stdout) == (local.code, local.stdout) == (1, "")
     assert without_names(remote.error, there) == without_names(local.error, here)
-    assert len(remote.stderr.splitlines()) == len(local.stderr.splitlines())
+    assert len(without_progress(remote.stderr)) == len(without_progress(local.stderr))
     assert {path.split("/")[0] for path in tree(there)} == {"failed"}
 
 
@@ -71,7 +71,7 @@ def test_a_worker_that_is_killed_ends_the_run_in_one_line(engine: Engine, tmp_pa
     end = ended(child, SECONDS)
     assert (end.code, end.stdout) == (1, "")
     assert end.error.startswith("error: the run failed: a worker ended in the middle of its work (SDK worker disconn")
-    assert len(end.stderr.splitlines()) == 2
+    assert len(without_progress(end.stderr)) == 2
     assert {path.split("/")[0] for path in tree(data)} == {"failed"}
     assert differences(engine.local("labelled"), made(case, data, *engine.flags)) == []
 
