@@ -4,7 +4,7 @@ import itertools
 import json
 import shutil
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,12 +52,12 @@ class Case(NamedTuple):
 
     name: str
     spec: Path
-    inputs: list[Path]
+    inputs: Sequence[Path | str]
     options: tuple[str, ...] = ()
     data: str = "."
     before: "Case | None" = None
 
-    def arguments(self, output: Path, *flags: str) -> list[str]:
+    def arguments(self, output: Path | str, *flags: str) -> list[str]:
         """Returns the command line."""
         given = [word for path in self.inputs for word in ("--input", str(path))]
         return ["run", "--spec", str(self.spec), *given, "--output", str(output), "--no_report", *self.options, *flags]

@@ -41,7 +41,7 @@ def main(argv: Sequence[str]) -> int:
     os.environ[PARTS] = json.dumps(parts.stated)
     if given.input:
         os.environ[RECORDS] = json.dumps([str(given.spec.resolve()), str(given.input.resolve())])
-    chosen = [f"{_CASES}::{name}" for name in _SHORT] if given.short else [str(_CASES)]
+    chosen = [f"{_CASES}::{name}" for name in _SHORT] if given.short else [str(_CASES), "-k", given.cases or ""]
     return int(pytest.main(["-v", "--durations=0", *chosen]))
 
 
@@ -54,6 +54,7 @@ def _not_run(reasons: Sequence[str], where_possible: bool) -> int:
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.engines.flink", description="Runs the cases on Flink.")
     parser.add_argument("--short", action="store_true", help="some of the cases")
+    parser.add_argument("--cases", metavar="WORDS", help="those that `pytest -k WORDS` chooses")
     parser.add_argument("--where_possible", action="store_true", help="end with 0 where something is not to be had")
     parser.add_argument("--flink", help="version of Flink, such as 1.20 (default: the first one that can be had)")
     parser.add_argument("--beam", default=BEAM, help="version of Beam's runner for it (default: %(default)s)")

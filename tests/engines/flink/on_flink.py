@@ -7,11 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import pytest
 
+from pipeline import files
+from pipeline.stores.client import client_of
+from schemas.manifest import load_manifest
 from tests.engines.cases import Case, write_cases, write_rejected
 from tests.engines.commands import ROOT, ended, run_here, start_command
 from tests.engines.engine import made, without_names
@@ -21,9 +24,11 @@ from tests.engines.outcome import Outcome, differences, outcome_of
 from tests.engines.processes import Child, Children, children, wait_until
 from tests.engines.services import worker_processes
 from tests.pipeline.helpers import tree
+from tests.pipeline.stores.server import StoreServer
 
 PARTS = "LENGTHWISE_FLINK"  # variable of the environment: JSON of `Parts.stated`
 RECORDS = "LENGTHWISE_FLINK_RECORDS"  # variable of the environment: spec and file of records; empty: Python's library
+_BUCKET = "s3://flink"
 _EXAMPLE = ROOT / "examples" / "python_functions"
 LOGS = CACHE / "flink-logs"
 _SECONDS = 600.0  # to wait at most for a run on a busy machine
@@ -114,7 +119,22 @@ class OnFlink(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def flink(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[OnFlink]:
+def store() -> Iterator[StoreServer]:
+    """An object store with a bucket, which the environment tells the command and the pools of."""
+    server = StoreServer()
+    keys = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {"AWS_ENDPOINT_URL_S3": server.url, **keys}.items():
+            environment.setenv(name, value)
+        client_of(None).create_bucket(Bucket=_BUCKET.removeprefix("s3://"))
+        yield server
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def flink(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest, store: StoreServer
+) -> Iterator[OnFlink]:
     """Flink with two task managers; where a test fails, the logs of all its processes are kept."""
     folder = tmp_path_factory.mktemp("flink")
     cases = {case.name: case for case in [*write_cases(folder), _records(folder)]}
@@ -184,3 +204,46 @@ def test_a_killed_part_changes_no_byte(flink: OnFlink, victim: Victim, moment: M
         assert not [path for path in tree(output) if ".staging" in path or path.endswith(".tmp")]
     finally:
         victim.replace(flink.cluster)
+
+
+def _fetched(output: str, folder: Path) -> Path:
+    """Copies a data set from the object store, with whatever else lies in its folder; returns its folder here."""
+    for path in files.every_file(output):
+        files.write(str(folder / path), files.read(files.join(output, path)))
+    return folder
+
+
+def test_the_same_bytes_with_input_and_output_on_an_object_store(flink: OnFlink, tmp_path: Path) -> None:
+    case, output = flink.cases["records"], f"{_BUCKET}/both"
+    inputs = [f"{_BUCKET}/in/{Path(path).name}" for path in case.inputs]
+    for path, there in zip(case.inputs, inputs, strict=True):
+        files.write(there, Path(path).read_bytes())
+    end = run_here(case._replace(inputs=inputs).arguments(output, *flink.cluster.flags))
+    assert end.code == 0, end.stderr
+    here, there = made(case, tmp_path / "here"), outcome_of(_fetched(output, tmp_path / "there"))
+    assert differences(here._replace(fingerprint=there.fingerprint), there) == []  # it covers the names of the inputs
+    expected, found = load_manifest(tmp_path / "here"), load_manifest(tmp_path / "there")
+    assert found.data_fingerprint == expected.data_fingerprint
+    assert [file.path for file in found.inputs] == inputs
+    assert flink.cluster.work().managers == 2
+
+
+def test_a_killed_host_changes_no_byte_on_an_object_store(flink: OnFlink, tmp_path: Path) -> None:
+    output = f"{_BUCKET}/killed"
+    arguments = flink.cases["records"].arguments(output, *flink.cluster.flags)
+    command = start_command(flink.group, arguments, small_blocks=True, name="object-store")
+
+    def staged() -> int:
+        return sum(PurePosixPath(path).match(ENCODING.files) for path in files.every_file(output))
+
+    wait_until(lambda: staged() >= ENCODING.count, _SECONDS, ENCODING.name, command)
+    HOST.kill(flink.cluster)
+    try:
+        end = ended(command, _SECONDS)
+        assert end.code == 0, end.stderr
+        there = _fetched(output, tmp_path / "data")
+        assert differences(flink.local("records"), outcome_of(there)) == []
+        assert flink.cluster.work().again > 0
+        assert not [path for path in tree(there) if ".staging" in path or path.endswith(".tmp")]
+    finally:
+        HOST.replace(flink.cluster)

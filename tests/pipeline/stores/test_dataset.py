@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pipeline import cli, files
+from pipeline.inputs import plan_job
 from pipeline.stores.client import client_of
 from schemas.manifest import load_manifest, named_files, parse_manifest
 from schemas.manifest_pb2 import Manifest
@@ -219,6 +220,19 @@ def test_local_worker_processes_are_told_options(
     arguments = ["--spec", f"{store}/spec.yaml", "--input", f"{store}/in/", "--output", f"{store}/data"]
     assert run(*arguments, *options, *processes) == 0, capsys.readouterr().err
     assert len(manifest_of(f"{store}/data").shards) == 9
+
+
+def test_one_object_of_several_blocks(store: str, local: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(plan_job.__kwdefaults__, "block_bytes", 3_000)
+    output = f"{store}/data"
+    assert run("--spec", f"{store}/spec.yaml", "--input", f"{store}/in/", "--output", output) == 0
+    assert run("--spec", f"{store}/spec.yaml", "--input", f"{store}/in/", "--output", str(local / "mixed")) == 0
+    here = ["--input", str(local / "reviews.jsonl"), "--output", str(local / "here")]
+    assert run("--spec", str(local / "spec.yaml"), *here) == 0
+    expected = load_manifest(local / "here")
+    for found in (manifest_of(output), load_manifest(local / "mixed")):
+        assert list(found.shards) == list(expected.shards)
+        assert found.data_fingerprint == expected.data_fingerprint
 
 
 def test_events_and_repeated_ids(bucket: str, tmp_path: Path) -> None:
