@@ -22,17 +22,17 @@ def begin(job: Job) -> None:
     Raises:
       DataError: The file cannot be written.
     """
-    files.write(_path(job), b"")
+    files.write(job.lease_path, b"")
 
 
 def end(job: Job) -> None:
     """Says that a run is over, where its staging folder stays."""
-    files.delete([_path(job)])
+    files.delete([job.lease_path])
 
 
 def goes_on(job: Job) -> bool:
     """Returns whether a run goes on; one that nobody has begun, of a pipeline of somebody's own, always does."""
-    return not job.leased or files.exists(_path(job))
+    return not job.leased or files.exists(job.lease_path)
 
 
 def check(job: Job) -> None:
@@ -52,11 +52,7 @@ def check_now_and_then(job: Job) -> None:
     Raises:
       DataError: The run was found to be over.
     """
-    path = _path(job)
+    path = job.lease_path
     if files.is_local(path) or time.monotonic() - _asked.get(path, -_ASK_SECONDS) >= _ASK_SECONDS:
         check(job)
         _asked[path] = time.monotonic()
-
-
-def _path(job: Job) -> str:
-    return files.join(job.staging, f"goes-on-{job.run}")

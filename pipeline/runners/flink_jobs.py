@@ -33,10 +33,14 @@ def cancel_on_cluster(options: PipelineOptions, job_id: str) -> bool:
     Raises:
       OSError: The cluster does not answer.
     """
-    master = str(options.view_as(FlinkRunnerOptions).flink_master)
-    if kind_of(options) != "flink" or master in IN_JOB_SERVER:
+    if not on_cluster(options):
         return False
-    return cancel_job(rest_url(master), name_of(job_id))
+    return cancel_job(rest_url(options.view_as(FlinkRunnerOptions).flink_master), name_of(job_id))
+
+
+def on_cluster(options: PipelineOptions) -> bool:
+    """Returns whether a job goes to a Flink that is not within the job server."""
+    return kind_of(options) == "flink" and options.view_as(FlinkRunnerOptions).flink_master not in IN_JOB_SERVER
 
 
 def name_of(job_id: str) -> str:

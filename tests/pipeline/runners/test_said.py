@@ -68,7 +68,7 @@ def test_a_job_that_is_broken_off_is_cancelled(error: Any, cancelled: bool, monk
     result = Result(error)
     monkeypatch.setattr(beam.Pipeline, "run", lambda self: result)
     try:
-        with cancelling(beam.Pipeline()):
+        with cancelling(beam.Pipeline(), lambda: False):
             pass
     except BaseException as raised:
         assert raised is error  # and not what cancelling said

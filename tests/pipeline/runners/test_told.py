@@ -124,8 +124,8 @@ CANCELLED = "Pipeline job-1 failed in state FAILED: org.apache.flink.runtime.cli
         (SILENT.split("Caused by: java.util")[0], r"a Python worker that the engine waited for did not come, .*"),
         (
             NO_PYTHON,
-            r"the pool of workers cannot start one \(FileNotFoundError: \[Errno 2\] No such file or directory: 'python'\)"
-            r"; start it with the package's Python first in its PATH",
+            r"the pool of workers cannot start one \(FileNotFoundError: \[Errno 2\] No such file or directory: "
+            r"'python'\); start it with the package's Python first in its PATH",
         ),
         (SLOTS, r"the job got too few free slots .*; say a smaller --parallelism, start more task managers, .*"),
         (CANCELLED, "somebody else cancelled the job on the cluster"),
