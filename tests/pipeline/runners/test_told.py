@@ -110,7 +110,9 @@ FileNotFoundError: [Errno 2] No such file or directory: 'python'
 
 \tat org.apache.beam.runners.fnexecution.environment.ExternalEnvironmentFactory.createEnvironment(External.java:137)
 """
-SLOTS = "Caused by: org.apache.flink.runtime.jobmanager.scheduler.NoResourceAvailableException: Could not acquire it"
+SLOTS = """Caused by: org.apache.flink.runtime.jobmanager.scheduler.NoResourceAvailableException: Slot request bulk \
+is not fulfillable! Could not allocate the required slot within slot request timeout
+"""
 CANCELLED = "Pipeline job-1 failed in state FAILED: org.apache.flink.runtime.client.JobCancellationException: Job was x"
 
 
