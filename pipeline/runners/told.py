@@ -59,7 +59,9 @@ def one_line(error: BaseException, said: str = "") -> str:
       said: What the engine said of errors before: some raise one that says nothing.
     """
     if isinstance(error, grpc.RpcError) and hasattr(error, "code"):
-        return f"{error.code().name}: {_first(error.details() or '')}"
+        status = f"{error.code().name}: {_first(error.details() or '')}"
+        gone = error.code() == grpc.StatusCode.UNAVAILABLE
+        return f"the job service is gone ({status}); start the same command again" if gone else status
     text = _unfolded(str(error))
     whole = _unfolded(f"{said}\n{error}")
     lost = _LOST.search(whole)

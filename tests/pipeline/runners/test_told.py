@@ -178,5 +178,5 @@ def test_of_a_status_of_grpc_what_it_means() -> None:
     channel = grpc.insecure_channel("localhost:1")
     with pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary("/a/b")(b"", timeout=5)
-    assert one_line(caught.value).startswith("UNAVAILABLE: ")
+    assert one_line(caught.value).startswith("the job service is gone (UNAVAILABLE: ")
     assert len(one_line(caught.value).splitlines()) == 1
