@@ -139,6 +139,10 @@ class Job:
     sets: int = 0
     inputs_path: str = ""
 
+    def __post_init__(self) -> None:
+        """Says where a worker that has other code leaves why it refuses, and what it deletes to end the run."""
+        object.__setattr__(self, "submitter", Submitter(self.failed, self.lease_path if self.leased else ""))
+
     @property
     def spec(self) -> DatasetSpec:
         """The resolved spec."""
@@ -180,6 +184,11 @@ class Job:
     def failed(self) -> str:
         """Folder of what a failed run has to tell."""
         return files.join(self.output, "failed", self.run)
+
+    @property
+    def lease_path(self) -> str:
+        """Path of the file that says that this run goes on, see `pipeline.guards.lease`."""
+        return files.join(self.staging, f"goes-on-{self.run}")
 
     def staged_path(self, block: int, part: int = 0, consumed: int = 0) -> str:
         """Path of the validated examples of a part of a block.

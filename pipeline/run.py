@@ -123,7 +123,9 @@ def execute(
     try:
         with starting_workers(), quiet_workers(options) as terminal, listening(options, log):
             shown = _console_on(terminal, console) if terminal else console
-            with progress(job, shown, where_workers(options)), cancelling(beam.Pipeline(options=options)) as pipeline:
+            made = beam.Pipeline(options=options)
+            watched = progress(job, shown, where_workers(options))
+            with watched, cancelling(made, lambda: not lease.goes_on(job)) as pipeline:
                 _ = pipeline | transform
     except Exception as error:
         if interrupted.is_set():

@@ -25,19 +25,19 @@ def begin(job: Job) -> None:
     Raises:
       DataError: The file cannot be written.
     """
-    files.write(_path(job), b"")
+    files.write(job.lease_path, b"")
 
 
 def end(job: Job) -> None:
     """Says that a run is over, where its staging folder stays."""
-    files.delete([_path(job)])
+    files.delete([job.lease_path])
 
 
 def goes_on(job: Job) -> bool:
     """Returns whether a run goes on; one that nobody has begun, of a pipeline of somebody's own, always does."""
     if not job.leased:
         return True
-    path = _path(job)
+    path = job.lease_path
     return _is_there(path) if files.is_local(path) else files.exists(path)
 
 
@@ -60,9 +60,9 @@ def check_now_and_then(job: Job) -> None:
     """
     if files.is_local(job.output):
         check(job)
-    elif time.monotonic() - _asked.get(_path(job), -_ASK_SECONDS) >= _ASK_SECONDS:
+    elif time.monotonic() - _asked.get(job.lease_path, -_ASK_SECONDS) >= _ASK_SECONDS:
         check(job)
-        _asked[_path(job)] = time.monotonic()
+        _asked[job.lease_path] = time.monotonic()
 
 
 def _is_there(path: str) -> bool:
@@ -88,7 +88,3 @@ def _can_open(path: str) -> bool:
         # One that may not be read, for it is another user's, is there all the same.
         return error.errno != errno.ESTALE
     return True
-
-
-def _path(job: Job) -> str:
-    return files.join(job.staging, f"goes-on-{job.run}")

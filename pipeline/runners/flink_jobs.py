@@ -20,23 +20,13 @@ _CANCEL_SECONDS = 15.0  # Flink interrupts a task that does not end by itself ag
 _POLL_SECONDS = 0.2
 
 
-def cancel_on_cluster(options: PipelineOptions, job_id: str) -> bool:
-    """Cancels the Flink job that a job of Beam has become, and waits until it is over.
+def cluster_of(options: PipelineOptions) -> str:
+    """Returns where the cluster answers that a job goes to; empty of another runner, or of a Flink in the job server.
 
-    Args:
-      options: Beam's; of another runner, or of a Flink within the job server, nothing is done.
-      job_id: Beam's.
-
-    Returns:
-      Whether the job is known to be over.
-
-    Raises:
-      OSError: The cluster does not answer.
+    Asked before the job is given away: Beam then deletes the runner from the options.
     """
     master = str(options.view_as(FlinkRunnerOptions).flink_master)
-    if kind_of(options) != "flink" or master in IN_JOB_SERVER:
-        return False
-    return cancel_job(rest_url(master), name_of(job_id))
+    return rest_url(master) if kind_of(options) == "flink" and master not in IN_JOB_SERVER else ""
 
 
 def name_of(job_id: str) -> str:
@@ -44,18 +34,21 @@ def name_of(job_id: str) -> str:
     return job_id.rpartition("_")[0]
 
 
-def cancel_job(url: str, name: str, seconds: float = _CANCEL_SECONDS) -> bool:
-    """Cancels the one job of a name; of several nobody knows which is meant.
+def cancel_job(url: str, job_id: str, seconds: float = _CANCEL_SECONDS) -> bool:
+    """Cancels the Flink job that a job of Beam has become, and waits until it is over.
 
     Args:
       url: Of the cluster.
-      name: Of the job.
+      job_id: Beam's. Where several jobs have its name nobody knows which is meant, and none is cancelled.
       seconds: To wait at most for its end.
+
+    Returns:
+      Whether it is known to be over.
 
     Raises:
       OSError: The cluster does not answer.
     """
-    end = time.monotonic() + seconds
+    end, name = time.monotonic() + seconds, name_of(job_id)
     jobs = [job for job in _jobs(url) if job["name"] == name]
     going = [job for job in jobs if job["state"] not in _OVER]
     if len(going) != 1:

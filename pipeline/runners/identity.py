@@ -5,6 +5,7 @@ the worker has is compared with what the submitting process has. So every proces
 none writes a byte with other code than the rest.
 """
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -22,6 +23,7 @@ PACKAGE = "lengthwise"
 SOURCES = "sources"
 _FOLDERS = ("pipeline", "schemas")
 _SUFFIXES = (".py", ".json")
+_FAILED, _LEASE = "failed", "lease"  # what else travels with the facts
 _SHOWN = 8  # hexadecimal digits of a digest
 # Other releases of these may read a job differently, or make other bytes of the same records.
 _EQUAL = ("python", "apache-beam", "tokenizers")
@@ -30,10 +32,18 @@ _EQUAL_MAJOR = ("numpy", "protobuf", "pyarrow")
 
 @dataclass(frozen=True)
 class Submitter:
-    """Stands for who submits a job: pickled, it tells what is there; unpickled, it refuses a worker that differs."""
+    """Stands for who submits a job: pickled, it tells what is there; unpickled, it refuses a worker that differs.
+
+    Attributes:
+      failed: Folder in which a worker leaves why it refuses; empty: it only raises that.
+      lease: File that it deletes to end the run for all workers; empty: none.
+    """
+
+    failed: str = ""
+    lease: str = ""
 
     def __reduce__(self) -> tuple[Callable[..., "Submitter"], tuple[dict[str, str]]]:
-        return _arrive, (dict(here()),)
+        return _arrive, ({**here(), _FAILED: self.failed, _LEASE: self.lease},)
 
 
 def _arrive(sent: Mapping[str, str]) -> Submitter:
@@ -47,11 +57,24 @@ def _arrive(sent: Mapping[str, str]) -> Submitter:
     """
     different = differences(sent, here())
     if different:
-        raise DataError(
+        error = DataError(
             f"a worker on {platform.node()} cannot do this job: it has {', '.join(different)}; "
             "install the same there (of a checkout: the same sources), or submit from where they are the same"
         )
-    return Submitter()
+        with contextlib.suppress(Exception):  # other code may do this in another way
+            _leave(error, sent)
+        raise error
+    return Submitter(sent.get(_FAILED, ""), sent.get(_LEASE, ""))
+
+
+def _leave(error: DataError, sent: Mapping[str, str]) -> None:
+    """Leaves a refusal for the command and ends the run: Flink waits 3 minutes for who refuses, and tries again."""
+    from pipeline import files
+    from pipeline.failure import leave_message  # which itself knows the job
+
+    if sent.get(_LEASE) and files.exists(sent[_LEASE]):
+        leave_message(sent[_FAILED], error)
+        files.delete([sent[_LEASE]])
 
 
 def differences(sent: Mapping[str, str], found: Mapping[str, str]) -> list[str]:

@@ -5,14 +5,15 @@ import logging
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from pipeline.runners.flink_jobs import cancel_on_cluster
+from pipeline.runners.flink_jobs import cancel_job, cluster_of
 from pipeline.runners.options import is_local
 
+_ASK_SECONDS = 10.0  # between questions whether a worker has ended the run
 _MOST = 200  # messages kept, the last ones
 
 
@@ -60,18 +61,48 @@ def listening(options: PipelineOptions, log: EngineLog) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def cancelling(pipeline: beam.Pipeline) -> Iterator[beam.Pipeline]:
-    """Context that runs a pipeline at its end, and where it is broken off tells the engine, too, and waits for it."""
+def cancelling(pipeline: beam.Pipeline, is_over: Callable[[], bool]) -> Iterator[beam.Pipeline]:
+    """Context that runs a pipeline at its end, and where it is broken off tells the engine, too, and waits for it.
+
+    Args:
+      pipeline: To run.
+      is_over: Whether a worker has ended the run for all of them, which an engine does not know and tries again.
+    """
     yield pipeline
-    handler = signal.getsignal(signal.SIGINT)
+    handler, cluster = signal.getsignal(signal.SIGINT), cluster_of(pipeline.options)
     result = pipeline.run()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)  # where Beam has started a server it takes the signal to stop that
+    job_id = str(getattr(result, "_job_id", ""))
     try:
-        result.wait_until_finish()
+        with _stopping(cluster, job_id, is_over):
+            result.wait_until_finish()
     except BaseException:
         with contextlib.suppress(Exception):  # a job that has ended need not be cancelled
             result.cancel()
-        with contextlib.suppress(Exception):  # nor one whose engine is gone
-            cancel_on_cluster(pipeline.options, str(getattr(result, "_job_id", "")))
+        if cluster:
+            with contextlib.suppress(Exception):  # nor one whose engine is gone
+                cancel_job(cluster, job_id)
         raise
+
+
+@contextlib.contextmanager
+def _stopping(cluster: str, job_id: str, is_over: Callable[[], bool]) -> Iterator[None]:
+    """Context in which the job on a cluster is cancelled as soon as a worker has ended the run."""
+    if not cluster:
+        yield
+        return
+    left = threading.Event()
+
+    def watch() -> None:
+        while not left.wait(_ASK_SECONDS):
+            with contextlib.suppress(Exception):  # an error of a store or the cluster, which may answer the next time
+                if is_over() and cancel_job(cluster, job_id):
+                    return
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        left.set()

@@ -28,7 +28,7 @@ _LOST = re.compile(r"Channel closed prematurely|SDK worker disconnected")  # of 
 # Of Beam's runners in Java: no worker came for a bundle, or one that could not read its part of the job sent nothing.
 _SILENT = re.compile(r"TimeoutException: Waited \d+ \w+ .*Future|No client connected within timeout")
 _POOL = re.compile(r"worker_pool_main\.py\".*?^(\w+(?:Error|Exception): .+?)$", re.DOTALL | re.MULTILINE)
-_SLOTS = re.compile(r"NoResourceAvailableException|Could not acquire the minimum required resources")
+_SLOTS = re.compile(r"NoResourceAvailableException")
 _CANCELLED = re.compile(r"JobCancellationException")
 _DETAILS = re.compile(r'^\s*details = "(.+)"', re.MULTILINE)  # of a status of gRPC, in lines of its own
 _INSTALL = "install the package with its requirements where the workers run, in the Python that they start"
@@ -59,7 +59,9 @@ def one_line(error: BaseException, said: str = "") -> str:
       said: What the engine said of errors before: some raise one that says nothing.
     """
     if isinstance(error, grpc.RpcError) and hasattr(error, "code"):
-        return f"{error.code().name}: {_first(error.details() or '')}"
+        status = f"{error.code().name}: {_first(error.details() or '')}"
+        gone = error.code() == grpc.StatusCode.UNAVAILABLE
+        return f"the job service is gone ({status}); start the same command again" if gone else status
     text = _unfolded(str(error))
     whole = _unfolded(f"{said}\n{error}")
     lost = _LOST.search(whole)

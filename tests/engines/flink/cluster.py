@@ -121,6 +121,11 @@ class Cluster:
         managers = {str(task["taskmanager-id"]) for task in tasks} - {"(unassigned)"}
         return Work(len(managers), sum(int(task["attempt"]) for task in tasks))
 
+    def states(self) -> list[str]:
+        """Returns the state of each job, in the order in which they began."""
+        jobs = sorted(self.ask("jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))
+        return [str(job["state"]) for job in jobs]
+
     def _start_hosts(self, numbers: Iterable[int], *needed: Child) -> None:
         self.hosts |= {number: self._start_host(number) for number in numbers}
         children = [*needed, *(child for host in self.hosts.values() for child in (host.tasks, host.pool.child))]

@@ -21,8 +21,8 @@ from tests.engines.engine import made, without_names
 from tests.engines.flink.cluster import Cluster
 from tests.engines.flink.parts import CACHE, Parts
 from tests.engines.outcome import Outcome, differences, outcome_of
-from tests.engines.processes import Child, Children, children, wait_until
-from tests.engines.services import worker_processes
+from tests.engines.processes import Child, Children, alive, children, wait_until
+from tests.engines.services import start_worker_pool, worker_processes
 from tests.pipeline.helpers import tree
 from tests.pipeline.stores.server import StoreServer
 
@@ -188,6 +188,36 @@ def test_a_bad_record_ends_the_run_as_locally(flink: OnFlink, tmp_path: Path) ->
     assert (remote.code, remote.stdout) == (local.code, local.stdout) == (1, "")
     assert without_names(remote.error, there) == without_names(local.error, here)
     assert {path.split("/")[0] for path in tree(there)} == {"failed"}
+
+
+def test_an_interrupt_ends_the_job_on_the_cluster(flink: OnFlink, tmp_path: Path) -> None:
+    output = tmp_path / "data"
+    command = flink.start("records", output)
+    wait_until(lambda: len(list(output.glob(READING.files))) >= READING.count, _SECONDS, READING.name, command)
+    command.kill(signal.SIGINT)  # to its group, as Ctrl-C does: Beam's job server gets it as well
+    end = ended(command, _SECONDS)
+    assert (end.code, end.stdout, end.error) == (130, "", "error: interrupted")
+    assert flink.cluster.states()[-1] == "CANCELED"
+    assert not tree(output)
+    assert alive(command.pid) == []
+
+
+def test_workers_with_other_sources_end_the_run_at_once(flink: OnFlink, tmp_path: Path) -> None:
+    for name in ("pipeline", "schemas"):
+        shutil.copytree(ROOT / name, tmp_path / "old" / name)
+    changed = tmp_path / "old" / "schemas" / "cuts.py"
+    changed.write_text(changed.read_text() + "# another release\n")
+    pool = start_worker_pool(flink.group, "old", root=tmp_path / "old")
+    flags = [flag for flag in flink.cluster.flags if not flag.startswith("--environment_config")]
+    output = tmp_path / "data"
+    end = run_here(flink.cases["plain"].arguments(output, *flags, f"--environment_config={pool.address}"))
+    pool.child.kill()
+    assert (end.code, end.stdout) == (1, "")
+    assert "2 task managers on one host share this pool" in end.stderr
+    assert end.error.startswith("error: a worker on ")
+    assert "cannot do this job: it has lengthwise " in end.error
+    assert flink.cluster.states()[-1] == "CANCELED"  # Flink would have waited for 3 minutes and tried again
+    assert {path.split("/")[0] for path in tree(output)} == {"failed"}
 
 
 @pytest.mark.parametrize(("victim", "moment"), KILLS, ids=lambda part: part.name)

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from pipeline.runners.flink_jobs import cancel_job, cancel_on_cluster, name_of
+from pipeline.runners.flink_jobs import cancel_job, cluster_of
 from pipeline.runners.options import beam_options
 from tests.pipeline.runners.servers import refusing
 
@@ -52,7 +52,7 @@ def holding(*jobs: tuple[str, str], end: str = "CANCELED") -> Iterator[tuple[str
 
 def test_the_job_of_ours_and_no_other() -> None:
     with holding(("other", "RUNNING"), (MINE, "RUNNING"), (f"{MINE}x", "RUNNING")) as (address, states):
-        assert cancel_on_cluster(beam_options(["--runner=FlinkRunner", f"--flink_master={address}"]), ID)
+        assert cancel_job(f"http://{address}", ID)
         assert list(states.values()) == ["RUNNING", "CANCELED", "RUNNING"]
 
 
@@ -61,21 +61,21 @@ def test_the_job_of_ours_and_no_other() -> None:
 )
 def test_what_is_over_or_not_told_apart_is_left_alone(states: list[str], over: bool) -> None:
     with holding(*((MINE, state) for state in states)) as (address, found):
-        assert cancel_job(f"http://{address}", MINE) == over
+        assert cancel_job(f"http://{address}", ID) == over
         assert list(found.values()) == states
 
 
 def test_a_job_that_does_not_end_is_not_waited_for_for_ever() -> None:
     with holding((MINE, "RUNNING"), end="CANCELLING") as (address, _):
-        assert not cancel_job(f"http://{address}", MINE, seconds=0.01)
+        assert not cancel_job(f"http://{address}", ID, seconds=0.01)
 
 
 def test_engines_without_a_cluster() -> None:
     for flags in ([], ["--runner=FlinkRunner"], ["--runner=PrismRunner"]):
-        assert not cancel_on_cluster(beam_options(flags), ID)
+        assert cluster_of(beam_options(flags)) == ""
+    assert cluster_of(beam_options(["--runner=FlinkRunner", "--flink_master=m"])) == "http://m:8081"
+
+
+def test_a_cluster_that_is_gone() -> None:
     with pytest.raises(OSError, match="refused"):
-        cancel_job(f"http://{refusing()}", MINE)
-
-
-def test_a_job_of_beam_is_the_one_of_flink_with_a_number_behind_it() -> None:
-    assert name_of(ID) == MINE
+        cancel_job(f"http://{refusing()}", ID)

@@ -6,6 +6,8 @@ import pytest
 
 import pipeline
 from pipeline.analysis import MergeAnalyses
+from pipeline.failure import find_message
+from pipeline.guards import lease
 from pipeline.job import Job
 from pipeline.runners import identity
 from pipeline.runners.identity import SOURCES, differences, digest_of_folders, here
@@ -85,6 +87,24 @@ def test_a_job_is_refused_where_it_is_unpickled(monkeypatch: pytest.MonkeyPatch)
             pickle.loads(sent)
         assert str(caught.value).startswith("a worker on worker-7 cannot do this job: it has lengthwise ")
         assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("leased", [True, False])
+def test_a_refusal_is_left_for_the_command_and_ends_the_run(
+    leased: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = Job(b"", (), {}, output=str(tmp_path), run="r", block_bytes=1, leased=leased)
+    assert pickle.loads(pickle.dumps(job)) == job
+    lease.begin(job)
+    pickled = pickle.dumps(job)
+    monkeypatch.setattr(identity, "here", lambda: {**here(), SOURCES: "of another checkout"})
+    for _ in range(2):  # an engine tries again
+        with pytest.raises(DataError) as caught:
+            pickle.loads(pickled)
+    left = find_message(job.failed)
+    assert (str(left) == str(caught.value)) == leased
+    assert lease.goes_on(job) == (not leased)
+    assert Path(job.lease_path).exists() == (not leased)
 
 
 def test_any_change_of_the_sources_is_another_package(tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """What an engine says while it is at work."""
 
 import logging
+import threading
 from typing import Any
 
 import apache_beam as beam
 import pytest
+from apache_beam.options.pipeline_options import StandardOptions
 
+from pipeline.runners import said
 from pipeline.runners.options import beam_options
 from pipeline.runners.said import EngineLog, cancelling, listening
 from pipeline.runners.told import one_line
@@ -68,11 +71,49 @@ def test_a_job_that_is_broken_off_is_cancelled(error: Any, cancelled: bool, monk
     result = Result(error)
     monkeypatch.setattr(beam.Pipeline, "run", lambda self: result)
     try:
-        with cancelling(beam.Pipeline()):
+        with cancelling(beam.Pipeline(), lambda: False):
             pass
     except BaseException as raised:
         assert raised is error  # and not what cancelling said
     assert result.cancelled == cancelled
+
+
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_job_that_a_worker_has_ended_is_cancelled_on_the_cluster(
+    is_over: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    looked = threading.Event()
+
+    def over() -> bool:
+        looked.set()
+        return is_over
+
+    def cancel(url: str, job_id: str) -> bool:
+        asked.append(f"{url} {job_id}")
+        cancelled.set()
+        return True
+
+    class Job(Result):
+        _job_id = "job_1"
+
+        def wait_until_finish(self) -> None:
+            assert looked.wait(10)
+            assert not is_over or cancelled.wait(10)
+
+    cancelled = threading.Event()
+    monkeypatch.setattr(said, "_ASK_SECONDS", 0.0)
+    monkeypatch.setattr(said, "cancel_job", cancel)
+    options = beam_options(["--runner=FlinkRunner", "--flink_master=m"])
+
+    def run(_: beam.Pipeline) -> Job:
+        options.view_as(StandardOptions).runner = None  # as Beam does
+        return Job(None)
+
+    monkeypatch.setattr(beam.Pipeline, "run", run)
+    with cancelling(beam.Pipeline(options=options), over):
+        pass
+    assert asked == ["http://m:8081 job_1"] * is_over
 
 
 def test_a_worker_that_is_lost_is_told_in_words() -> None:

@@ -110,7 +110,9 @@ FileNotFoundError: [Errno 2] No such file or directory: 'python'
 
 \tat org.apache.beam.runners.fnexecution.environment.ExternalEnvironmentFactory.createEnvironment(External.java:137)
 """
-SLOTS = "Caused by: org.apache.flink.runtime.jobmanager.scheduler.NoResourceAvailableException: Could not acquire it"
+SLOTS = """Caused by: org.apache.flink.runtime.jobmanager.scheduler.NoResourceAvailableException: Slot request bulk \
+is not fulfillable! Could not allocate the required slot within slot request timeout
+"""
 CANCELLED = "Pipeline job-1 failed in state FAILED: org.apache.flink.runtime.client.JobCancellationException: Job was x"
 
 
@@ -124,8 +126,8 @@ CANCELLED = "Pipeline job-1 failed in state FAILED: org.apache.flink.runtime.cli
         (SILENT.split("Caused by: java.util")[0], r"a Python worker that the engine waited for did not come, .*"),
         (
             NO_PYTHON,
-            r"the pool of workers cannot start one \(FileNotFoundError: .* No such file or directory: 'python'\)"
-            r"; start it with the package's Python first in its PATH",
+            r"the pool of workers cannot start one \(FileNotFoundError: \[Errno 2\] No such file or directory: "
+            r"'python'\); start it with the package's Python first in its PATH",
         ),
         (SLOTS, r"the job got too few free slots .*; say a smaller --parallelism, start more task managers, .*"),
         (CANCELLED, "somebody else cancelled the job on the cluster"),
@@ -176,5 +178,5 @@ def test_of_a_status_of_grpc_what_it_means() -> None:
     channel = grpc.insecure_channel("localhost:1")
     with pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary("/a/b")(b"", timeout=5)
-    assert one_line(caught.value).startswith("UNAVAILABLE: ")
+    assert one_line(caught.value).startswith("the job service is gone (UNAVAILABLE: ")
     assert len(one_line(caught.value).splitlines()) == 1
