@@ -289,7 +289,7 @@ def _varint(number: int) -> bytes:
 
 def _masked_crc(part: bytes) -> bytes:
     """Returns what `_masked_crcs` does of one part, without arrays, which take ten times as long as the sum itself."""
-    crc = google_crc32c.value(part)
+    crc: int = google_crc32c.value(part)
     return (((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFF_FFFF).to_bytes(4, "little")
 
 
