@@ -165,10 +165,10 @@ def frame_offsets(content: bytes, path: str) -> Offsets:
         head = bytes(view[at : at + FRAME_HEADER])
         length = int.from_bytes(head[:8], "little")
         end = at + length + FRAME_BYTES
-        if len(head) < FRAME_HEADER or _masked_crcs([head[:8]]).tobytes() != head[8:]:
+        if len(head) < FRAME_HEADER or _masked_crc(head[:8]) != head[8:]:
             raise DataError(f"{path}, byte {at}: no TFRecord frame begins here; the file is damaged; write it again")
         data = bytes(view[at + FRAME_HEADER : end - 4])
-        if end > len(content) or _masked_crcs([data]).tobytes() != bytes(view[end - 4 : end]):
+        if end > len(content) or _masked_crc(data) != view[end - 4 : end]:
             raise DataError(f"{path}, byte {at}: the record does not fit its checksum; write the file again")
         offsets.append(end)
     return np.array(offsets, np.int64)
@@ -285,6 +285,12 @@ def _narrowest(numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint32] | npt.N
 def _varint(number: int) -> bytes:
     values, mask = _varints(np.array([number], np.int64))
     return values[mask].tobytes()
+
+
+def _masked_crc(part: bytes) -> bytes:
+    """Returns what `_masked_crcs` does of one part, without arrays, which take ten times as long as the sum itself."""
+    crc: int = google_crc32c.value(part)
+    return (((crc >> 15 | crc << 17) + _MASK_DELTA) & 0xFFFF_FFFF).to_bytes(4, "little")
 
 
 def _masked_crcs(parts: list[bytes]) -> Bytes:

@@ -129,11 +129,11 @@ def test_a_folder_that_only_a_cache_says_is_missing_is_asked_for_once_more(
 
     def opens(path: str) -> bool:
         opened.append(path)
-        return path != lease._path(job) or job.staging in opened
+        return path != job.lease_path or job.staging in opened
 
     monkeypatch.setattr(lease, "_can_open", opens)
     assert lease.goes_on(job)
-    assert opened[0] == opened[-1] == lease._path(job)
+    assert opened[0] == opened[-1] == job.lease_path
     assert opened[1] == "/"
 
 

@@ -73,6 +73,17 @@ def test_predictions_are_those_of_predict(task: str, tmp_path: Path) -> None:
     assert tree(tmp_path / "out") == {"predictions.json", *(file["path"] for file in result["files"])}
 
 
+def test_predictions_are_the_same_whether_inputs_are_in_the_graph(
+    classes: Models, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = [*records_of("new", LENGTHS), {"id": "bad"}]
+    source = [write_jsonl(tmp_path / f"{i}.jsonl", records[i::5]) for i in range(5)]
+    wanted = score(classes.export, source, tmp_path / "few")
+    monkeypatch.setattr("pipeline.job.FEW_INPUTS", 1)
+    assert score(classes.export, source, tmp_path / "many") == wanted
+    assert tree(tmp_path / "many") == tree(tmp_path / "few")
+
+
 @pytest.mark.parametrize(
     "flags",
     [

@@ -64,6 +64,18 @@ def test_the_same_bytes_as_on_the_local_disk(
     assert json.loads(capsys.readouterr().out)["problems"] == []
 
 
+def test_the_same_bytes_of_very_many_blocks_and_files(store: str, local: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(plan_job.__kwdefaults__, "block_bytes", 2_000)
+    (local / "more.jsonl").write_bytes(jsonl(review_records(200, seed=8)[150:]))
+    arguments = ["--spec", str(local / "spec.yaml"), "--input", str(local / "*.jsonl"), "--output"]
+    assert run(*arguments, str(local / "here")) == 0
+    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 4)
+    monkeypatch.setattr("pipeline.job.FEW_INPUTS", 1)
+    assert run(*arguments, f"{store}/many") == 0
+    assert manifest_of(f"{store}/many") == load_manifest(local / "here")
+    assert files.every_file(f"{store}/many") == files.every_file(str(local / "here"))
+
+
 def test_what_a_run_asks_of_a_store(store: str, server: StoreServer) -> None:
     output = f"{store}/data"
     assert run("--spec", f"{store}/spec.yaml", "--input", f"{store}/in/*.jsonl", "--output", output) == 0
