@@ -63,6 +63,7 @@ setup(
         "pipeline.resuming",
         "pipeline.runners",
         "pipeline.scoring",
+        "pipeline.sharding",
         "pipeline.spans",
         "pipeline.statistics",
         "pipeline.stores",

@@ -29,13 +29,13 @@ from shuffle_plan import Reads, direct, gathered
 
 from pipeline.analysis import Analysis, BlockSummary, MergeAnalyses
 from pipeline.blocks import InputFile
-from pipeline.gathering import sets_of
 from pipeline.id_files import repeated
 from pipeline.inputs import id_shares_of
 from pipeline.job import SHARD_BYTES, Job
 from pipeline.plan import StagedParts, plan_counting
 from pipeline.publish import check_totals, input_files
-from pipeline.shards import ShardTask, shard_tasks
+from pipeline.sharding.gathering import sets_of
+from pipeline.sharding.shards import ShardTask, shard_tasks
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts
 from pipeline.vocabulary.token_counts import COUNTS, TokenCounts
 from schemas.formats.blocks import BLOCK_BYTES

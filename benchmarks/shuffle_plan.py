@@ -4,9 +4,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pipeline import gathering, shards
-from pipeline.segments import INDEX_TYPE
-from pipeline.shards import ShardTask
+from pipeline.sharding import gathering, shards
+from pipeline.sharding.segments import INDEX_TYPE
+from pipeline.sharding.shards import ShardTask
 
 _ROW = INDEX_TYPE.itemsize
 _Group = tuple[str, int]

@@ -23,12 +23,13 @@ from measure import run
 from peers import HERE, ROOT, positive, prepare_corpus
 from report import table, write_section
 
-from pipeline import encode, read, segments, shards, stage
+from pipeline import encode, read, stage
 from pipeline.analysis import Analysis
 from pipeline.block_facts import BlockFacts
 from pipeline.inputs import plan_job
 from pipeline.job import Job
 from pipeline.plan import StagedParts, plan_counting, plan_dataset
+from pipeline.sharding import segments, shards
 from pipeline.split_facts import WrittenFacts
 from pipeline.vocabulary import counting
 from pipeline.vocabulary.written import write_plan

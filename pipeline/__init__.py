@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pipeline.prepare import PrepareDataset
     from pipeline.publish import PublishDataset
     from pipeline.scoring.transform import ScoreRecords
-    from pipeline.shards import WriteShards
+    from pipeline.sharding.shards import WriteShards
     from pipeline.split_facts import MergeWrittenFacts
     from pipeline.stage import StageBlocks
     from pipeline.vocabulary.counting import CountTokens
@@ -30,7 +30,7 @@ _HOMES = {
     "PublishDataset": "pipeline.publish",
     "ScoreRecords": "pipeline.scoring.transform",
     "StageBlocks": "pipeline.stage",
-    "WriteShards": "pipeline.shards",
+    "WriteShards": "pipeline.sharding.shards",
     "plan_job": "pipeline.inputs",
 }
 __all__ = [

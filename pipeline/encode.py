@@ -17,7 +17,7 @@ from pipeline.block_facts import beside_column, bucket_lengths, context_column, 
 from pipeline.failure import reporting
 from pipeline.job import Job
 from pipeline.resuming import done
-from pipeline.segments import INDEX_TYPE, Index, Segment, write_segment
+from pipeline.sharding.segments import INDEX_TYPE, Index, Segment, write_segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts, length_counts
 from pipeline.stage import (
     PARENT,

@@ -9,9 +9,9 @@ from typing import Any
 from pipeline import files
 from pipeline.blocks import InputFile
 from pipeline.failure import told_of
-from pipeline.gathering import sets_of
 from pipeline.guards.publication import version_of
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, GivenFile, Job, TokenizerFile
+from pipeline.sharding.gathering import sets_of
 from pipeline.spans.published import span_folder
 from pipeline.spans.request import (
     SpanPlan,

@@ -110,7 +110,7 @@ class Job:
       accept_drift: Whether a span is published however far it is from its base.
       submitter: Refuses a worker that has other code than whoever submitted the job, as soon as that has the job.
       leased: Whether workers ask if the run still goes on, see `pipeline.guards.lease`.
-      sets: Into which the segments of very many blocks are gathered, see `pipeline.gathering`; 0: shards read of each.
+      sets: Into which segments of very many blocks are gathered, see `pipeline.sharding.gathering`; 0: none are.
       inputs_path: Of a file that lists the inputs in place of `inputs`; empty where there is none.
     """
 

@@ -8,13 +8,13 @@ from apache_beam.pvalue import AsList, AsSingleton
 from pipeline.analysis import MergeAnalyses
 from pipeline.duplicates import LeaveOutDuplicates
 from pipeline.encode import FACTS, EncodeBlocks
-from pipeline.gathering import GatherSegments
 from pipeline.group import GroupEvents
 from pipeline.inputs import plan_job
 from pipeline.job import Job, numbered_blocks
 from pipeline.planning import PlanDataset
 from pipeline.publish import PublishDataset
-from pipeline.shards import WriteShards
+from pipeline.sharding.gathering import GatherSegments
+from pipeline.sharding.shards import WriteShards
 from pipeline.split_facts import MergeWrittenFacts
 from pipeline.spread import Spread
 from pipeline.stage import ANALYSES, IDS, STAGED, StageBlocks

@@ -4,8 +4,8 @@ import pytest
 import scale
 import shuffle_plan
 
-from pipeline.gathering import sets_of
-from pipeline.shards import shard_tasks
+from pipeline.sharding.gathering import sets_of
+from pipeline.sharding.shards import shard_tasks
 from schemas.formats.blocks import BLOCK_BYTES
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.gathering import GatherSegments
 from pipeline.job import Job
+from pipeline.sharding.gathering import GatherSegments
 from tests.engines.cases import write_rejected
 from tests.engines.commands import ended, run_here
 from tests.engines.engine import SECONDS, Engine, made, without_names, without_progress
@@ -59,7 +59,7 @@ def test_the_same_bytes_as_of_very_many_blocks_and_files(
 ) -> None:
     """What is decided here, where the job is submitted, must be all that workers need to know."""
     local = engine.local("labelled")
-    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 4)
+    monkeypatch.setattr("pipeline.sharding.gathering.FEW_BLOCKS", 4)
     monkeypatch.setattr("pipeline.job.FEW_INPUTS", 1)
     sets = gathered_sets(monkeypatch)
     remote = made(engine.cases["labelled"], tmp_path / "data", *(TWO_PROCESSES if two_processes else engine.flags))

@@ -104,7 +104,7 @@ def test_the_estimate_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kin
 def test_the_estimate_holds_where_segments_are_gathered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, few: int
 ) -> None:
-    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", few)
+    monkeypatch.setattr("pipeline.sharding.gathering.FEW_BLOCKS", few)
     spec, records = "sequences: {x: {type: series, dims: 1}}\nsplit: {fractions: {train: 1.0}}", [{"x": [[0.5]] * 50}]
     source = write_jsonl(tmp_path / "in.jsonl", records * 2_000)
     job = make_job(spec, source, tmp_path / "out", block_bytes=1 << 16)

@@ -17,7 +17,7 @@ from pipeline.analysis import Analysis
 from pipeline.encode import EncodedBlock, _EncodeBlock, encode_block
 from pipeline.job import Job
 from pipeline.plan import DatasetPlan
-from pipeline.segments import Segment
+from pipeline.sharding.segments import Segment
 from pipeline.split_facts import WrittenFacts
 from pipeline.stage import StagedBlock, _StageBlock
 from pipeline.vocabulary.written import write_plan

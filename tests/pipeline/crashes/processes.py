@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pipeline.gathering
 import pipeline.inputs
 import pipeline.job
 import pipeline.report.charts
 import pipeline.run
+import pipeline.sharding.gathering
 import pipeline.upkeep.exclusive
 from pipeline.cli import main
 
@@ -94,7 +94,7 @@ def start(arguments: Sequence[str], errors: Path, prepare: Callable[[], None] = 
 def small_blocks() -> None:
     """Makes small input several blocks and shards, and the larger of it large."""
     pipeline.inputs.plan_job.__kwdefaults__ |= {"block_bytes": BLOCK_BYTES, "shard_bytes": SHARD_BYTES}
-    pipeline.gathering.FEW_BLOCKS, pipeline.job.FEW_INPUTS = FEW_BLOCKS, FEW_INPUTS
+    pipeline.sharding.gathering.FEW_BLOCKS, pipeline.job.FEW_INPUTS = FEW_BLOCKS, FEW_INPUTS
 
 
 def count_changes(folder: Path, report: Path) -> Callable[[], None]:

@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from pipeline import encode, group, shards, stage
+from pipeline import encode, group, stage
 from pipeline.guards.going_on import resumable, take_up
 from pipeline.guards.locks import holding
 from pipeline.job import Job, SpanRun
 from pipeline.resuming import done
 from pipeline.run import run
 from pipeline.runners.options import beam_options
+from pipeline.sharding import shards
 from schemas.errors import DataError
 from schemas.manifest import load_manifest
 from tests.pipeline.conftest import Written
@@ -113,10 +114,10 @@ def test_gathered_segments_are_taken_up(
 ) -> None:
     settings: dict[str, Any] = {"max_rejected": 9, "block_bytes": 900, "shard_bytes": 1500}
     expected = prepare(REVIEW_SPEC, source, tmp_path / "expected", **settings)
-    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 1)
+    monkeypatch.setattr("pipeline.sharding.gathering.FEW_BLOCKS", 1)
     job = make_job(REVIEW_SPEC, source, tmp_path / "data", **settings)
     assert job.sets == 2
-    killed(job, monkeypatch, "pipeline.shards.part_starts")
+    killed(job, monkeypatch, "pipeline.sharding.shards.part_starts")
     work.clear()
     line = going_on(told(make_job(REVIEW_SPEC, source, tmp_path / "data", **settings)))
     assert line == "going on: 4 of 4 blocks, 4 encoded parts, 2 sets of them were done by an earlier run"
@@ -129,9 +130,9 @@ def test_gathered_segments_that_are_no_longer_wanted_are_deleted(
     source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings: dict[str, Any] = {"max_rejected": 9, "block_bytes": 900}
-    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 1)
+    monkeypatch.setattr("pipeline.sharding.gathering.FEW_BLOCKS", 1)
     killed(make_job(REVIEW_SPEC, source, tmp_path / "data", **settings), monkeypatch)
-    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 1_024)
+    monkeypatch.setattr("pipeline.sharding.gathering.FEW_BLOCKS", 1_024)
     job = make_job(REVIEW_SPEC, source, tmp_path / "data", **settings)
     with holding(job.output, "run", quiet()):
         assert "sets" not in take_up(resumable(job))

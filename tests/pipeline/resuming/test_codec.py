@@ -12,7 +12,7 @@ from pipeline.analysis import Analysis, BlockSummary, EventCounts
 from pipeline.event_files import EventFile
 from pipeline.moments import ExactMoments
 from pipeline.resuming.codec import decode, dump, encode
-from pipeline.segments import Group, Segment
+from pipeline.sharding.segments import Group, Segment
 from pipeline.split_facts import SequenceFacts, SplitFacts, WrittenFacts
 from pipeline.stage import STAGED_TYPES, StagedBlock
 from pipeline.statistics.record_facts import ClassLengths, OovSums, RecordFacts, WholeMoments
@@ -109,5 +109,5 @@ def test_pairs_come_back() -> None:
 
 @pytest.mark.parametrize("plain", [None, 5, {"path": "p"}, {"path": "p", "groups": [5], "sha256": ""}])
 def test_anything_else_is_refused(plain: Any) -> None:
-    with pytest.raises(ValueError, match=r"^is no <class 'pipeline\.segments\.Segment'>: "):
+    with pytest.raises(ValueError, match=r"^is no <class 'pipeline\.sharding\.segments\.Segment'>: "):
         decode(plain, Segment)

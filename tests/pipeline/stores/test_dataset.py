@@ -69,7 +69,7 @@ def test_the_same_bytes_of_very_many_blocks_and_files(store: str, local: Path, m
     (local / "more.jsonl").write_bytes(jsonl(review_records(200, seed=8)[150:]))
     arguments = ["--spec", str(local / "spec.yaml"), "--input", str(local / "*.jsonl"), "--output"]
     assert run(*arguments, str(local / "here")) == 0
-    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 4)
+    monkeypatch.setattr("pipeline.sharding.gathering.FEW_BLOCKS", 4)
     monkeypatch.setattr("pipeline.job.FEW_INPUTS", 1)
     assert run(*arguments, f"{store}/many") == 0
     assert manifest_of(f"{store}/many") == load_manifest(local / "here")
@@ -174,7 +174,8 @@ def test_a_killed_run_and_the_same_command_again(store: str, capsys: pytest.Capt
     arguments = ["--spec", f"{store}/spec.yaml", "--input", f"{store}/in/", "--output", output]
     kill_at_the_first_shard = (
         "import os, signal\n"
-        "from pipeline import cli, shards\n"
+        "from pipeline import cli\n"
+        "from pipeline.sharding import shards\n"
         "shards.find_pieces = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
         f"cli.main(['run', *{arguments!r}])\n"
     )

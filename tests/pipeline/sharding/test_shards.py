@@ -13,8 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.job import Job
-from pipeline.segments import INDEX_TYPE, Segment, write_segment
-from pipeline.shards import Piece, ShardTask, _WriteShard, part_bytes_of, part_starts, shard_tasks
+from pipeline.sharding.segments import INDEX_TYPE, Segment, write_segment
+from pipeline.sharding.shards import Piece, ShardTask, _WriteShard, part_bytes_of, part_starts, shard_tasks
 from schemas.manifest_pb2 import Shard
 
 LAST = 2**64 - 1
@@ -162,8 +162,8 @@ def test_parts_of_any_size_make_the_same_shards(tmp_path: Path, monkeypatch: pyt
     draw = Random(3)
     rows = [Record(draw.choice([7, draw.getrandbits(64)]), 0, draw.randbytes(draw.randint(1, 9))) for _ in range(60)]
     wanted = write_shards(str(tmp_path / "whole"), [rows], 200)
-    monkeypatch.setattr("pipeline.shards._PART_BYTES", part)
-    monkeypatch.setattr("pipeline.shards._LEAST_READ", 1)
+    monkeypatch.setattr("pipeline.sharding.shards._PART_BYTES", part)
+    monkeypatch.setattr("pipeline.sharding.shards._LEAST_READ", 1)
     found = write_shards(str(tmp_path / "parts"), [rows[:20], rows[20:]], 200)
     assert [(shard.path, shard.sha256, shard.index_sha256) for shard in found] == [
         (shard.path, shard.sha256, shard.index_sha256) for shard in wanted

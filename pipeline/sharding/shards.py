@@ -18,12 +18,12 @@ import pyarrow.compute as pc
 from pipeline import files
 from pipeline.at_once import at_once
 from pipeline.failure import reporting
-from pipeline.gathered_files import GatheredSegment, read_gathered
 from pipeline.job import Job
 from pipeline.plan import plan_shards, shard_starts
 from pipeline.recording import pieces_digest, recording
 from pipeline.resuming import done
-from pipeline.segments import Group, Index, Segment, groups_of, in_order, npy, read_rows, rows_between
+from pipeline.sharding.gathered_files import GatheredSegment, read_gathered
+from pipeline.sharding.segments import Group, Index, Segment, groups_of, in_order, npy, read_rows, rows_between
 from pipeline.split_facts import WrittenFacts
 from pipeline.spread import Spread
 from pipeline.threads import ThreadedDoFn

@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.segments import INDEX_TYPE, Segment, groups_of, in_order, npy, read_rows, write_segment
+from pipeline.sharding.segments import INDEX_TYPE, Segment, groups_of, in_order, npy, read_rows, write_segment
 
 SPLITS = ["train", "test"]
 LAST = 2**64 - 1

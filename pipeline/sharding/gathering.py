@@ -18,12 +18,12 @@ import numpy as np
 
 from pipeline.at_once import at_once
 from pipeline.failure import reporting
-from pipeline.gathered_files import GatheredSegment, write_gathered
 from pipeline.job import Job
 from pipeline.recording import recording
 from pipeline.resuming import done
-from pipeline.segments import INDEX_TYPE, Group, Index, Segment, groups_of, in_order, read_index
-from pipeline.shards import Piece, ShardTask, order_of, read_frames, shard_tasks
+from pipeline.sharding.gathered_files import GatheredSegment, write_gathered
+from pipeline.sharding.segments import INDEX_TYPE, Group, Index, Segment, groups_of, in_order, read_index
+from pipeline.sharding.shards import Piece, ShardTask, order_of, read_frames, shard_tasks
 from pipeline.split_facts import WrittenFacts
 from pipeline.threads import ThreadedDoFn
 

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.gathered_files import GatheredSegment, read_gathered
-from pipeline.gathering import FEW_BLOCKS, _Gather, gather, set_of, sets_of, together
 from pipeline.resuming import codec
-from pipeline.shards import ShardTask, _WriteShard, shard_tasks
+from pipeline.sharding.gathered_files import GatheredSegment, read_gathered
+from pipeline.sharding.gathering import FEW_BLOCKS, _Gather, gather, set_of, sets_of, together
+from pipeline.sharding.shards import ShardTask, _WriteShard, shard_tasks
 from pipeline.split_facts import WrittenFacts
 from schemas.manifest import dump_manifest
 from schemas.manifest_pb2 import Shard
 from tests.pipeline.helpers import REVIEW_SPEC, make_job, published_tree, review_records, run_job, tree, write_jsonl
-from tests.pipeline.test_shards import Record, job_in, records, write_blocks
+from tests.pipeline.sharding.test_shards import Record, job_in, records, write_blocks
 
 MIB = 1 << 20
 
@@ -48,8 +48,8 @@ def test_shards_of_gathered_segments_are_the_same(
     blocks: list[list[Record]], shard_bytes: int, sets: int, part_bytes: int, index_rows: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr("pipeline.gathering._PART_BYTES", part_bytes)
-        patch.setattr("pipeline.gathering._INDEX_ROWS", index_rows)
+        patch.setattr("pipeline.sharding.gathering._PART_BYTES", part_bytes)
+        patch.setattr("pipeline.sharding.gathering._INDEX_ROWS", index_rows)
         wanted = shards_of(f"{folder}/a", blocks, shard_bytes, 0)
         assert shards_of(f"{folder}/b", blocks, shard_bytes, sets) == wanted
 
@@ -105,7 +105,7 @@ def test_a_data_set_is_the_same_whether_its_segments_are_gathered(
 ) -> None:
     source = write_jsonl(tmp_path / "in.jsonl", review_records(150))
     plain = make_job(REVIEW_SPEC, source, tmp_path / "plain", shard_bytes=2_000)
-    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 2)
+    monkeypatch.setattr("pipeline.sharding.gathering.FEW_BLOCKS", 2)
     gathered = make_job(REVIEW_SPEC, source, tmp_path / "gathered", shard_bytes=2_000)
     assert (plain.sets, gathered.sets) == (0, 4)
     wanted, found = run_job(plain), run_job(gathered)
@@ -143,7 +143,7 @@ def test_every_kind_of_data_set_is_the_same_whether_its_segments_are_gathered(
     splits = {split: split.strip("=") or "in" for split in records}
     source = [f"{split}{write_jsonl(tmp_path / f'{splits[split]}.jsonl', records[split])}" for split in records]
     wanted = run_job(make_job(spec, source, tmp_path / "plain", shard_bytes=1_500))
-    monkeypatch.setattr("pipeline.gathering.FEW_BLOCKS", 2)
+    monkeypatch.setattr("pipeline.sharding.gathering.FEW_BLOCKS", 2)
     job = make_job(spec, source, tmp_path / "gathered", shard_bytes=1_500)
     assert job.sets > 1
     assert dump_manifest(run_job(job)) == dump_manifest(wanted)

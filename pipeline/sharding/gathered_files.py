@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline import files
 from pipeline.recording import last_digest
-from pipeline.segments import INDEX_TYPE, Index
+from pipeline.sharding.segments import INDEX_TYPE, Index
 
 _POSITIONS = np.dtype("<i8")
 _ROW = 2 * _POSITIONS.itemsize
