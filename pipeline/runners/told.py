@@ -29,6 +29,7 @@ _LOST = re.compile(r"Channel closed prematurely|SDK worker disconnected")  # of 
 _SILENT = re.compile(r"TimeoutException: Waited \d+ \w+ .*Future|No client connected within timeout")
 _POOL = re.compile(r"worker_pool_main\.py\".*?^(\w+(?:Error|Exception): .+?)$", re.DOTALL | re.MULTILINE)
 _SLOTS = re.compile(r"NoResourceAvailableException")
+_MASTER = re.compile(r"in state FAILED: java\.net\.ConnectException: (.+)")  # of what the job server asks: the cluster
 _CANCELLED = re.compile(r"JobCancellationException")
 _DETAILS = re.compile(r'^\s*details = "(.+)"', re.MULTILINE)  # of a status of gRPC, in lines of its own
 _INSTALL = "install the package with its requirements where the workers run, in the Python that they start"
@@ -96,6 +97,9 @@ def _waited(text: str) -> str:
             "the job got too few free slots for as long as Flink waits (slot.request.timeout); say a smaller "
             "--parallelism, start more task managers, or wait until other jobs end"
         )
+    master = _MASTER.search(text)
+    if master:
+        return f"the cluster's master is gone ({master[1]}); start it, and then the same command, again"
     return "somebody else cancelled the job on the cluster" if _CANCELLED.search(text) else ""
 
 

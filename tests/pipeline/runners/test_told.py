@@ -113,6 +113,7 @@ FileNotFoundError: [Errno 2] No such file or directory: 'python'
 SLOTS = """Caused by: org.apache.flink.runtime.jobmanager.scheduler.NoResourceAvailableException: Slot request bulk \
 is not fulfillable! Could not allocate the required slot within slot request timeout
 """
+MASTER = "Pipeline job-1 failed in state FAILED: java.net.ConnectException: Connection refused"
 CANCELLED = "Pipeline job-1 failed in state FAILED: org.apache.flink.runtime.client.JobCancellationException: Job was x"
 
 
@@ -130,6 +131,7 @@ CANCELLED = "Pipeline job-1 failed in state FAILED: org.apache.flink.runtime.cli
             r"'python'\); start it with the package's Python first in its PATH",
         ),
         (SLOTS, r"the job got too few free slots .*; say a smaller --parallelism, start more task managers, .*"),
+        (MASTER, r"the cluster's master is gone \(Connection refused\); start it, and then the same command, again"),
         (CANCELLED, "somebody else cancelled the job on the cluster"),
     ],
 )
