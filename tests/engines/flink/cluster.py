@@ -115,11 +115,18 @@ class Cluster:
 
     def work(self) -> Work:
         """Returns who did the work of the last job."""
-        last = max(self.ask("jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))["jid"]
-        steps = [self.ask(f"jobs/{last}/vertices/{step['id']}") for step in self.ask(f"jobs/{last}")["vertices"]]
+        job = self._last_job()
+        steps = [self.ask(f"jobs/{job}/vertices/{step['id']}") for step in self.ask(f"jobs/{job}")["vertices"]]
         tasks = [task for step in steps for task in step["subtasks"]]
         managers = {str(task["taskmanager-id"]) for task in tasks} - {"(unassigned)"}
         return Work(len(managers), sum(int(task["attempt"]) for task in tasks))
+
+    def steps(self) -> list[str]:
+        """Returns the names of the steps of the last job, as Flink shows them."""
+        return [str(step["name"]) for step in self.ask(f"jobs/{self._last_job()}")["vertices"]]
+
+    def _last_job(self) -> str:
+        return str(max(self.ask("jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))["jid"])
 
     def states(self) -> list[str]:
         """Returns the state of each job, in the order in which they began."""

@@ -175,6 +175,17 @@ def test_the_same_bytes(flink: OnFlink, name: str, tmp_path: Path) -> None:
     assert flink.cluster.work().managers == 2
 
 
+def test_the_same_bytes_as_of_very_many_blocks_and_files(
+    flink: OnFlink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local = flink.local("records")
+    monkeypatch.setattr("pipeline.sharding.gathering.FEW_BLOCKS", 4)
+    monkeypatch.setattr("pipeline.job.FEW_INPUTS", 0)
+    there = made(flink.cases["records"], tmp_path / "data", *flink.cluster.flags)
+    assert differences(local, there) == []
+    assert "Gather" in " ".join(flink.cluster.steps())
+
+
 def test_the_same_bytes_as_of_two_local_processes(flink: OnFlink, tmp_path: Path) -> None:
     flags = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
     here = made(flink.cases["records"], tmp_path / "data", *flags)
