@@ -8,10 +8,11 @@ from pathlib import Path
 from pipeline.job import RUN_NAME
 from pipeline.runners.options import beam_options, describe_runner
 from tests.engines.cases import Case, write_cases
-from tests.engines.commands import run_here, start_command
+from tests.engines.commands import Ended, run_here, start_command
 from tests.engines.outcome import Outcome, outcome_of
 from tests.engines.processes import Child, Children, wait_until
 from tests.engines.services import Service, worker_processes
+from tests.pipeline.helpers import tree
 
 _LOCAL = describe_runner(beam_options([]))
 SECONDS = 60.0  # to wait for anything that comes within a few of them
@@ -80,3 +81,20 @@ def without_names(line: str, output: Path) -> str:
 def without_progress(stderr: str) -> list[str]:
     """Returns the lines of standard error without those that tell how far a run is, if it takes long."""
     return [line for line in stderr.splitlines() if not re.match(r"[a-z ]+: \d+% of [\d,]+ bytes, ", line)]
+
+
+def assert_refused_alike(local: Ended, remote: Ended, here: Path, there: Path) -> None:
+    """Checks that two runs over records of which one is bad say the same, and that the second published nothing.
+
+    Args:
+      local: Of FnApiRunner in this process.
+      remote: Of another engine.
+      here: Output of the first.
+      there: Output of the second.
+    """
+    assert (remote.code, remote.stdout) == (local.code, local.stdout) == (1, "")
+    assert without_names(remote.error, there) == without_names(local.error, here)
+    assert remote.error.startswith("error: 1 of ")
+    said = [line for line in without_progress(remote.stderr) if not line.startswith("warning: ")]
+    assert len(said) == len(without_progress(local.stderr))  # no traceback of any worker
+    assert {path.split("/")[0] for path in tree(there)} == {"failed"}

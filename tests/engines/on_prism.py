@@ -9,7 +9,7 @@ import pytest
 
 from tests.engines.cases import write_rejected
 from tests.engines.commands import ended, run_here
-from tests.engines.engine import SECONDS, Engine, made, without_names, without_progress
+from tests.engines.engine import SECONDS, Engine, assert_refused_alike, made, without_progress
 from tests.engines.outcome import differences
 from tests.engines.processes import alive, children, free_port, wait_for_port, wait_until
 from tests.engines.services import portable_flags, start_worker_pool
@@ -56,10 +56,7 @@ def test_a_run_that_fails_says_the_same_as_locally(
     here, there = tmp_path / "here", tmp_path / f"there-{in_command}"
     started = engine.start(case, there, *(runner if in_command else engine.flags))
     local, remote = run_here(case.arguments(here)), ended(started)
-    assert (remote.code, remote.stdout) == (local.code, local.stdout) == (1, "")
-    assert without_names(remote.error, there) == without_names(local.error, here)
-    assert len(without_progress(remote.stderr)) == len(without_progress(local.stderr))
-    assert {path.split("/")[0] for path in tree(there)} == {"failed"}
+    assert_refused_alike(local, remote, here, there)
 
 
 def test_a_worker_that_is_killed_ends_the_run_in_one_line(engine: Engine, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pipeline.job import Job
 from pipeline.sharding.gathering import GatherSegments
 from tests.engines.cases import write_rejected
 from tests.engines.commands import ended, run_here
-from tests.engines.engine import SECONDS, Engine, made, without_names, without_progress
+from tests.engines.engine import SECONDS, Engine, assert_refused_alike, made, without_progress
 from tests.engines.outcome import differences, outcome_of
 from tests.engines.processes import children, wait_until
 from tests.engines.services import portable_flags, start_job_service, start_worker_pool, worker_processes
@@ -84,11 +84,7 @@ def test_a_run_that_fails_says_the_same_as_locally(engine: Engine, tmp_path: Pat
     case = write_rejected(tmp_path, engine.cases["plain"])
     here, there = tmp_path / "here", tmp_path / "there"
     local, remote = run_here(case.arguments(here)), ended(engine.start(case, there))
-    assert (remote.code, remote.stdout) == (local.code, local.stdout) == (1, "")
-    assert without_names(remote.error, there) == without_names(local.error, here)
-    assert remote.error.startswith("error: 1 of ")
-    assert len(without_progress(remote.stderr)) == len(without_progress(local.stderr))  # no traceback of any worker
-    assert {path.split("/")[0] for path in tree(there)} == {"failed"}
+    assert_refused_alike(local, remote, here, there)
 
 
 def test_a_worker_that_is_killed_ends_the_run_in_one_line(engine: Engine, tmp_path: Path) -> None:

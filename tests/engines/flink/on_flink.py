@@ -17,7 +17,7 @@ from pipeline.stores.client import client_of
 from schemas.manifest import load_manifest
 from tests.engines.cases import Case, write_cases, write_rejected
 from tests.engines.commands import ROOT, ended, run_here, start_command
-from tests.engines.engine import made, without_names
+from tests.engines.engine import assert_refused_alike, made
 from tests.engines.flink.cluster import Cluster
 from tests.engines.flink.parts import CACHE, Parts
 from tests.engines.outcome import Outcome, differences, outcome_of
@@ -196,9 +196,7 @@ def test_a_bad_record_ends_the_run_as_locally(flink: OnFlink, tmp_path: Path) ->
     case = write_rejected(tmp_path, flink.cases["plain"])
     here, there = tmp_path / "here", tmp_path / "there"
     local, remote = run_here(case.arguments(here)), run_here(case.arguments(there, *flink.cluster.flags))
-    assert (remote.code, remote.stdout) == (local.code, local.stdout) == (1, "")
-    assert without_names(remote.error, there) == without_names(local.error, here)
-    assert {path.split("/")[0] for path in tree(there)} == {"failed"}
+    assert_refused_alike(local, remote, here, there)
 
 
 def test_an_interrupt_ends_the_job_on_the_cluster(flink: OnFlink, tmp_path: Path) -> None:
