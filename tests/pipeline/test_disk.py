@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from apache_beam.io.localfilesystem import LocalFileSystem
 
-from pipeline import files, run
+from pipeline import run
 from pipeline.disk import Need, check_space, estimate, with_need
 from pipeline.job import Job
 from schemas.errors import DataError, UsageError
@@ -173,7 +174,7 @@ def test_the_disk_is_that_of_the_output(job: Job, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(shutil, "disk_usage", lambda path: (asked.append(path), Space(9, 0, 9))[1])
     assert check_space(job, Need(1, 2)).endswith("of 0.0 MB free")
     assert asked == [tmp_path]
-    remote = Job(b"", (), {}, output="gs://bucket/out", run="run", block_bytes=1)
+    remote = Job(b"", (), {}, output="s3://bucket/out", run="run", block_bytes=1)
     assert check_space(remote, Need(10**18, 10**18)) == ""
 
 
@@ -210,10 +211,10 @@ class _Disk:
         self.where = where
         self.message = message
         self.full = False
-        self.create = files.FileSystems.create
+        self.create = LocalFileSystem.create
 
     def __call__(self, path: str, **settings: Any) -> Any:
-        stream = self.create(path, **settings)
+        stream = self.create(LocalFileSystem(None), path, **settings)
         self.full |= self.where in path
         if self.full and not (self.message and "/failed/" in path):
             stream.write = self.refuse
@@ -235,7 +236,8 @@ def test_a_disk_that_fills_during_a_run(
     output = tmp_path / "data"
     before = prepare(REVIEW_SPEC, write_jsonl(tmp_path / "old.jsonl", review_records(20)), output)
     job = make_job(REVIEW_SPEC, reviews.source, output, replace=True, threads=2)
-    monkeypatch.setattr(files.FileSystems, "create", _Disk(where, message))
+    disk = _Disk(where, message)
+    monkeypatch.setattr(LocalFileSystem, "create", lambda _, path, **settings: disk(path, **settings))
     with pytest.raises(DataError) as caught:
         run_job(job)
     monkeypatch.undo()

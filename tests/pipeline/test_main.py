@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from pipeline.__main__ import _tell_of_thread
+from tests.engines.processes import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 INTERRUPTED_COMMAND = """
@@ -35,6 +36,14 @@ class Ended(grpc.RpcError):  # type: ignore[misc]  # gRPC has no types
 Ended.__module__ = "grpc._channel"
 
 
+def _is_over(pid: int) -> bool:
+    """Returns whether a process has ended, though perhaps nobody has waited for it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except FileNotFoundError:
+        return True
+
+
 @pytest.mark.parametrize(("kind", "told"), [(Ended, False), (ZeroDivisionError, True)])
 def test_the_end_of_an_engine_is_no_news(kind: type[Exception], told: bool, capsys: pytest.CaptureFixture[str]) -> None:
     _tell_of_thread(threading.ExceptHookArgs((kind, kind("why"), None, threading.current_thread())))
@@ -52,6 +61,6 @@ def test_only_processes_that_the_command_started_end_with_it(tmp_path: Path) -> 
         try:
             assert command.wait(60) == 130
             assert Path(f"/proc/{of_shell}/stat").read_text().split()[2] == "S"
-            assert not Path(f"/proc/{ours}").exists() or Path(f"/proc/{ours}/stat").read_text().split()[2] == "Z"
+            wait_until(lambda: _is_over(ours), 30, "end of what the command started")
         finally:
             os.kill(of_shell, signal.SIGKILL)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apache_beam.io.filesystems import FileSystems
+from apache_beam.io.localfilesystem import LocalFileSystem
 from rich.console import Console
 
 from pipeline import files
@@ -218,13 +218,13 @@ def test_an_unfinished_report_lies_in_the_folder_that_is_locked(
     """What a killed run leaves of it is deleted by the next one there, and by nobody who may disturb a live one."""
     publish(tmp_path, month()[0])
     made: list[str] = []
-    create = FileSystems.create
+    create = LocalFileSystem.create
 
-    def watched(path: str, **settings: Any) -> Any:
+    def watched(system: LocalFileSystem, path: str, **settings: Any) -> Any:
         made.append(path)
-        return create(path, **settings)
+        return create(system, path, **settings)
 
-    monkeypatch.setattr(FileSystems, "create", watched)
+    monkeypatch.setattr(LocalFileSystem, "create", watched)
     locked = tmp_path / "spans/2026-11-01"
     assert write_spans_report(str(tmp_path), str(locked)) == str(tmp_path / "report.html")
     assert [Path(path).parent for path in made] == [locked]

@@ -112,19 +112,19 @@ def test_any_change_of_the_sources_is_another_package(tmp_path: Path) -> None:
         shutil.copytree(ROOT / folder, tmp_path / folder)
     assert digest_of_folders(tmp_path) == digest_of_folders(ROOT) == here()[SOURCES]
     (tmp_path / "notes.txt").write_text("not ours")
-    (tmp_path / "pipeline" / ".#shards.py").symlink_to("nobody@nowhere.1")
+    (tmp_path / "pipeline" / ".#stage.py").symlink_to("nobody@nowhere.1")
     (tmp_path / "pipeline" / "__pycache__" / "more.pyc").parent.mkdir(exist_ok=True)
     (tmp_path / "pipeline" / "__pycache__" / "more.pyc").write_bytes(b"compiled")
     (tmp_path / "pipeline" / ".ipynb_checkpoints").mkdir()
-    (tmp_path / "pipeline" / ".ipynb_checkpoints" / "shards.py").write_text("old = True")
+    (tmp_path / "pipeline" / ".ipynb_checkpoints" / "stage.py").write_text("old = True")
     (tmp_path / "schemas" / "errors.py~").write_text("old = True")
     cuts = tmp_path / "schemas" / "cuts.py"
     cuts.write_bytes(cuts.read_bytes().replace(b"\n", b"\r\n"))
     assert digest_of_folders(tmp_path) == here()[SOURCES]
-    shards = tmp_path / "pipeline" / "shards.py"
-    shards.write_bytes(shards.read_bytes() + b"\n")
+    stage = tmp_path / "pipeline" / "stage.py"
+    stage.write_bytes(stage.read_bytes() + b"\n")
     changed = digest_of_folders(tmp_path)
-    shards.rename(shards.with_name("shards_2.py"))
+    stage.rename(stage.with_name("stage_2.py"))
     assert len({changed, digest_of_folders(tmp_path), here()[SOURCES]}) == 3
 
 

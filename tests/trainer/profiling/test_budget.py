@@ -38,6 +38,7 @@ def machine(monkeypatch: Any, tmp_path: Path) -> Machine:
     machine = Machine(500)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("trainer.profiling.budget.describe_machine", lambda seconds: MACHINE)
+    monkeypatch.setattr("trainer.profiling.budget.available_mib", lambda: 10_000)
     monkeypatch.setattr(TrialRunner, "run", lambda runner, shape: machine.run(shape))
     return machine
 
