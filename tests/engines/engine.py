@@ -1,15 +1,17 @@
 """An engine beside this process, and what tests of any engine ask of it."""
 
 import json
+import os
 import re
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.job import RUN_NAME
 from pipeline.runners.options import beam_options, describe_runner
 from tests.engines.cases import Case, write_cases
-from tests.engines.commands import Ended, run_here, start_command
-from tests.engines.outcome import Outcome, outcome_of
+from tests.engines.commands import Ended, ended, run_here, start_command
+from tests.engines.outcome import Outcome, differences, outcome_of
 from tests.engines.processes import Child, Children, wait_until
 from tests.engines.services import Service, worker_processes
 from tests.pipeline.helpers import tree
@@ -98,3 +100,24 @@ def assert_refused_alike(local: Ended, remote: Ended, here: Path, there: Path) -
     said = [line for line in without_progress(remote.stderr) if not line.startswith("warning: ")]
     assert len(said) == len(without_progress(local.stderr))  # no traceback of any worker
     assert {path.split("/")[0] for path in tree(there)} == {"failed"}
+
+
+def assert_lost_worker_is_told(engine: Engine, data: Path, said: str) -> None:
+    """Kills the worker of a case in mid-job: one line at once, nothing published, and the same bytes the next time.
+
+    Args:
+      engine: One that does not try again.
+      data: Output of the case.
+      said: How the line begins.
+    """
+    case = engine.cases["labelled"]
+    child = engine.start(case, data)
+    worker = engine.worker(child)
+    wait_until(lambda: any(data.glob(".staging/*/blocks/*.arrow")), SECONDS, "staged block", child)
+    os.kill(worker, signal.SIGKILL)
+    end = ended(child, SECONDS)  # at once, and not after a timeout of the engine
+    assert (end.code, end.stdout) == (1, "")
+    assert end.error.startswith(said)
+    assert len(without_progress(end.stderr)) == 2
+    assert {path.split("/")[0] for path in tree(data)} == {"failed"}
+    assert differences(engine.local("labelled"), made(case, data, *engine.flags)) == []

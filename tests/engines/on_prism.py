@@ -9,7 +9,13 @@ import pytest
 
 from tests.engines.cases import write_rejected
 from tests.engines.commands import ended, run_here
-from tests.engines.engine import SECONDS, Engine, assert_refused_alike, made, without_progress
+from tests.engines.engine import (
+    SECONDS,
+    Engine,
+    assert_lost_worker_is_told,
+    assert_refused_alike,
+    made,
+)
 from tests.engines.outcome import differences
 from tests.engines.processes import alive, children, free_port, wait_for_port, wait_until
 from tests.engines.services import portable_flags, start_worker_pool
@@ -60,17 +66,8 @@ def test_a_run_that_fails_says_the_same_as_locally(
 
 
 def test_a_worker_that_is_killed_ends_the_run_in_one_line(engine: Engine, tmp_path: Path) -> None:
-    case, data = engine.cases["labelled"], tmp_path / "killed"
-    child = engine.start(case, data)
-    worker = engine.worker(child)
-    wait_until(lambda: any(data.glob(".staging/*/blocks/*.arrow")), SECONDS, "staged block", child)
-    os.kill(worker, signal.SIGKILL)
-    end = ended(child, SECONDS)
-    assert (end.code, end.stdout) == (1, "")
-    assert end.error.startswith("error: the run failed: a worker ended in the middle of its work (SDK worker disconn")
-    assert len(without_progress(end.stderr)) == 2
-    assert {path.split("/")[0] for path in tree(data)} == {"failed"}
-    assert differences(engine.local("labelled"), made(case, data, *engine.flags)) == []
+    said = "error: the run failed: a worker ended in the middle of its work (SDK worker disconn"
+    assert_lost_worker_is_told(engine, tmp_path / "killed", said)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

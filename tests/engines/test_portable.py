@@ -12,7 +12,13 @@ from pipeline.job import Job
 from pipeline.sharding.gathering import GatherSegments
 from tests.engines.cases import write_rejected
 from tests.engines.commands import ended, run_here
-from tests.engines.engine import SECONDS, Engine, assert_refused_alike, made, without_progress
+from tests.engines.engine import (
+    SECONDS,
+    Engine,
+    assert_lost_worker_is_told,
+    assert_refused_alike,
+    made,
+)
 from tests.engines.outcome import differences, outcome_of
 from tests.engines.processes import children, wait_until
 from tests.engines.services import portable_flags, start_job_service, start_worker_pool, worker_processes
@@ -88,20 +94,11 @@ def test_a_run_that_fails_says_the_same_as_locally(engine: Engine, tmp_path: Pat
 
 
 def test_a_worker_that_is_killed_ends_the_run_in_one_line(engine: Engine, tmp_path: Path) -> None:
-    case, data = engine.cases["labelled"], tmp_path / "killed"
-    child = engine.start(case, data)
-    worker = engine.worker(child)
-    wait_until(lambda: any(data.glob(".staging/*/blocks/*.arrow")), SECONDS, "staged block", child)
-    os.kill(worker, signal.SIGKILL)
-    end = ended(child, SECONDS)  # at once, and not after a timeout of the engine
-    assert (end.code, end.stdout) == (1, "")
-    assert end.error.startswith(
+    said = (
         "error: the run failed: a worker ended in the middle of its work (Channel closed prematurely); "
         "start the same command again; nothing was published; details: "
     )
-    assert len(without_progress(end.stderr)) == 2
-    assert {path.split("/")[0] for path in tree(data)} == {"failed"}
-    assert differences(engine.local("labelled"), made(case, data, *engine.flags)) == []
+    assert_lost_worker_is_told(engine, tmp_path / "killed", said)
 
 
 def test_a_job_that_outlives_its_command_publishes_nothing(engine: Engine, tmp_path: Path) -> None:
