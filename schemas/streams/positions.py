@@ -1,0 +1,57 @@
+"""Which positions of a source have been read: ranges, sorted and apart from one another.
+
+A range is half open: of offsets in a topic, or of bytes in a file. The ranges of a source are int64, (ranges, 2).
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from schemas.times import Int64s, Mask
+
+Ranges = Int64s
+NONE: Ranges = np.zeros((0, 2), np.int64)
+
+
+def runs(starts: Int64s, ends: Int64s) -> Ranges:
+    """Returns the ranges that records take up, those without a gap between them as one.
+
+    Args:
+      starts: int64, (records,); position of each.
+      ends: int64, (records,); the position behind it.
+    """
+    return union([np.stack([starts, ends], axis=1)])
+
+
+def union(parts: Iterable[Ranges]) -> Ranges:
+    """Returns the ranges that hold what any of some ranges holds; these may overlap and be in any order."""
+    every = np.concatenate([NONE, *parts])
+    every = every[every[:, 0] < every[:, 1]]
+    every = every[np.argsort(every[:, 0], kind="stable")]
+    if not len(every):
+        return every
+    reach = np.maximum.accumulate(every[:, 1])
+    first = np.flatnonzero(np.append(True, every[1:, 0] > reach[:-1]))
+    last = np.append(first[1:], len(every)) - 1
+    return np.stack([every[first, 0], reach[last]], axis=1)
+
+
+def covers(ranges: Ranges, positions: Int64s) -> Mask:
+    """Returns which positions lie in one of the ranges, (positions,)."""
+    if not len(ranges):
+        return np.zeros(len(positions), bool)
+    before = np.searchsorted(ranges[:, 0], positions, side="right") - 1
+    found: Mask = (before >= 0) & (positions < ranges[np.maximum(before, 0), 1])
+    return found
+
+
+def first_uncovered(ranges: Ranges, start: int) -> int:
+    """Returns the first position from `start` on that lies in no range."""
+    before = int(np.searchsorted(ranges[:, 0], start, side="right")) - 1
+    inside = before >= 0 and start < ranges[before, 1]
+    return int(ranges[before, 1]) if inside else start
+
+
+def size(ranges: Ranges) -> int:
+    """Returns how many positions the ranges hold."""
+    return int((ranges[:, 1] - ranges[:, 0]).sum())
