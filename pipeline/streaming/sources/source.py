@@ -31,13 +31,16 @@ class Batch(NamedTuple):
     Attributes:
       source: "kafka:TOPIC/PARTITION", or the absolute path of the file.
       values: Each record as it was read, a line without its end; None or blank: Kafka has nothing there.
-      starts: int64, (n,); position of each record: an offset, or a byte of the content.
+      places: int64, (n,); where each record stands, as people are told: an offset, or a byte of the content.
+      starts: int64, (n,); what it is read by begins there: behind the record before it, for what lies between holds no
+        record, as the marks of transactions or blank lines. At its place or before it.
       ends: int64, (n,); the position behind each: offset + 1, or the byte behind its newline.
       fallback: int64, (n,); microseconds since 1970 that the broker or the file system gives for each record.
     """
 
     source: str
     values: Sequence[bytes | None]
+    places: Int64s
     starts: Int64s
     ends: Int64s
     fallback: Int64s
@@ -55,7 +58,9 @@ class Reader(Protocol):
     note: str
 
     def poll(self, seconds: float, most_bytes: int) -> list[Batch]:
-        """Returns what came within so many seconds, sooner where it is as many bytes; none is no error.
+        """Returns what came within so many seconds, sooner where it is about as many bytes; none is no error.
+
+        A batch for each source of records; after it `position` is behind them.
 
         Raises:
           DataError: Records are lost, or cannot be told apart.

@@ -9,7 +9,7 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
-from tests.engines.processes import Child, Children, free_port, wait_until
+from tests.engines.processes import Child, Children, free_port, listens, wait_until
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
@@ -66,17 +66,19 @@ class Broker:
     def create(self, topic: str, partitions: int = 1, **settings: str) -> None:
         """Makes a topic; names of settings have _ for the dots of Kafka's."""
         config = {name.replace("_", "."): value for name, value in settings.items()}
-        made = self._admin().create_topics([NewTopic(topic, partitions, 1, config=config)])
-        made[topic].result(_ASK_SECONDS)
+        admin = self._admin()  # what it was asked for ends with it
+        admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(_ASK_SECONDS)
 
     def add_partitions(self, topic: str, total: int) -> None:
         """Gives a topic more partitions."""
-        self._admin().create_partitions([NewPartitions(topic, total)])[topic].result(_ASK_SECONDS)
+        admin = self._admin()
+        admin.create_partitions([NewPartitions(topic, total)])[topic].result(_ASK_SECONDS)
 
     def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Deletes the records of a partition before an offset, as retention does."""
         place = TopicPartition(topic, partition, offset)
-        self._admin().delete_records([place])[place].result(_ASK_SECONDS)
+        admin = self._admin()
+        admin.delete_records([place])[place].result(_ASK_SECONDS)
 
     def produce(self, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
         """Appends records to a partition, and waits until they are there."""
@@ -114,9 +116,11 @@ class Broker:
         return int(low), int(high)
 
     def _admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.address})
+        return AdminClient({"bootstrap.servers": self.address, "log_level": 0})
 
     def _answers(self) -> bool:
+        if not listens(int(self.address.rpartition(":")[2])):
+            return False
         try:
             return bool(self._admin().list_topics(timeout=1).brokers)
         except KafkaException:
@@ -140,6 +144,10 @@ class Broker:
             "transaction.state.log.min.isr": "1",
             "transaction.state.log.num.partitions": "1",
             "offsets.topic.num.partitions": "1",
+            # One that was killed must not wait until its own session has ended.
+            "broker.session.timeout.ms": "2000",
+            "broker.heartbeat.interval.ms": "500",
+            "log.flush.start.offset.checkpoint.interval.ms": "500",
             "log.retention.check.interval.ms": "1000",
             "log.segment.delete.delay.ms": "0",
         }
