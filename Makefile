@@ -1,11 +1,11 @@
-# make setup | demo | test | test-keras | prism-test | flink-test | check | bench | soak | generate | clean
+# make setup | demo | test | test-keras | prism-test | flink-test | kafka-test | check | bench | soak | generate | clean
 # Needs Linux, Python 3.11 or newer and the package index; everything else goes into .venv.
 
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: setup demo test test-keras prism-test flink-test check bench soak generate clean
+.PHONY: setup demo test test-keras prism-test flink-test kafka-test check bench soak generate clean
 
 setup: $(READY)
 
@@ -33,6 +33,10 @@ prism-test: $(READY)
 # On records of your own: make flink-test FLINK='--input FILE --spec FILE'; a part of it: make flink-test FLINK=--short.
 flink-test: $(READY)
 	@$(BIN)/python -m tests.engines.flink $(FLINK)
+
+# Reads a Kafka broker, which is killed and restarted; needs Java 17 and Maven, and some 90 MB for .engines.
+kafka-test: $(READY)
+	@$(BIN)/python -m tests.engines.kafka $(KAFKA)
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -177,9 +177,14 @@ def read_properties(path: str) -> dict[str, str]:
 
 def _refused(said: str, properties: Mapping[str, str]) -> str:
     """Returns what is wrong with a property; librdkafka's own words may hold its value."""
-    named = sorted((key for key in properties if f'"{key}"' in said), key=len)
-    what = f"the value of {printable(named[-1])}" if named else "a property"
-    what = printable(named[-1]) if named and "No such configuration" in said else what
+    stated = sorted(map(printable, properties))
+    named = [key for key in stated if f'"{key}"' in said]
+    if not named:
+        what = "one of " + ", ".join(stated)
+    elif "No such configuration" in said:
+        what = named[0]
+    else:
+        what = f"the value of {named[0]}"
     return (
         f"{OPTION}: librdkafka does not take {what}; its properties, which are not those of Kafka's Java clients, are "
         "in its CONFIGURATION.md"

@@ -15,11 +15,6 @@ _START_SECONDS = 60.0
 _STOP_SECONDS = 30.0
 _ASK_SECONDS = 20.0
 _MEMORY = "-Xmx384m"
-_LOGGING = """log4j.rootLogger=INFO, stdout
-log4j.appender.stdout=org.apache.log4j.ConsoleAppender
-log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
-log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
-"""
 
 
 class Broker:
@@ -47,7 +42,6 @@ class Broker:
         folder.mkdir(parents=True)
         stated = {**self._settings(port, free_port()), **(settings or {})}
         (folder / "server.properties").write_text("".join(f"{name}={value}\n" for name, value in stated.items()))
-        (folder / "log4j.properties").write_text(_LOGGING)
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         command = self._command("kafka.tools.StorageTool", "format", "-t", cluster, "-c")
         subprocess.run([*command, str(folder / "server.properties")], capture_output=True, check=True)
@@ -127,8 +121,7 @@ class Broker:
             return False
 
     def _command(self, name: str, *arguments: str) -> list[str]:
-        logging = f"-Dlog4j.configuration=file:{self._folder / 'log4j.properties'}"
-        return ["java", _MEMORY, logging, "-cp", f"{self._libraries}/*", name, *arguments]
+        return ["java", _MEMORY, "-cp", f"{self._libraries}/*", name, *arguments]
 
     def _settings(self, port: int, controller: int) -> dict[str, str]:
         return {

@@ -2,8 +2,8 @@
 
 import os
 import shutil
-import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -123,17 +123,12 @@ def test_a_broker_that_is_killed_and_comes_back_loses_and_doubles_nothing(broker
     assert reader.lag() is None  # so that nobody takes the silence for the end
     assert "no broker answers" in reader.note
 
-    def come_back() -> None:
-        broker.start()
+    left = 10_000 - sum(len(batch.values) for batch in found)
+    with ThreadPoolExecutor() as pool:
+        rest = pool.submit(read_all, reader, left)
+        broker.start()  # by this thread: it ends with the one that started it
         broker.produce(topic, numbers(5_000, 10_000))
-
-    thread = threading.Thread(target=come_back)
-    thread.start()
-    try:
-        left = 10_000 - sum(len(batch.values) for batch in found)
-        found += read_all(reader, left)
-    finally:
-        thread.join()
+        found += rest.result()
     assert values(found) == numbers(0, 10_000)
     assert covered_by(found)[part.name].tolist() == [[0, 10_000]]
     assert (reader.lag(), reader.note) == (0, "")
@@ -249,7 +244,7 @@ def test_a_topic_that_is_not_there_is_told(broker: Broker) -> None:
 
 def test_where_no_broker_is_that_is_told_in_one_line() -> None:
     source = make_source(f"kafka://localhost:{free_port()}/t", SourceSettings())
-    with pytest.raises(UsageError, match="no broker answers within 10 s .*Connection refused.*; check host and port"):
+    with pytest.raises(UsageError, match=r"no broker answers within 10 s .*Connection refused.*; check host and port"):
         source.parts({})
 
 
