@@ -1,6 +1,7 @@
 """Closes windows: decides what each is made of, and writes that down, once."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from pipeline import files
@@ -27,6 +28,7 @@ class Closer:
         self._job = job
         self._times = Times(job.window, job.lateness)
         self._told: set[str] = set()  # closings whose spans somebody has been asked to publish
+        self._sizes: Counter[int] | None = None  # bytes that are held, by window
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -35,33 +37,26 @@ class Closer:
         ledger.refresh()
         return ledger
 
-    def hold(self, ref: Spooled, reached: int) -> Held:
+    def hold(self, ref: Spooled, reached: int, others: Callable[[], Iterable[Held]]) -> Held:
         """Returns records that have come with what they will be.
 
         Args:
           ref: To them.
           reached: How far event time has come.
+          others: Returns all that waits, these not yet; asked once.
+
+        Raises:
+          RefusedError: Their window holds more than it may.
         """
+        if self._sizes is None:
+            self._sizes = held_bytes(others())
+        self._sizes[ref.window] += ref.bytes
+        self._check_size(ref.window, self._sizes[ref.window])
         return Held(ref, kind_of(ref.window, self._times, reached, self._is_closed(ref.window)))
 
     def due_times(self, held: Held) -> list[int]:
         """Returns the event times at which `close` may have something to do with what is held."""
         return [due_time(held.kind, held.ref.window, self._times)]
-
-    def check_size(self, held: Iterable[Held]) -> None:
-        """Checks that no window holds more than it may.
-
-        Raises:
-          RefusedError: One does.
-        """
-        most = self._job.window_bytes
-        for window, size in held_bytes(held).items():
-            if size > most:
-                raise RefusedError(
-                    f"window {window_name(window, self._job.window)}: holds {size / _MB:,.1f} MB of records and more "
-                    f"to come, and --window_bytes allows {most / _MB:,.1f} MB; nothing of it is published and nothing "
-                    "is lost: start the stream again with a shorter --window or with more"
-                )
 
     def close(self, held: list[Held], reached: int) -> tuple[list[str], list[Held]]:
         """Closes what is due.
@@ -79,6 +74,7 @@ class Closer:
         due, rest = take_due(held, self._times, reached)
         for (kind, window), refs in due.items():
             self.close_window(kind, window, refs)
+        self._sizes = held_bytes(rest)
         return self._unpublished(), rest
 
     def close_window(self, kind: str, window: int, refs: list[Spooled]) -> None:
@@ -121,6 +117,15 @@ class Closer:
         path = files.join(self._job.too_late, f"{name}.jsonl")
         files.write(path, content)
         return Gathered([path], len(rejected), len(content), positions_of(every))
+
+    def _check_size(self, window: int, size: int) -> None:
+        most = self._job.window_bytes
+        if size > most:
+            raise RefusedError(
+                f"window {window_name(window, self._job.window)}: holds {size / _MB:,.1f} MB of records before it is "
+                f"over, and --window_bytes allows {most / _MB:,.1f} MB; nothing of it is published and nothing is "
+                "lost: start the stream again with a shorter --window, or allow more"
+            )
 
     def _is_closed(self, window: int) -> bool:
         return window_name(window, self._job.window) in self.ledger.names

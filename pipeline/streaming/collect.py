@@ -54,7 +54,7 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
         if isinstance(what, Drained):
             drained.add(what.watermark)
             return
-        one = self._closer.hold(what, self._reached(reached))
+        one = self._closer.hold(what, self._reached(reached), held.read)
         held.add(one)
         for due in self._closer.due_times(one):
             close.set(Timestamp(micros=due), dynamic_timer_tag=str(due))

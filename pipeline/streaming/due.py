@@ -4,7 +4,8 @@ A window is closed when event time has passed its end. What comes for a closed w
 allowed lateness is over as well, and makes one span of its own. What comes after that is too late.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from pipeline.streaming.closings import LATE, TOO_LATE, WINDOW
@@ -91,11 +92,11 @@ def free_name(kind: str, window: int, length: int, names: Iterable[str]) -> tupl
     return _first_free((late_name(name, i) for i in range(1, len(taken) + 2)), taken), LATE
 
 
-def held_bytes(held: Iterable[Held]) -> Mapping[int, int]:
+def held_bytes(held: Iterable[Held]) -> Counter[int]:
     """Returns the bytes that are held of each window."""
-    found: dict[int, int] = {}
+    found: Counter[int] = Counter()
     for one in held:
-        found[one.ref.window] = found.get(one.ref.window, 0) + one.ref.bytes
+        found[one.ref.window] += one.ref.bytes
     return found
 
 

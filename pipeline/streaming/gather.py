@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.streaming.lines import Lines, read_lines, write_lines
 from pipeline.streaming.spooled import Spooled
 from schemas.formats.blocks import BLOCK_BYTES
-from schemas.streams.positions import NONE, Ranges, covers, runs, union
+from schemas.streams.positions import NONE, Ranges, covers, first_uncovered, runs, union
 from schemas.times import Int64s
 
 _OTHER = re.compile(r"[^A-Za-z0-9._-]+")  # what names of files had better not hold
@@ -66,7 +66,7 @@ def new_lines(refs: Iterable[Spooled], covered: Mapping[str, Ranges]) -> Iterato
 
 def is_covered(ranges: Ranges, by: Ranges) -> bool:
     """Returns whether other ranges hold all of some ranges."""
-    return len(union([by, ranges])) == len(by) and bool(covers(by, ranges[:, 0]).all())
+    return all(first_uncovered(by, start) >= end for start, end in ranges.tolist())
 
 
 def ends_of(positions: Int64s, ranges: Ranges) -> Int64s:
