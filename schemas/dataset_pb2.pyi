@@ -8,7 +8,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class DatasetSpec(_message.Message):
-    __slots__ = ("name", "id", "sequences", "label", "split", "buckets", "input", "context", "group", "window", "duplicate_ids", "stored_as", "drift")
+    __slots__ = ("name", "id", "sequences", "label", "split", "buckets", "input", "context", "group", "window", "duplicate_ids", "stored_as", "drift", "event_time")
     class SequencesEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +36,7 @@ class DatasetSpec(_message.Message):
     DUPLICATE_IDS_FIELD_NUMBER: _ClassVar[int]
     STORED_AS_FIELD_NUMBER: _ClassVar[int]
     DRIFT_FIELD_NUMBER: _ClassVar[int]
+    EVENT_TIME_FIELD_NUMBER: _ClassVar[int]
     name: str
     id: str
     sequences: _containers.MessageMap[str, SequenceFeature]
@@ -49,7 +50,8 @@ class DatasetSpec(_message.Message):
     duplicate_ids: DuplicateIds.Value
     stored_as: StoredAs.Value
     drift: Drift
-    def __init__(self, name: _Optional[str] = ..., id: _Optional[str] = ..., sequences: _Optional[_Mapping[str, SequenceFeature]] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., split: _Optional[_Union[Split, _Mapping]] = ..., buckets: _Optional[_Union[Buckets, _Mapping]] = ..., input: _Optional[_Union[Input, _Mapping]] = ..., context: _Optional[_Mapping[str, ContextFeature]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., duplicate_ids: _Optional[_Union[DuplicateIds.Value, str]] = ..., stored_as: _Optional[_Union[StoredAs.Value, str]] = ..., drift: _Optional[_Union[Drift, _Mapping]] = ...) -> None: ...
+    event_time: TimeField
+    def __init__(self, name: _Optional[str] = ..., id: _Optional[str] = ..., sequences: _Optional[_Mapping[str, SequenceFeature]] = ..., label: _Optional[_Union[Label, _Mapping]] = ..., split: _Optional[_Union[Split, _Mapping]] = ..., buckets: _Optional[_Union[Buckets, _Mapping]] = ..., input: _Optional[_Union[Input, _Mapping]] = ..., context: _Optional[_Mapping[str, ContextFeature]] = ..., group: _Optional[_Union[Group, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., duplicate_ids: _Optional[_Union[DuplicateIds.Value, str]] = ..., stored_as: _Optional[_Union[StoredAs.Value, str]] = ..., drift: _Optional[_Union[Drift, _Mapping]] = ..., event_time: _Optional[_Union[TimeField, _Mapping]] = ...) -> None: ...
 
 class SequenceType(_message.Message):
     __slots__ = ()
@@ -449,20 +451,26 @@ class ContextFeature(_message.Message):
     def __init__(self, type: _Optional[_Union[ContextType.Value, str]] = ..., vocabulary: _Optional[_Union[VocabularyOptions, _Mapping]] = ..., normalize: _Optional[_Union[Normalize.Value, str]] = ..., **kwargs) -> None: ...
 
 class Group(_message.Message):
-    __slots__ = ("by", "order_by", "order_as", "time_format", "zone", "duplicates")
+    __slots__ = ("by", "order_by", "order_as", "time_format", "zone", "duplicates", "window", "session_gap", "max_events")
     BY_FIELD_NUMBER: _ClassVar[int]
     ORDER_BY_FIELD_NUMBER: _ClassVar[int]
     ORDER_AS_FIELD_NUMBER: _ClassVar[int]
     TIME_FORMAT_FIELD_NUMBER: _ClassVar[int]
     ZONE_FIELD_NUMBER: _ClassVar[int]
     DUPLICATES_FIELD_NUMBER: _ClassVar[int]
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    SESSION_GAP_FIELD_NUMBER: _ClassVar[int]
+    MAX_EVENTS_FIELD_NUMBER: _ClassVar[int]
     by: str
     order_by: str
     order_as: OrderAs.Value
     time_format: str
     zone: str
     duplicates: DuplicateEvents.Value
-    def __init__(self, by: _Optional[str] = ..., order_by: _Optional[str] = ..., order_as: _Optional[_Union[OrderAs.Value, str]] = ..., time_format: _Optional[str] = ..., zone: _Optional[str] = ..., duplicates: _Optional[_Union[DuplicateEvents.Value, str]] = ...) -> None: ...
+    window: str
+    session_gap: str
+    max_events: int
+    def __init__(self, by: _Optional[str] = ..., order_by: _Optional[str] = ..., order_as: _Optional[_Union[OrderAs.Value, str]] = ..., time_format: _Optional[str] = ..., zone: _Optional[str] = ..., duplicates: _Optional[_Union[DuplicateEvents.Value, str]] = ..., window: _Optional[str] = ..., session_gap: _Optional[str] = ..., max_events: _Optional[int] = ...) -> None: ...
 
 class Window(_message.Message):
     __slots__ = ("length", "stride", "rest", "of")

@@ -16,6 +16,7 @@ from schemas.errors import DataError, UsageError
 from schemas.messages import fill, to_plain
 from schemas.spec_buckets import DEFAULT_BUCKETS, MAX_BUCKETS
 from schemas.spec_checks import check_name, check_split_name, source_path
+from schemas.spec_events import event_time_of, reads_event_time
 from schemas.spec_records import TEST, TRAIN, VALIDATION, leaders, resolve_records
 from schemas.spec_sequences import resolve_sequences
 from schemas.spec_vocabulary import (
@@ -52,11 +53,13 @@ __all__ = [
     "check_split_name",
     "cuts_records",
     "dump_spec",
+    "event_time_of",
     "labelled_sequence",
     "leaders",
     "load_spec",
     "number_features",
     "parse_spec",
+    "reads_event_time",
     "resolve",
     "series_sequences",
     "source_path",

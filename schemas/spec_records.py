@@ -5,16 +5,13 @@ import math
 from schemas.dataset_pb2 import (
     ContextType,
     DatasetSpec,
-    DuplicateEvents,
     DuplicateIds,
     Format,
     Normalize,
-    OrderAs,
     Rest,
     Split,
     SplitBy,
     StoredAs,
-    Tokenizer,
     TooLong,
 )
 from schemas.errors import DataError
@@ -30,6 +27,7 @@ from schemas.spec_checks import (
     source_path,
 )
 from schemas.spec_drift import resolve_drift
+from schemas.spec_events import resolve_events
 from schemas.spec_labels import resolve_label
 from schemas.spec_sequences import check_feature_name
 from schemas.spec_vocabulary import resolve_vocabulary
@@ -70,7 +68,7 @@ def resolve_records(spec: DatasetSpec) -> None:
         resolve_label(spec, leaders(spec))
     _resolve_input(spec)
     _resolve_split(spec)
-    _resolve_group(spec)
+    resolve_events(spec)
     _resolve_window(spec)
     resolve_buckets(spec)
     resolve_drift(spec)
@@ -195,29 +193,6 @@ def _check_split_times(split: Split) -> None:
         if time in names:
             raise DataError(f"split.before.{name}: is the same time as that of '{names[time]}'; use a later one")
         names[time] = name
-
-
-def _resolve_group(spec: DatasetSpec) -> None:
-    if not spec.HasField("group"):
-        return
-    group = spec.group
-    for field in ("by", "order_by"):
-        if not getattr(group, field):
-            raise DataError(f"group.{field}: is missing; name a field of the events")
-        check_path(getattr(group, field), f"group.{field}")
-    if spec.HasField("id"):
-        raise DataError("id: means nothing with `group`, whose key is the id; remove it")
-    if not group.HasField("order_as"):
-        group.order_as = OrderAs.number
-    if group.order_as == OrderAs.time:
-        check_clock(group, "time_format", "group")
-    else:
-        refuse_fields(group, ("time_format", "zone"), "group", "but for `order_as: time`")
-    if not group.HasField("duplicates"):
-        group.duplicates = DuplicateEvents.keep
-    for name, feature in sorted(spec.sequences.items()):
-        if feature.tokenizer not in {Tokenizer.unspecified, Tokenizer.none}:
-            raise DataError(f"sequences.{name}.tokenizer: an event is one token of a group's sequence; remove it")
 
 
 def _resolve_window(spec: DatasetSpec) -> None:

@@ -18,11 +18,11 @@ from schemas.dataset_pb2 import (
     Tokenizer,
 )
 from schemas.errors import UsageError
-from schemas.spec import NUMBER, PER_STEP_CLASS, source_path, states_label
+from schemas.spec import NUMBER, PER_STEP_CLASS, event_time_of, reads_event_time, source_path, states_label
 from schemas.times import UNIX_UNITS
 
 ID, LABEL = "id", "label"
-SPLIT, ORDER = "/split", "/order"  # no feature has such a name
+SPLIT, ORDER, EVENT_TIME = "/split", "/order", "/event_time"  # no feature has such a name
 
 _NAME_TYPES = (pa.string(), pa.int64(), pa.bool_())
 _NAME_LIST_TYPES = tuple(pa.list_(kind) for kind in _NAME_TYPES)
@@ -36,8 +36,8 @@ class Field:
     """One field to read.
 
     Attributes:
-      name: ID, LABEL, SPLIT (what decides the split), ORDER (what events are sorted by), the name of a feature,
-        `column_field` or `time_field`.
+      name: ID, LABEL, SPLIT (what decides the split), ORDER (what events are sorted by), EVENT_TIME, the name of
+        a feature, `column_field` or `time_field`.
       path: Names from the outermost object inwards.
       types: Types that a value may have; strings, integers and booleans all become strings.
       required: Whether a record without a value is rejected.
@@ -77,8 +77,8 @@ def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
 
     Args:
       spec: A resolved spec.
-      for_training: False for records to predict on: their label and split are not read, and they need
-        no id.
+      for_training: False for records to predict on: their label, split and event time are not read, and they
+        need no id.
 
     Raises:
       UsageError: Two parts of the spec read one field as different types.
@@ -93,6 +93,8 @@ def fields_of(spec: DatasetSpec, for_training: bool = True) -> list[Field]:
         fields.append(_field(LABEL, source_path(spec.label), _label_types(spec)))
     if for_training and spec.split.by != SplitBy.hash:
         fields.append(_field(SPLIT, source_path(spec.split), _split_types(spec)))
+    if for_training and reads_event_time(spec) and not spec.HasField("group"):
+        fields.append(event_time_field(spec))
     fields.sort(key=lambda field: field.name)
     if not spec.HasField("group"):  # whose events are what is read
         _check_conflicts(fields)
@@ -113,9 +115,27 @@ def event_fields_of(spec: DatasetSpec) -> list[Field]:
     fields.append(_field(ID, group.by, _NAME_TYPES))
     is_number = group.order_as == OrderAs.number or group.time_format in UNIX_UNITS
     fields.append(_field(ORDER, group.order_by, (pa.float64(),) if is_number else (pa.string(),)))
+    if reads_event_time(spec):
+        fields.append(event_time_field(spec))
     fields.sort(key=lambda field: field.name)
     _check_conflicts(fields)
     return fields
+
+
+def event_time_field(spec: DatasetSpec) -> Field:
+    """Returns the field of the event time of records, or of events: EVENT_TIME, or ORDER where it sorts events.
+
+    Raises:
+      UsageError: The spec says no event time.
+    """
+    clock = event_time_of(spec)
+    if clock is None:
+        raise UsageError(
+            "spec event_time: is missing; name the field that says when a record came to be, such as "
+            "event_time: {from: at}"
+        )
+    kind = pa.float64() if clock.format in UNIX_UNITS else pa.string()
+    return _field(EVENT_TIME if reads_event_time(spec) else ORDER, source_path(clock), (kind,))
 
 
 def raw_fields_of(spec: DatasetSpec) -> list[Field]:

@@ -12,19 +12,28 @@ import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, OrderAs, SplitBy
 from schemas.formats.explain import MISSING_FIELD, NOT_FINITE
-from schemas.formats.fields import LABEL, ORDER, SPLIT, Field, canonical_type, event_fields_of, fields_of, holds_steps
+from schemas.formats.fields import (
+    EVENT_TIME,
+    LABEL,
+    ORDER,
+    SPLIT,
+    Field,
+    canonical_type,
+    event_fields_of,
+    fields_of,
+    holds_steps,
+)
 from schemas.formats.raw import RawBlock
 from schemas.formats.rejected import Rejected
 from schemas.ragged import Int64s
+from schemas.records.event_time import read_event_time
 from schemas.records.labels import finite_numbers
 from schemas.records.nulls import nulls
 from schemas.records.series import WRONG_DIMS
-from schemas.records.since import INVALID_TIME
 from schemas.records.splits import read_split
 from schemas.records.validate import judge, rejections
 from schemas.records.verdicts import Verdicts
 from schemas.spec import NUMBER, PER_STEP_CLASS, number_features
-from schemas.times import UNIX_UNITS, parse_times
 
 NOT_EXACT = "not_exact"
 _EXACT = 2.0**53  # beyond it a float64 is not told apart from its neighbours among the whole numbers
@@ -55,11 +64,14 @@ class Events:
 def event_schema(spec: DatasetSpec) -> pa.Schema:
     """Returns the columns of events.
 
-    ORDER is what they are sorted by: float64 (a number), int64 (microseconds of a time) or string.
+    ORDER is what they are sorted by: float64 (a number), int64 (microseconds of a time) or string. EVENT_TIME, where
+    that is another one: int64, microseconds.
     """
     types = {field.name: canonical_type(field.types[0]) for field in event_fields_of(spec)}
     if spec.group.order_as == OrderAs.time:
         types[ORDER] = pa.int64()
+    if EVENT_TIME in types:
+        types[EVENT_TIME] = pa.int64()
     return pa.schema(list(types.items()))
 
 
@@ -85,6 +97,8 @@ def read_events(block: RawBlock, spec: DatasetSpec) -> Events:
         if wanted.required:
             verdicts.reject(nulls(block.columns[wanted.name]), MISSING_FIELD, f"'{wanted.name}' must have a value")
     columns = block.columns | {ORDER: _read_order(block.columns[ORDER], spec, verdicts)}
+    if EVENT_TIME in columns:
+        columns[EVENT_TIME] = pa.array(read_event_time(columns[EVENT_TIME], spec, verdicts))
     columns |= {field.name: _whole_step(field, columns[field.name], spec, verdicts) for field in step_fields(spec)}
     _judge_steps(replace(block, columns=columns), spec, verdicts)
     _judge_once(columns, spec, verdicts)
@@ -129,12 +143,7 @@ def _read_order(column: pa.Array, spec: DatasetSpec, verdicts: Verdicts) -> pa.A
         )
         verdicts.reject(np.abs(numbers) > _EXACT, NOT_EXACT, rule)
         return column
-    times, bad = parse_times(column, group.time_format, group.zone)
-    rule = f"'{group.order_by}' must be a time as '{group.time_format}' writes it"
-    if not group.zone and group.time_format not in UNIX_UNITS:
-        rule += ", with an offset from UTC, unless group.zone is said"
-    verdicts.reject(bad, INVALID_TIME, rule)
-    return pa.array(times)
+    return pa.array(read_event_time(column, spec, verdicts))
 
 
 def _whole_step(field: Field, column: pa.Array, spec: DatasetSpec, verdicts: Verdicts) -> pa.Array:

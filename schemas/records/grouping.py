@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.dataset_pb2 import DatasetSpec, DuplicateEvents, OrderAs, SplitBy
+from schemas.dataset_pb2 import DatasetSpec, DuplicateEvents, SplitBy
 from schemas.formats.explain import MISSING_FIELD
 from schemas.formats.fields import ID, ORDER, SPLIT, Field, event_fields_of, fields_of
 from schemas.formats.raw import RawBlock
@@ -245,9 +245,10 @@ def _shown(column: pa.Array, i: int) -> Any:
 def _reject_event(events: EventTable, row: int, spec: DatasetSpec) -> Rejected:
     rule = "an event must not say the same as one before it in the same record; see group.duplicates in the spec"
     shown = {_path(field): _shown(events.columns[field.name], row) for field in event_fields_of(spec)}
-    if spec.group.order_as == OrderAs.time:
-        moment = _EPOCH + timedelta(microseconds=events.columns[ORDER][row].as_py())
-        shown[spec.group.order_by] = moment.isoformat()
+    for field in event_fields_of(spec):
+        if pa.types.is_int64(events.columns[field.name].type):  # a time
+            moment = _EPOCH + timedelta(microseconds=events.columns[field.name][row].as_py())
+            shown[_path(field)] = moment.isoformat()
     return Rejected("", int(events.offsets[row]), row, DUPLICATE_EVENT, rule, excerpt(canonical_json(shown)))
 
 

@@ -15,10 +15,10 @@ from schemas.dataset_pb2 import DatasetSpec, SplitBy
 from schemas.ragged import Int64s
 from schemas.records.examples import ExampleBlock
 from schemas.records.identity import assign_splits, places_of, salted_digests, split_order
-from schemas.records.since import INVALID_TIME
+from schemas.records.moments import read_moments
 from schemas.records.verdicts import Verdicts
 from schemas.spec import source_path
-from schemas.times import UNIX_UNITS, parse_time, parse_times
+from schemas.times import parse_time
 
 UNKNOWN_SPLIT = "unknown_split"
 _SHOWN_VALUES = 10
@@ -103,11 +103,7 @@ def _splits_named(column: pa.Array, spec: DatasetSpec, verdicts: Verdicts) -> In
 
 def _splits_in_time(column: pa.Array, spec: DatasetSpec, verdicts: Verdicts) -> Int64s:
     split, order = spec.split, decided_splits(spec)
-    times, bad = parse_times(column, split.time_format, split.zone)
-    rule = f"'{source_path(split)}' must be a time as '{split.time_format}' writes it"
-    if not split.zone and split.time_format not in UNIX_UNITS:
-        rule += ", with an offset from UTC, unless split.zone is said"
-    verdicts.reject(bad, INVALID_TIME, rule)
+    times = read_moments(column, source_path(split), split.time_format, split.zone, "split", verdicts)
     ends = sorted((parse_time(text, split.time_format, split.zone) or 0, name) for name, text in split.before.items())
     index_of = np.array([order.index(name) for name in [*(name for _, name in ends), split.otherwise]], np.int64)
     splits: Int64s = index_of[np.searchsorted([end for end, _ in ends], times, side="right")]

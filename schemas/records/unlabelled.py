@@ -16,7 +16,7 @@ from schemas.records.validate import validate
 
 
 def unlabelled_spec(spec: DatasetSpec) -> DatasetSpec:
-    """Returns the spec of records to predict for: neither label nor split is read, and "drop" becomes "reject".
+    """Returns the spec of records to predict for: neither label, split nor event time is read, and "drop" is "reject".
 
     So every record has a prediction, or a reason why it has none.
 
@@ -26,6 +26,7 @@ def unlabelled_spec(spec: DatasetSpec) -> DatasetSpec:
     changed = DatasetSpec()
     changed.CopyFrom(spec)
     changed.ClearField("label")
+    changed.ClearField("event_time")
     changed.split.by = SplitBy.hash
     for feature in changed.sequences.values():
         if feature.empty == Empty.drop:

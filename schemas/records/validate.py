@@ -10,11 +10,12 @@ import pyarrow.compute as pc
 
 from schemas.dataset_pb2 import DatasetSpec, Missing, SequenceType
 from schemas.formats.explain import MISSING_FIELD
-from schemas.formats.fields import ID, LABEL, SPLIT, time_field
+from schemas.formats.fields import EVENT_TIME, ID, LABEL, SPLIT, time_field
 from schemas.formats.raw import RawBlock
 from schemas.formats.rejected import Rejected, excerpt
 from schemas.manifest import missing_feature, since_feature, sizes_feature
 from schemas.ragged import Int64s, Ragged
+from schemas.records.event_time import read_event_time
 from schemas.records.examples import ExampleBlock, Parents
 from schemas.records.identity import content_ids
 from schemas.records.labels import KnownClasses, read_context, read_label, reject_unknown
@@ -139,6 +140,8 @@ def _read(block: RawBlock, spec: DatasetSpec, verdicts: Verdicts, subwords: Mapp
     label = read_label(block.columns[LABEL], spec, sequences, verdicts) if LABEL in block.columns else None
     context = read_context(block.columns, spec, verdicts)
     split_by = read_split(block.columns[SPLIT], spec, verdicts) if SPLIT in block.columns else None
+    if EVENT_TIME in block.columns:
+        read_event_time(block.columns[EVENT_TIME], spec, verdicts)
     return _Content(sequences, {}, context, label, split_by, times)
 
 

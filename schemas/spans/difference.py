@@ -8,8 +8,8 @@ from schemas.messages import canonical_json, printable, to_plain
 from schemas.spec import resolve
 
 # What a span may say otherwise than its base: where its records are found and what it is called and checked for, and
-# what buckets were chosen by, which are chosen already.
-FREE_OF_BASE = frozenset({"name", "input", "drift", "buckets.seconds"})
+# what buckets were chosen by, which are chosen already; and when its records came to be, which is not stored.
+FREE_OF_BASE = frozenset({"name", "input", "drift", "buckets.seconds", "event_time"})
 # What says nothing of the records.
 FREE_OF_ITSELF = frozenset({"name", "drift"})
 

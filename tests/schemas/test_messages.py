@@ -36,8 +36,8 @@ def error_of(message: Message, values: object) -> str:
         ({"nmae": "x"}, "nmae: no such field; did you mean 'name'?"),
         (
             {"zzzz": "x"},
-            "zzzz: no such field; valid: buckets, context, drift, duplicate_ids, group, id, input, label, name, "
-            "sequences, split, stored_as, window",
+            "zzzz: no such field; valid: buckets, context, drift, duplicate_ids, event_time, group, id, input, label, "
+            "name, sequences, split, stored_as, window",
         ),
         ({"name": None}, "name: has no value; give it one or remove the line"),
         ({"name": 5}, "name: expected a string (put it in quotes); received 5 (int)"),

@@ -71,6 +71,7 @@ def held_out_records(saved: SavedModel) -> RawBlock:
     spec = DatasetSpec()
     spec.CopyFrom(saved.manifest.spec)
     spec.ClearField("label")
+    spec.ClearField("event_time")
     found = []
     for raw in _records(paths, spec):
         found.append(raw if others else take_records(raw, _rows_held_out(raw, spec, saved.subwords)))

@@ -43,6 +43,7 @@ FREE = [
     ("name: reviews", "name: others"),
     ("id: id", "id: id\ninput: {format: jsonl}"),
     ("id: id", "id: id\ndrift: {warn: {mean_shift: 0.5}}"),
+    ("id: id", "id: id\nevent_time: {from: at}"),
     ("count: 3", "count: 3, seconds: {batch: 0.1, step: 0.1, padded_step: 0}"),
 ]
 
@@ -53,7 +54,7 @@ def test_what_a_span_may_say_otherwise_than_its_base(change: tuple[str, str]) ->
     assert difference(change) is None
 
 
-@pytest.mark.parametrize(("change", "same"), list(zip(FREE, [True, False, True, False], strict=True)))
+@pytest.mark.parametrize(("change", "same"), list(zip(FREE, [True, False, True, False, False], strict=True)))
 def test_what_a_span_may_say_otherwise_than_before(change: tuple[str, str], same: bool) -> None:
     assert (difference(change, FREE_OF_ITSELF) is None) == same
 
