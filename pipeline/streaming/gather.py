@@ -35,10 +35,18 @@ class Gathered(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """Lines of one source, with the position behind each."""
+    """Lines of one source, and what they take up of it.
+
+    Attributes:
+      source: Of all.
+      lines: In order.
+      starts: int64, (records,).
+      ends: int64, (records,); the position behind each, up to the next one where nothing else lies between.
+    """
 
     source: str
     lines: Lines
+    starts: Int64s
     ends: Int64s
 
 
@@ -58,10 +66,10 @@ def new_lines(refs: Iterable[Spooled], covered: Mapping[str, Ranges]) -> Iterato
             if is_covered(ref.ranges, taken):
                 continue
             lines = read_lines(ref.path, ref.sha256)
-            ends = ends_of(lines.positions, ref.ranges)
+            starts, ends = bounds(lines.positions, ref.ranges)
             new = ~covers(taken, lines.positions)
             taken = union([taken, ref.ranges])
-            yield Placed(source, lines.where(new), ends[new])
+            yield Placed(source, lines.where(new), starts[new], ends[new])
 
 
 def is_covered(ranges: Ranges, by: Ranges) -> bool:
@@ -69,16 +77,19 @@ def is_covered(ranges: Ranges, by: Ranges) -> bool:
     return all(first_uncovered(by, start) >= end for start, end in ranges.tolist())
 
 
-def ends_of(positions: Int64s, ranges: Ranges) -> Int64s:
-    """Returns the position behind each record, (records,).
+def bounds(positions: Int64s, ranges: Ranges) -> tuple[Int64s, Int64s]:
+    """Returns where each record begins and ends, so that all of them take up their ranges, (records,) each.
+
+    What lies between two records and is none, such as the mark of a transaction, goes with the first of them.
 
     Args:
-      positions: int64, (records,), rising.
-      ranges: That the records take up without a gap.
+      positions: int64, (records,), rising; each record's own.
+      ranges: That the records take up.
     """
-    last = ranges[np.searchsorted(ranges[:, 0], positions, side="right") - 1, 1]
-    found: Int64s = np.minimum(np.append(positions[1:], last[-1:]), last)
-    return found
+    of = np.searchsorted(ranges[:, 0], positions, side="right") - 1
+    first, last = np.append(True, of[1:] != of[:-1]), np.append(of[1:] != of[:-1], True)
+    starts = np.where(first, ranges[of, 0], positions)
+    return starts, np.where(last, ranges[of, 1], np.append(positions[1:], 0))
 
 
 def gather(folder: str, parts: Iterable[Placed], block_bytes: int = BLOCK_BYTES) -> Gathered:
@@ -116,7 +127,7 @@ def positions_of(parts: Iterable[Placed]) -> dict[str, Ranges]:
     """Returns the positions of records, by source."""
     found: dict[str, Ranges] = {}
     for part in parts:
-        found = merged(found, {part.source: runs(part.lines.positions, part.ends)})
+        found = merged(found, {part.source: runs(part.starts, part.ends)})
     return {source: ranges for source, ranges in found.items() if len(ranges)}
 
 
@@ -129,7 +140,10 @@ def join_placed(parts: Sequence[Placed]) -> Placed:
     """Returns lines of one source as one part."""
     texts = [text for part in parts for text in part.lines.texts]
     positions = np.concatenate([part.lines.positions for part in parts])
-    return Placed(parts[0].source, Lines(texts, positions), np.concatenate([part.ends for part in parts]))
+    starts, ends = (
+        np.concatenate(column) for column in zip(*((part.starts, part.ends) for part in parts), strict=True)
+    )
+    return Placed(parts[0].source, Lines(texts, positions), starts, ends)
 
 
 def _blocks(parts: Iterable[Placed], block_bytes: int) -> Iterator[Placed]:

@@ -4,7 +4,6 @@ Beside a file of JSON lines lies `FILE.from.arrow`, with a row for each line: `s
 """
 
 import hashlib
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ import pyarrow as pa
 from pipeline import files
 from pipeline.arrow_files import read_table, write_batches
 from schemas.errors import DataError
+from schemas.formats.lines import BYTE_ORDER_MARK
 from schemas.times import Int64s, Mask
 
 ORIGINS = ".from.arrow"
@@ -63,6 +63,8 @@ def write_lines(folder: str, name: str, source: str, lines: Lines) -> Written:
       DataError: It cannot be written.
     """
     content = b"\n".join([*lines.texts, b""])
+    if content.startswith(BYTE_ORDER_MARK):
+        content = b" " + content  # at the beginning of a file it would be passed over, elsewhere it is a mistake
     sha256 = hashlib.sha256(content).hexdigest()
     path = files.join(folder, f"{name}-{sha256[:_DIGEST_DIGITS]}.jsonl")
     codes = pa.array(np.zeros(len(lines.texts), np.int32))
@@ -89,13 +91,3 @@ def read_lines(path: str, sha256: str) -> Lines:
     if hashlib.sha256(content).hexdigest() != sha256 or len(texts) != len(positions):
         raise DataError(f"{path}: is not what was written there; start the stream again, which reads its records again")
     return Lines(texts, positions)
-
-
-def read_positions(path: str) -> tuple[Sequence[str], Int64s]:
-    """Returns the sources that lines of a file are of, and the position of each line.
-
-    Raises:
-      DataError: The file beside it cannot be read.
-    """
-    table = read_table(path + ORIGINS)
-    return table["source"].unique().cast(pa.string()).to_pylist(), table["position"].to_numpy()
