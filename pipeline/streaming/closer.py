@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from pipeline import files
+from pipeline.guards import lease
 from pipeline.streaming import closings
 from pipeline.streaming.closings import TOO_LATE, Closing
 from pipeline.streaming.due import Held, Times, due_time, free_name, held_bytes, kind_of, take_due
@@ -21,6 +22,11 @@ _ATTEMPTS = 100  # to close a window that others close at the same time
 _MB = 1e6
 
 
+def windows_there(job: StreamJob) -> set[str]:
+    """Returns the names of windows whose records lie there, closed or not, for no span is published of them yet."""
+    return {path.split("/", 1)[0] for path in files.every_file(files.join(job.folder, "windows"))}
+
+
 class Closer:
     """Decides for one stream; used by one thread at a time."""
 
@@ -28,6 +34,7 @@ class Closer:
         self._job = job
         self._times = Times(job.window, job.lateness)
         self._told: set[str] = set()  # closings whose spans somebody has been asked to publish
+        self._told_open = -1
         self._sizes: Counter[int] | None = None  # bytes that are held, by window
 
     @cached_property
@@ -51,6 +58,7 @@ class Closer:
         if self._sizes is None:
             self._sizes = held_bytes(others())
         self._sizes[ref.window] += ref.bytes
+        self._tell()
         self._check_size(ref.window, self._sizes[ref.window])
         return Held(ref, kind_of(ref.window, self._times, reached, self._is_closed(ref.window)))
 
@@ -75,6 +83,7 @@ class Closer:
         for (kind, window), refs in due.items():
             self.close_window(kind, window, refs)
         self._sizes = held_bytes(rest)
+        self._tell()
         return self._unpublished(), rest
 
     def close_window(self, kind: str, window: int, refs: list[Spooled]) -> None:
@@ -89,6 +98,7 @@ class Closer:
             closing = self._plan(name, now, window, parts)
             if closing is None:
                 return
+            lease.check(self._job)  # who has taken over reads what is not closed again
             if closings.create(self._job.closings, closing):
                 self.ledger.add(closing)
                 return
@@ -118,6 +128,13 @@ class Closer:
         files.write(path, content)
         return Gathered([path], len(rejected), len(content), positions_of(every))
 
+    def _tell(self) -> None:
+        """Says how many windows are open, where that has changed."""
+        count = len(self._sizes or ())
+        if count != self._told_open:
+            files.write(self._job.held_path, str(count).encode())
+            self._told_open = count
+
     def _check_size(self, window: int, size: int) -> None:
         most = self._job.window_bytes
         if size > most:
@@ -135,8 +152,7 @@ class Closer:
 
         More than those of this call: where a worker died after it had closed a window, who comes after it tells.
         """
-        there = {path.split("/", 1)[0] for path in files.every_file(files.join(self._job.folder, "windows"))}
-        found = sorted((there & self.ledger.names) - self._told)
+        found = sorted((windows_there(self._job) & self.ledger.names) - self._told)
         self._told.update(found)
         return found
 

@@ -90,6 +90,15 @@ class StreamJob:
         """Path of the file that tells sources to end."""
         return files.join(self.folder, "stop")
 
+    @property
+    def held_path(self) -> str:
+        """Path of the file that says how many windows are open."""
+        return files.join(self.folder, "open_windows")
+
+    def published_path(self, name: str) -> str:
+        """Path of the file that says that the span of a closed window has been published, whatever became of it."""
+        return files.join(self.folder, "published", name)
+
     def window_folder(self, name: str) -> str:
         """Folder of the records of a closed window, until its span is published."""
         return files.join(self.folder, "windows", name)

@@ -24,6 +24,7 @@ class Ledger:
       records: Number of these, by kind of closing.
       spans: Number of closings by kind.
       reached: The end of the newest window that was closed, in microseconds since 1970; None: none was.
+      fresh: Names of the closings of spans that were read one by one: since all of them were last folded.
     """
 
     def __init__(self, folder: str) -> None:
@@ -38,6 +39,7 @@ class Ledger:
         self.records: Counter[str] = Counter()
         self.spans: Counter[str] = Counter()
         self.reached: int | None = None
+        self.fresh: set[str] = set()
 
     def refresh(self) -> None:
         """Reads the closings that are new.
@@ -57,6 +59,8 @@ class Ledger:
             self.covered[source] = union([self.covered.get(source, NONE), ranges])
         self.records[closing.kind] += closing.records
         self.spans[closing.kind] += 1
+        if closing.kind != closings.TOO_LATE:
+            self.fresh.add(closing.name)
         if closing.kind == closings.WINDOW:
             end = closing.window + closing.length
             self.reached = end if self.reached is None else max(self.reached, end)

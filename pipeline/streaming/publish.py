@@ -58,21 +58,37 @@ def publish(job: StreamJob, name: str) -> None:
     closing = closings.load(job.closings, name)
     while not is_published(job, name):
         lease.check(job)
+        check_there(job, closing)
         code, said = _run(job, closing)
         if code == 0:
             break
         if code != HeldError.exit_code:
             raise _error(name, code, said)
         time.sleep(_AGAIN_SECONDS)
+    files.write(job.published_path(name), b"")
     files.delete_folder(job.window_folder(name))
     files.delete_empty_parents([job.window_folder(name)])
 
 
 def is_published(job: StreamJob, name: str) -> bool:
-    """Returns whether the span of a window is there, or was there."""
-    if files.exists(files.join(span_folder(job.root, name), MANIFEST_NAME)):
-        return True
-    return not files.every_file(job.window_folder(name))
+    """Returns whether the span of a closed window is there, or was there."""
+    manifest = files.join(span_folder(job.root, name), MANIFEST_NAME)
+    return files.exists(manifest) or files.exists(job.published_path(name))
+
+
+def check_there(job: StreamJob, closing: Closing) -> None:
+    """Checks that the records of a closed window are there, of which no span has been published.
+
+    Raises:
+      DataError: They are not.
+    """
+    for path in closing.files:
+        if not files.exists(files.join(job.root, path)):
+            raise DataError(
+                f"{files.join(job.root, path)}: is gone, and the span {closing.name} is not published; delete "
+                f"{closings.path_of(job.closings, closing.name)} and start the stream again, which then reads its "
+                "records again"
+            )
 
 
 def command(job: StreamJob, closing: Closing) -> list[str]:
