@@ -152,9 +152,7 @@ def execute(
         if told:
             raise told from None
         more = where_logs(options)
-        raise DataError(
-            f"the run failed: {one_line(error, log.errors)}; {outcome}; {where}{more}"
-        ) from error
+        raise DataError(f"the run failed: {one_line(error, log.errors)}; {outcome}; {where}{more}") from error
 
 
 def _console_on(terminal: IO[bytes], console: Console) -> Console:

@@ -29,10 +29,15 @@ def add(commands: Commands) -> None:
         allow_abbrev=False,
     )
     stream.add_argument(
-        "--base", required=True, metavar="DATASET", help="data set whose vocabularies, normalisation and buckets to take"
+        "--base",
+        required=True,
+        metavar="DATASET",
+        help="data set whose vocabularies and buckets to take",
     )
     stream.add_argument(
-        "--source", required=True, help="kafka://HOST:PORT[,HOST:PORT]/TOPIC, or a folder that files of JSON lines come into"
+        "--source",
+        required=True,
+        help="kafka://HOST:PORT[,HOST:PORT]/TOPIC, or a folder of JSON lines",
     )
     stream.add_argument("--window", required=True, metavar="LENGTH", help="of event time, such as 10m or 1h")
     stream.add_argument("--output", required=True, metavar="DIR", help="folder of all spans")
@@ -50,7 +55,7 @@ def _add_times(stream: argparse.ArgumentParser) -> None:
         "--allowed_lateness",
         default="1h",
         metavar="LENGTH",
-        help="after a window for its late records, which make a span of their own; later ones are rejected (default 1h)",
+        help="after a window in which late records make a span of their own; later ones are rejected (default 1h)",
     )
     stream.add_argument(
         "--idle",
@@ -59,7 +64,10 @@ def _add_times(stream: argparse.ArgumentParser) -> None:
         help="without a record after which event time goes on with the clock (default 60)",
     )
     stream.add_argument(
-        "--flush", default="5", metavar="SECONDS", help="for which records are gathered before they are handed on (default 5)"
+        "--flush",
+        default="5",
+        metavar="SECONDS",
+        help="for which records are gathered (default 5)",
     )
     stream.add_argument(
         "--checkpoint", default="30", metavar="SECONDS", help="between checkpoints of Flink (default 30)"
@@ -73,7 +81,7 @@ def _add_times(stream: argparse.ArgumentParser) -> None:
 
 
 def _add_source(stream: argparse.ArgumentParser) -> None:
-    stream.add_argument("--kafka_config", default="", metavar="FILE", help="properties of librdkafka, KEY=VALUE, as for security")
+    stream.add_argument("--kafka_config", default="", metavar="FILE", help="properties of librdkafka, as for security")
     stream.add_argument(
         "--allow_gap", action="store_true", help="go on where Kafka has deleted records before they were read"
     )
@@ -106,7 +114,7 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
     from pipeline.metrics import check_metrics
     from pipeline.runners.streaming import streaming_options
     from pipeline.streaming.run import Told, stream
-    from pipeline.streaming.sources.make import make_source
+    from pipeline.streaming.sources.choose import make_source
 
     started = time.monotonic()
     wanted, settings = _wanted(options), _source_settings(options)
@@ -144,7 +152,7 @@ def _wanted(options: argparse.Namespace) -> "Wanted":
 
 
 def _source_settings(options: argparse.Namespace) -> "SourceSettings":
-    from pipeline.streaming.sources.make import read_properties
+    from pipeline.streaming.sources.kafka_client import read_properties
     from pipeline.streaming.sources.source import SourceSettings
 
     return SourceSettings(
@@ -153,6 +161,7 @@ def _source_settings(options: argparse.Namespace) -> "SourceSettings":
         settle=seconds_of(options.settle, "--settle"),
         poll=seconds_of(options.poll, "--poll", positive=True),
         name=options.name,
+        root=options.output,
     )
 
 

@@ -98,3 +98,14 @@ class Ledger:
             raise DataError(
                 f"{self._path}: is damaged ({error}); delete it: it is made again of the closings"
             ) from None
+
+
+def covered_by(folder: str) -> dict[str, Ranges]:
+    """Returns the positions that the closings of a folder cover, by source.
+
+    Raises:
+      DataError: One is damaged.
+    """
+    ledger = Ledger(folder)
+    ledger.refresh()
+    return ledger.covered

@@ -44,6 +44,7 @@ class State:
       too_late: Records that came too late for one, since there is the folder.
       rejected: Records that runs of this start's spans rejected.
       kept: Records that they kept.
+      caught_up: Whether no part has read a record since the look before.
       notes: What a person should know.
     """
 
@@ -59,6 +60,7 @@ class State:
     too_late: int = 0
     rejected: int = 0
     kept: int = 0
+    caught_up: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -104,6 +106,7 @@ class Watched:
             too_late=self._ledger.records[closings.TOO_LATE],
             rejected=self._counts["rejected"],
             kept=self._counts["kept"],
+            caught_up=bool(parts) and not rate,
             notes=sorted({part.note for part in parts if part.note}),
         )
 
@@ -136,13 +139,17 @@ def line(state: State, now: float) -> str:
         when = "no event time yet"
     else:
         behind = max(0.0, now - state.watermark / SECOND)
-        moment = _EPOCH + timedelta(microseconds=state.watermark)
-        when = f"event time {moment:%Y-%m-%d %H:%M:%S} ({_length(behind)} behind)"
+        when = f"event time {time_of(state.watermark)} ({_length(behind)} behind)"
     lag = "lag unknown" if state.lag is None else f"lag {state.lag:,}"
     parts = [f"{state.records:,} records, {state.rate:,.0f}/s", lag, when]
     parts.append(f"{state.open_windows:,} window(s) open, {state.waiting:,} being written, {state.spans:,} span(s)")
     parts.append(f"late {state.late:,}, too late {state.too_late:,}, rejected {state.rejected:,}")
     return "; ".join(parts)
+
+
+def time_of(micros: int) -> str:
+    """Returns an event time as people read it, in UTC."""
+    return f"{_EPOCH + timedelta(microseconds=micros):%Y-%m-%d %H:%M:%S}Z"
 
 
 def _length(seconds: float) -> str:

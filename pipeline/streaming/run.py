@@ -8,7 +8,6 @@ from functools import partial
 from types import FrameType
 from typing import Any, NamedTuple
 
-import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
@@ -19,14 +18,13 @@ from pipeline.runners.checks import check_runner
 from pipeline.runners.options import describe_runner
 from pipeline.streaming import closings
 from pipeline.streaming.figures import write_figures
-from pipeline.streaming.graph import MakeSpans
+from pipeline.streaming.graph import StreamGraph
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.progress import ShowStream, State
-from pipeline.streaming.read import ReadSource, Reading
+from pipeline.streaming.ledger import covered_by
+from pipeline.streaming.progress import ShowStream, State, time_of
+from pipeline.streaming.read import ReadSettings
 from pipeline.streaming.sources.source import Source
 from pipeline.streaming.start import Begun, Wanted, begin, end
-from schemas.errors import LengthwiseError
-from schemas.streams.windows import SECOND
 
 _OUTCOME = "all windows that are closed stay, and the same command goes on from there"
 
@@ -106,15 +104,84 @@ def _stream(
     parts = source.parts(begun.ledger.covered)
     for line in check_runner(options, [job.root]):
         console.print(f"warning: {line}", highlight=False)
-    reading = Reading(told.delay, told.idle, told.flush)
     console.print(_describe(begun, len(parts), options), highlight=False)
-    graph = StreamGraph(job, ReadSource(job, source, parts, begun.ledger.covered, reading), begun.pending)
     shown: list[ShowStream] = []
 
-    def show(console: Console, hint: str) -> ShowStream:
-        figures = partial(write_figures, told.metrics, job.root, console)
-        shown.append(ShowStream(job, begun.ledger, console, hint, figures, lambda state: _why_stop(state, asked, told, len(parts))))
+    def show(terminal: Console, hint: str) -> ShowStream:
+        figures = partial(write_figures, told.metrics, job.root)
+        why = partial(_why_stop, asked, told.once, len(parts))
+        shown.append(ShowStream(job, begun.ledger, terminal, hint, figures, why))
         return shown[-1]
 
+    graph = StreamGraph(job, _reading(job, source, told), parts, begun.pending)
     execute(job, graph, options, show, console, asked.broken_off, _OUTCOME)
     return shown[-1].state
+
+
+def _reading(job: StreamJob, source: Source, told: Told) -> ReadSettings:
+    return ReadSettings(
+        source=source,
+        spec=job.spec,
+        root=job.root,
+        spool=job.spool,
+        failed=job.failed,
+        length=job.window,
+        split=True,
+        covered=partial(covered_by, job.closings),
+        delay=told.delay,
+        idle=told.idle,
+        flush=told.flush,
+    )
+
+
+def _describe(begun: Begun, parts: int, options: PipelineOptions) -> str:
+    """Returns the lines with which a stream begins."""
+    spans = sum(count for kind, count in begun.ledger.spans.items() if kind != closings.TOO_LATE)
+    pending = f", {len(begun.pending)} to be written first" if begun.pending else ""
+    return (
+        f"{parts} part(s) of the source → {begun.job.root}: {spans:,} span(s) of it there{pending}; runner: "
+        f"{describe_runner(options)}\nto end in order: SIGTERM or Ctrl-C; a second one breaks it off"
+    )
+
+
+def _why_stop(asked: Asked, once: bool, parts: int, state: State) -> str:
+    """Returns why sources are to end; empty: they are not."""
+    if asked.count:
+        return "asked to stop: what is read is handed on; windows that are not over are read again at the next start"
+    if once and state.parts == parts and state.lag == 0 and state.caught_up:
+        return "all that is there has been read"
+    return ""
+
+
+def _ended(begun: Begun, state: State, asked: Asked) -> dict[str, Any]:
+    """Returns what is said of a stream that has ended in order."""
+    begun.ledger.refresh()
+    reached = begun.ledger.reached
+    return {
+        "output": begun.job.root,
+        "run": begun.job.run,
+        "stopped": "asked to" if asked.count else "all was read",
+        "records": state.records,
+        "spans": state.spans,
+        "kept": state.kept,
+        "rejected": state.rejected,
+        "late": state.late,
+        "too_late": state.too_late,
+        "closed_until": None if reached is None else time_of(reached),
+    }
+
+
+@contextlib.contextmanager
+def _asking() -> Iterator[Asked]:
+    """Context in which SIGTERM and SIGINT ask to stop; of the main thread."""
+    asked = Asked()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    if threading.current_thread() is not threading.main_thread():  # only there can signals be caught
+        yield asked
+        return
+    before = {number: signal.signal(number, asked.ask) for number in signals}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

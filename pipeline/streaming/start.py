@@ -95,7 +95,7 @@ def spec_of(wanted: Wanted, base: Manifest) -> DatasetSpec:
     if found:
         raise UsageError(
             f"--spec {wanted.spec}: {found.path} is {found.ours}, and {found.theirs} in that of the base "
-            f"{wanted.base}; windows share its vocabularies, so all must be read alike: correct it, or make another base"
+            f"{wanted.base}; windows share its vocabularies, so all are read alike: correct it, or make another base"
         )
     where = f"--spec {wanted.spec}" if wanted.spec else f"the spec of the base {wanted.base}"
     if event_time_of(spec) is None:

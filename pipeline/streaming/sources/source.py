@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from schemas.formats.blocks import MAX_RECORD_BYTES
 from schemas.streams.positions import Ranges
 from schemas.times import Int64s
 
@@ -51,11 +52,13 @@ class Reader(Protocol):
 
     Attributes:
       position: Of the restriction, rising: everything before it has been given. An offset of Kafka; bytes of a folder.
-      note: What a person should know, as that partitions have been added; empty: nothing.
     """
 
     position: int
-    note: str
+
+    @property
+    def note(self) -> str:
+        """What a person should know, as that partitions have been added; empty: nothing."""
 
     def poll(self, seconds: float, most_bytes: int) -> list[Batch]:
         """Returns what came within so many seconds, sooner where it is about as many bytes; none is no error.
@@ -113,6 +116,8 @@ class SourceSettings:
       settle: Seconds without a change after which a file is finished.
       poll: Seconds between looks at a folder.
       name: Pattern that the names of files must match; empty: all.
+      max_record_bytes: Of a longer line of a file no more is kept than shows that it is.
+      root: Folder of the spans, which must not lie in a folder that is read.
     """
 
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -120,3 +125,5 @@ class SourceSettings:
     settle: float = 60.0
     poll: float = 10.0
     name: str = ""
+    max_record_bytes: int = MAX_RECORD_BYTES
+    root: str = ""

@@ -13,7 +13,7 @@ from pipeline.streaming.job import StreamJob
 from pipeline.streaming.spooled import Drained
 from schemas.errors import DataError
 from schemas.streams.windows import MINUTE
-from tests.pipeline.streaming.helpers import Happening, closed, collect, held, spooled, stream_job
+from tests.pipeline.streaming.happenings import Happening, closed, collect, held, spooled, stream_job
 
 
 class Collected(beam.PTransform):  # type: ignore[misc]  # Beam has no types

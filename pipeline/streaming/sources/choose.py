@@ -1,0 +1,60 @@
+"""Which source a text means."""
+
+import re
+from pathlib import Path
+
+from pipeline import files
+from pipeline.streaming.sources.folder import FolderSource
+from pipeline.streaming.sources.kafka import KafkaSource
+from pipeline.streaming.sources.kafka_client import Address
+from pipeline.streaming.sources.source import Source, SourceSettings
+from schemas.errors import UsageError
+from schemas.messages import printable
+
+_KAFKA = "kafka://"
+_SERVER = r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}"
+_ADDRESS = re.compile(rf"{_KAFKA}({_SERVER}(?:,{_SERVER})*)/([A-Za-z0-9._-]{{1,249}})", re.ASCII)
+
+
+def make_source(text: str, settings: SourceSettings) -> Source:
+    """Returns the source that a text means: `kafka://HOST:PORT,…/TOPIC`, or a folder.
+
+    Args:
+      text: As a person wrote it.
+      settings: What else is said of it.
+
+    Raises:
+      UsageError: It means none.
+    """
+    if text.startswith(_KAFKA):
+        found = _ADDRESS.fullmatch(text)
+        if found is None:
+            raise UsageError(
+                f"--source {printable(text)}: is no topic of Kafka; write kafka://HOST:PORT/TOPIC, with more of "
+                "HOST:PORT after commas"
+            )
+        return KafkaSource(Address(found[1], found[2]), settings.kafka, settings.allow_gap)
+    if not files.is_local(text):
+        raise UsageError(
+            f"--source {printable(text)}: is no folder of this machine; name one, or kafka://HOST:PORT/TOPIC; spans of "
+            "an object store are made by `run --span` and `backfill`"
+        )
+    folder = Path(text).resolve()
+    if not folder.is_dir():
+        raise UsageError(
+            f"--source {printable(text)}: is no folder; name the one that new files come into, or say "
+            "kafka://HOST:PORT/TOPIC"
+        )
+    _check_apart(folder, settings.root)
+    return FolderSource(str(folder), settings.name, settings.settle, settings.poll, settings.max_record_bytes)
+
+
+def _check_apart(folder: Path, root: str) -> None:
+    """Checks that what is written is not read."""
+    if not root or not files.is_local(root):
+        return
+    output = Path(root).resolve()
+    if output.is_relative_to(folder) or folder.is_relative_to(output):
+        raise UsageError(
+            f"--output {root}: lies in the folder that is read, or that lies in it; name a folder beside {folder}"
+        )
