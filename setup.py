@@ -26,6 +26,7 @@ CORE = [
 TRAINER = ["tensorflow>=2.21", "keras>=3.13"]
 SUBWORDS = ["tokenizers>=0.21"]
 S3 = ["boto3>=1.36"]  # the first ones know no conditions of writing
+KAFKA = ["confluent-kafka>=2.4"]
 TEST = [
     "croniter>=3",  # reads the crontab of the examples
     "hypothesis>=6.100",
@@ -54,6 +55,7 @@ setup(
         "schemas.formats",
         "schemas.records",
         "schemas.spans",
+        "schemas.streams",
         "pipeline",
         "pipeline.commands",
         "pipeline.drift",
@@ -67,6 +69,8 @@ setup(
         "pipeline.spans",
         "pipeline.statistics",
         "pipeline.stores",
+        "pipeline.streaming",
+        "pipeline.streaming.sources",
         "pipeline.upkeep",
         "pipeline.vocabulary",
         "pipeline.watching",
@@ -98,8 +102,9 @@ setup(
         "trainer": TRAINER,
         "subwords": SUBWORDS,
         "s3": S3,
-        "test": [*TEST, *TRAINER, *SUBWORDS, *S3],
-        "dev": [*DEV, *TEST, *TRAINER, *SUBWORDS, *S3],
+        "kafka": KAFKA,
+        "test": [*TEST, *TRAINER, *SUBWORDS, *S3, *KAFKA],
+        "dev": [*DEV, *TEST, *TRAINER, *SUBWORDS, *S3, *KAFKA],
     },
     entry_points={
         "console_scripts": [

@@ -9,6 +9,7 @@ from pipeline.blocks import Block, InputFile, plan_blocks
 from pipeline.input_list import digest_of_list, dump_inputs, read_inputs
 from pipeline.runners.identity import Submitter
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.manifest import MANIFEST_NAME
 from schemas.records.splits import split_names
 
 SPEC_NAME = "spec.yaml"  # as the person wrote it
@@ -49,17 +50,23 @@ class GivenFile(NamedTuple):
 
 
 class Base(NamedTuple):
-    """The span whose vocabularies, normalisation and buckets another one takes.
+    """The span, or the data set outside, whose vocabularies, normalisation and buckets a span takes.
 
     Attributes:
-      name: Of the span that made them; the run's own where it makes a span again that others took them from.
-      path: Of the manifest that they are read from: that span's, or where it was removed, of another that took them.
+      name: Of the span that made them; the run's own where it makes a span again that others took them from; of a data
+        set outside its folder.
+      path: Of the manifest that they are read from: that one's, or where it was removed, of another that took them.
       fingerprint: Of this manifest.
     """
 
     name: str
     path: str
     fingerprint: str
+
+    @property
+    def folder(self) -> str:
+        """Of the data set that they are read from."""
+        return self.path.removesuffix(f"/{MANIFEST_NAME}")
 
 
 @dataclass(frozen=True)

@@ -104,6 +104,7 @@ def _refuse_unknown(flags: Sequence[str]) -> None:
             "--replace",
             "--span",
             "--base",
+            "--base_dataset",
             "--extend_vocabulary",
             "--accept_drift",
             "--max_rejected",

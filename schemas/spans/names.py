@@ -55,6 +55,11 @@ def span_path(name: str) -> str:
     return f"{SPANS}/{name}"
 
 
+def is_outside(base: str) -> bool:
+    """Returns whether the base that a span names is the folder of a data set and no span beside it."""
+    return "/" in base
+
+
 def check_span_name(name: str, option: str = "--span") -> str:
     """Returns a name that a span may have.
 

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.fetching import NotThereError, missing_tools
 from tests.engines.flink.on_flink import PARTS, RECORDS
-from tests.engines.flink.parts import BEAM, ENGINES, Engine, NotThereError, fetch, missing_tools
+from tests.engines.flink.parts import BEAM, ENGINES, Engine, fetch
 
 _CASES = Path(__file__).with_name("on_flink.py")
 # Whole names, because pytest fails where there is none of one, and would pass over a word that fits nothing.
@@ -30,7 +31,7 @@ _SHORT = (
 def main(argv: Sequence[str]) -> int:
     """Runs the command."""
     given = _arguments(argv)
-    missing = missing_tools()
+    missing = missing_tools("Flink")
     if missing:
         return _not_run(missing, given.where_possible)
     try:

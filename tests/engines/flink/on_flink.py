@@ -18,8 +18,9 @@ from schemas.manifest import load_manifest
 from tests.engines.cases import Case, write_cases, write_rejected
 from tests.engines.commands import ROOT, ended, run_here, start_command
 from tests.engines.engine import assert_refused_alike, made
+from tests.engines.fetching import CACHE
 from tests.engines.flink.cluster import Cluster
-from tests.engines.flink.parts import CACHE, Parts
+from tests.engines.flink.parts import Parts
 from tests.engines.outcome import Outcome, differences, outcome_of
 from tests.engines.processes import Child, Children, alive, children, wait_until
 from tests.engines.services import start_worker_pool, worker_processes

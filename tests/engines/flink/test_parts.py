@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.engines.fetching import NotThereError, java_major, missing_tools, why
 from tests.engines.flink import __main__ as command
 from tests.engines.flink import on_flink, parts
-from tests.engines.flink.parts import Engine, NotThereError, java_major, missing_tools, why
+from tests.engines.flink.parts import Engine
 
 MAVEN = (
     "[ERROR] Failed to execute goal org.apache.maven.plugins:maven-dependency-plugin:2.8:copy (default-cli) on project "
@@ -17,8 +18,8 @@ PIP = "ERROR: No matching distribution found for apache-flink-libraries~=9.9.0"
 
 
 def test_every_missing_tool_is_named_with_what_to_install() -> None:
-    assert [line.split(":")[0] for line in missing_tools(lambda name: None)] == ["java", "mvn"]
-    assert all("install" in line for line in missing_tools(lambda name: None))
+    assert [line.split(":")[0] for line in missing_tools("Flink", lambda name: None)] == ["java", "mvn"]
+    assert all("install" in line for line in missing_tools("Flink", lambda name: None))
 
 
 @pytest.mark.parametrize(
@@ -37,7 +38,7 @@ def test_the_version_of_java_is_read_from_what_it_prints(said: str, major: int) 
 def test_another_java_is_refused_by_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
     old = subprocess.CompletedProcess([], 0, "", 'java version "1.8.0_402"')
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: old)
-    assert missing_tools(lambda name: name) == [
+    assert missing_tools("Flink", lambda name: name) == [
         "java: is version 8, Flink runs on 11 to 21; put Java 17 first in PATH",
     ]
 
@@ -69,7 +70,7 @@ def test_what_cannot_be_had_leaves_nothing_half_fetched(tmp_path: Path, monkeypa
 def test_a_machine_without_java_is_told_so(
     options: list[str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(command, "missing_tools", lambda: ["java: not found; install Java 17"])
+    monkeypatch.setattr(command, "missing_tools", lambda engine: ["java: not found; install Java 17"])
     assert command.main(options) == code
     assert capsys.readouterr().out == "java: not found; install Java 17\nnot run on Flink\n"
 
