@@ -71,9 +71,9 @@ def record_ids(keys: pa.StringArray, first: pa.Array, ordinals: Int64s) -> pa.St
       first: Order of the first event of each, as of `event_schema`.
       ordinals: As of `Cut`.
     """
-    again = pa.array(ordinals > 0)
-    numbered = pc.binary_join_element_wise(_shown(first), pc.cast(pa.array(ordinals + 1), pa.string()), "~")
-    return pc.binary_join_element_wise(keys, pc.if_else(again, numbered, _shown(first)), "@")
+    shown = _shown(first)
+    numbered = pc.binary_join_element_wise(shown, pc.cast(pa.array(ordinals + 1), pa.string()), "~")
+    return pc.binary_join_element_wise(keys, pc.if_else(pa.array(ordinals > 0), numbered, shown), "@")
 
 
 def closing_times(lines: Sequence[bytes], spec: DatasetSpec) -> Int64s:
@@ -165,9 +165,9 @@ def _shown(order: pa.Array) -> pa.StringArray:
         return escaped
     if pa.types.is_int64(order.type):
         micros = order.to_numpy()
-        times = micros.astype("datetime64[us]")
-        whole = np.datetime_as_string(times.astype("datetime64[s]"))
-        return pa.array(np.char.add(np.where(micros % SECOND == 0, whole, np.datetime_as_string(times)), "Z"))
+        whole = pa.array(micros // SECOND).cast(pa.timestamp("s")).cast(pa.string())
+        text = pc.if_else(pa.array(micros % SECOND == 0), whole, order.cast(pa.timestamp("us")).cast(pa.string()))
+        return pc.binary_join_element_wise(pc.replace_substring(text, " ", "T"), "Z", "")
     return pa.array(
         [str(int(value)) if value == int(value) else repr(value) for value in order.to_pylist()], pa.string()
     )
