@@ -12,13 +12,12 @@ from pipeline.runners.options import beam_options
 from schemas.errors import UsageError
 
 _REMEDY = (
-    "say --runner=FlinkRunner --flink_master=HOST:PORT (a cluster), or --flink_master='[local]' (a Flink on this "
-    "machine, which needs Java)"
+    "say --runner=FlinkRunner --flink_master=HOST:PORT (a cluster), --flink_master='[local]' (a Flink on this machine, "
+    "which needs Java), or --runner=PrismRunner"
 )
 _WHY_NOT = {
     "fnapi": "it hands on nothing before a source ends, and a stream has no end",
     "bundlebaseddirect": "it cannot read a source that never ends, and is for tests",
-    "prism": "of what waits for a time to come it loses some, and it keeps nothing that a restart could go on from",
     "spark": "Beam has no streams from Python on Spark",
 }
 _OPTION_OF_FLINK = "flink_master"
@@ -55,7 +54,7 @@ def check_can_stream(options: PipelineOptions) -> None:
     kind = kind_of(options)
     if kind in _WHY_NOT:
         raise UsageError(f"--runner={_name(options)}: cannot stream: {_WHY_NOT[kind]}; {_REMEDY}")
-    if kind in ("flink", "dataflow"):
+    if kind in ("flink", "prism", "dataflow"):
         return
     endpoint = str(options.view_as(PortableOptions).job_endpoint)
     if kind == "portable" and endpoint != "embed" and _OPTION_OF_FLINK in options_of_service(endpoint):

@@ -31,8 +31,8 @@ class Closer:
     """Decides for one stream; used by one thread at a time."""
 
     def __init__(self, job: StreamJob) -> None:
-        self._job = job
-        self._times = Times(job.window, job.lateness)
+        self.job = job
+        self.times = Times(job.window, job.lateness)
         self._told: set[str] = set()  # closings whose spans somebody has been asked to publish
         self._told_open = -1
         self._sizes: Counter[int] | None = None  # bytes that are held, by window
@@ -40,7 +40,7 @@ class Closer:
     @cached_property
     def ledger(self) -> Ledger:
         """What is closed, as of the last look."""
-        ledger = Ledger(self._job.closings)
+        ledger = Ledger(self.job.closings)
         ledger.refresh()
         return ledger
 
@@ -60,11 +60,11 @@ class Closer:
         self._sizes[ref.window] += ref.bytes
         self._tell()
         self._check_size(ref.window, self._sizes[ref.window])
-        return Held(ref, kind_of(ref.window, self._times, reached, self._is_closed(ref.window)))
+        return Held(ref, kind_of(ref.window, self.times, reached, self.is_closed(ref.window)))
 
     def due_times(self, held: Held) -> list[int]:
         """Returns the event times at which `close` may have something to do with what is held."""
-        return [due_time(held.kind, held.ref.window, self._times)]
+        return [due_time(held.kind, held.ref.window, self.times)]
 
     def close(self, held: list[Held], reached: int) -> tuple[list[str], list[Held]]:
         """Closes what is due.
@@ -79,52 +79,55 @@ class Closer:
         Raises:
           LengthwiseError: Records cannot be read, or nothing can be written.
         """
-        due, rest = take_due(held, self._times, reached)
+        due, rest = take_due(held, self.times, reached)
         for (kind, window), refs in due.items():
-            self.close_window(kind, window, refs)
+            self.close_window(kind, window, lambda refs=refs: new_lines(refs, self.ledger.covered))  # type: ignore[misc]
         self._sizes = held_bytes(rest)
         self._tell()
         return self._unpublished(), rest
 
-    def close_window(self, kind: str, window: int, refs: list[Spooled]) -> None:
+    def close_window(self, kind: str, window: int, new: Callable[[], Iterable[Placed]]) -> None:
         """Closes one window; what is in a closed window already is left out.
+
+        Args:
+          kind: What its records were held as.
+          window: When it begins.
+          new: Returns its records without those that are in a closed window by then.
 
         Raises:
           DataError: Records cannot be read, or nothing can be written.
         """
         for _ in range(_ATTEMPTS):
-            parts = list(refs)
-            name, now = free_name(kind, window, self._job.window, self.ledger.names)
-            closing = self._plan(name, now, window, parts)
+            name, now = free_name(kind, window, self.job.window, self.ledger.names)
+            closing = self._plan(name, now, window, new())
             if closing is None:
                 return
-            lease.check(self._job)  # who has taken over reads what is not closed again
-            if closings.create(self._job.closings, closing):
+            lease.check(self.job)  # who has taken over reads what is not closed again
+            if closings.create(self.job.closings, closing):
                 self.ledger.add(closing)
                 return
-            files.delete([files.join(self._job.root, path) for path in closing.files])
+            files.delete([files.join(self.job.root, path) for path in closing.files])
             self.ledger.refresh()
-        raise DataError(f"{self._job.root}: others close windows there all the time; stop all streams but one")
+        raise DataError(f"{self.job.root}: others close windows there all the time; stop all streams but one")
 
-    def _plan(self, name: str, kind: str, window: int, refs: list[Spooled]) -> Closing | None:
+    def _plan(self, name: str, kind: str, window: int, parts: Iterable[Placed]) -> Closing | None:
         """Returns what a window is made of; None: of nothing that is not in another one."""
-        parts = new_lines(refs, self.ledger.covered)
-        found = self._reject(name, window, parts) if kind == TOO_LATE else gather(self._job.window_folder(name), parts)
+        found = self._reject(name, window, parts) if kind == TOO_LATE else gather(self.job.window_folder(name), parts)
         if not found.records:
             return None
-        start = len(self._job.root) + 1
+        start = len(self.job.root) + 1
         paths = tuple(path[start:] for path in found.paths)
         size = found.bytes
-        return Closing(name, kind, window, self._job.window, paths, found.records, size, found.positions)
+        return Closing(name, kind, window, self.job.window, paths, found.records, size, found.positions)
 
     def _reject(self, name: str, window: int, parts: Iterable[Placed]) -> Gathered:
         """Writes records that came too late to the rejected output."""
         every = list(parts)
-        rejected = [item for part in every for item in _too_late(part, window, self._job)]
+        rejected = [item for part in every for item in _too_late(part, window, self.job)]
         if not rejected:
             return Gathered([], 0, 0, {})
         content = dump_rejected(rejected)
-        path = files.join(self._job.too_late, f"{name}.jsonl")
+        path = files.join(self.job.too_late, f"{name}.jsonl")
         files.write(path, content)
         return Gathered([path], len(rejected), len(content), positions_of(every))
 
@@ -132,27 +135,28 @@ class Closer:
         """Says how many windows are open, where that has changed."""
         count = len(self._sizes or ())
         if count != self._told_open:
-            files.write(self._job.held_path, str(count).encode())
+            files.write(self.job.held_path, str(count).encode())
             self._told_open = count
 
     def _check_size(self, window: int, size: int) -> None:
-        most = self._job.window_bytes
+        most = self.job.window_bytes
         if size > most:
             raise RefusedError(
-                f"window {window_name(window, self._job.window)}: holds {size / _MB:,.1f} MB of records before it is "
+                f"window {window_name(window, self.job.window)}: holds {size / _MB:,.1f} MB of records before it is "
                 f"over, and --window_bytes allows {most / _MB:,.1f} MB; nothing of it is published and nothing is "
                 "lost: start the stream again with a shorter --window, or allow more"
             )
 
-    def _is_closed(self, window: int) -> bool:
-        return window_name(window, self._job.window) in self.ledger.names
+    def is_closed(self, window: int) -> bool:
+        """Returns whether a window has been closed."""
+        return window_name(window, self.job.window) in self.ledger.names
 
     def _unpublished(self) -> list[str]:
         """Returns closings whose records still lie there and that nobody has been told of, in order.
 
         More than those of this call: where a worker died after it had closed a window, who comes after it tells.
         """
-        found = sorted((windows_there(self._job) & self.ledger.names) - self._told)
+        found = sorted((windows_there(self.job) & self.ledger.names) - self._told)
         self._told.update(found)
         return found
 

@@ -15,6 +15,7 @@ from pipeline.failure import reporting
 from pipeline.streaming.closer import Closer
 from pipeline.streaming.due import Held
 from pipeline.streaming.job import StreamJob
+from pipeline.streaming.session_closer import closer_of
 from pipeline.streaming.spooled import Drained, Spooled
 
 _NAMESPACE = "stream"
@@ -38,7 +39,7 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
 
     @cached_property
     def _closer(self) -> Closer:
-        return Closer(self._job)
+        return closer_of(self._job)
 
     @reporting
     def process(

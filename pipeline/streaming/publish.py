@@ -126,7 +126,8 @@ def _error(name: str, code: int, said: str) -> DataError:
     told = next((line.removeprefix(_ERROR) for line in reversed(lines) if line.startswith(_ERROR)), "")
     if code in (DataError.exit_code, UsageError.exit_code) and told:
         return RefusedError(
-            f"span {name}: {told}; nothing is lost: the same command goes on from there", lines[-_MOST_SAID:]
+            f"span {name}: {told}; nothing is lost: the same command goes on from there",
+            [line for line in lines[-_MOST_SAID:] if not line.startswith(_ERROR)],
         )
     more = lines[-1] if lines else "it said nothing"
     return DataError(f"span {name}: its process ended with exit code {code}: {more}; nothing of it is published")

@@ -14,13 +14,14 @@ from pipeline.streaming.closer import windows_there
 from pipeline.streaming.job import FOLDER, NOT_YET, StreamJob, closings_folder
 from pipeline.streaming.ledger import Ledger
 from pipeline.streaming.publish import check_there, is_published
-from schemas.dataset_pb2 import DatasetSpec
+from schemas.dataset_pb2 import DatasetSpec, Group
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.spans.difference import FREE_OF_BASE, spec_difference
 from schemas.spans.names import SPANS
 from schemas.spec import dump_spec, event_time_of
+from schemas.streams.windows import parse_length
 
 SPEC = "spec.yaml"
 
@@ -103,12 +104,27 @@ def spec_of(wanted: Wanted, base: Manifest) -> DatasetSpec:
             f"{where}: names no event time, so that nobody knows which window a record belongs to; say "
             "`event_time: {from: FIELD}` in a copy of it, and name that with --spec"
         )
-    if spec.HasField("group") and not (spec.group.session_gap or spec.group.window or spec.group.max_events):
+    if spec.HasField("group"):
+        _check_group(spec.group, wanted.window, where)
+    return spec
+
+
+def _check_group(group: Group, window: int, where: str) -> None:
+    """Checks that records end which are made of events.
+
+    Raises:
+      UsageError: They do not, or not with the windows of the stream.
+    """
+    if not (group.session_gap or group.window or group.max_events):
         raise UsageError(
             f"{where}: groups all events of a key into one record, which would never end; say group.session_gap, "
             "group.window or group.max_events in the spec, and make a base with it"
         )
-    return spec
+    if group.window and not group.session_gap and window % parse_length(group.window, "group.window"):
+        raise UsageError(
+            f"{where}: group.window is {group.window}, which --window must be or hold several of; say "
+            f"--window {group.window}"
+        )
 
 
 def begin(wanted: Wanted) -> Begun:
