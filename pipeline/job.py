@@ -119,6 +119,7 @@ class Job:
       leased: Whether workers ask if the run still goes on, see `pipeline.guards.lease`.
       sets: Into which segments of very many blocks are gathered, see `pipeline.sharding.gathering`; 0: none are.
       inputs_path: Of a file that lists the inputs in place of `inputs`; empty where there is none.
+      origins: Whether a file beside each input says where its lines came from, see `pipeline.origins`.
     """
 
     spec_bytes: bytes
@@ -145,6 +146,7 @@ class Job:
     leased: bool = False
     sets: int = 0
     inputs_path: str = ""
+    origins: bool = False
 
     def __post_init__(self) -> None:
         """Says where a worker that has other code leaves why it refuses, and what it deletes to end the run."""

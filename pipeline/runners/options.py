@@ -107,6 +107,7 @@ def _refuse_unknown(flags: Sequence[str]) -> None:
             "--base_dataset",
             "--extend_vocabulary",
             "--accept_drift",
+            "--origins",
             "--max_rejected",
             "--no_report",
             "--since",
