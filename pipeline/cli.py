@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from pipeline.commands import backfill, clean, infer, prune, report, run, score, spans, verify, watch
+from pipeline.commands import backfill, clean, infer, prune, report, run, score, spans, stream, verify, watch
 from pipeline.commands.common import INTERRUPTED
 from pipeline.commands.parsing import parser_of
 from pipeline.interrupts import interruptible
@@ -31,6 +31,7 @@ _COMMANDS: dict[str, Any] = {
     "score": score,
     "clean": clean,
     "watch": watch,
+    "stream": stream,
 }
 
 

@@ -22,6 +22,7 @@ from pipeline.at_once import at_once
 from pipeline.failure import reporting
 from pipeline.id_files import Digests, read_batch, read_ids, repeated
 from pipeline.job import Job
+from pipeline.origins import Origins
 from pipeline.stage import (
     ANALYSES,
     PARENT,
@@ -195,7 +196,10 @@ class _LeaveOut(ThreadedDoFn):
         else:
             rows = np.flatnonzero(first)
             places = [int(rows[found["record"]]) for found in repeated_records]
-            rejected = [_reject(batch, row, found) for row, found in zip(places, repeated_records, strict=True)]
+            origins = Origins() if job.origins else None
+            rejected = [
+                _reject(batch, row, found, origins) for row, found in zip(places, repeated_records, strict=True)
+            ]
             placed = list(zip(blocks_of(staged, batch, places), rejected, strict=True))
             write_rejected(job, placed, step_name("duplicates", staged, batch), staged.part)
             for block, item in placed:
@@ -208,10 +212,13 @@ class _LeaveOut(ThreadedDoFn):
         return StagedBlock(staged.index, staged.part, path), batch
 
 
-def _reject(batch: pa.RecordBatch, row: int, found: dict[str, Any]) -> Rejected:
+def _reject(batch: pa.RecordBatch, row: int, found: dict[str, Any], origins: Origins | None) -> Rejected:
+    first, position = found["first_file"], found["first_offset"]
+    if origins:
+        first, position = origins.of_offset(first, position)
     rule = (
-        f"an id must occur once, and the record at position {found['first_offset']} of {found['first_file']} has the "
-        "same; give every record an id of its own, or say duplicate_ids: keep_first or keep"
+        f"an id must occur once, and the record at position {position} of {first} has the same; give every record an "
+        "id of its own, or say duplicate_ids: keep_first or keep"
     )
     path, offset, line = (batch[name][row].as_py() for name in (SOURCE, "offset", "line"))
     received = canonical_json(batch[PARENT if PARENT in batch.schema.names else "id"][row].as_py())

@@ -4,7 +4,9 @@ import contextlib
 
 from pipeline import files
 from pipeline.job import Job
+from pipeline.origins import Origins
 from pipeline.plan import within_limit
+from pipeline.rejects import tell
 from pipeline.sample import sample_block
 from pipeline.subwords import load_tokenizers
 from schemas.dataset_pb2 import Format, Input
@@ -35,10 +37,11 @@ def check_fit(job: Job) -> None:
     most = sum(file.bytes for file in job.inputs) // 2
     if len(rejected) < found.read or within_limit(len(rejected), most, job.max_rejected):
         return
+    first = tell(rejected[0], block.reading.place, Origins() if job.origins else None)
     count = f"all of the first {len(rejected):,} {what}s are" if len(rejected) > 1 else f"the first {what} is"
     raise DataError(
         f"{count} rejected: the spec does not fit the data; correct it, or propose one with `python -m pipeline infer "
-        f"{_options(job.spec.input)}{block.pieces[0].path}`; first: {rejected[0].told(block.reading.place)}"
+        f"{_options(job.spec.input)}{block.pieces[0].path}`; first: {first}"
     )
 
 

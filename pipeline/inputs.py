@@ -4,6 +4,7 @@ import datetime
 import re
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import replace as replaced
 from typing import Any
 
 from pipeline import files
@@ -11,6 +12,7 @@ from pipeline.blocks import InputFile
 from pipeline.failure import told_of
 from pipeline.guards.publication import version_of
 from pipeline.job import RUN_NAME, SHARD_BYTES, SPEC_NAME, GivenFile, Job, TokenizerFile
+from pipeline.origins import check_have_lines, without_origins
 from pipeline.sharding.gathering import sets_of
 from pipeline.spans.published import span_folder
 from pipeline.spans.request import (
@@ -62,6 +64,7 @@ def plan_job(
     shard_bytes: int = SHARD_BYTES,
     span: SpanRequest | None = None,
     accept_drift: bool = False,
+    origins: bool = False,
 ) -> Job:
     """Returns the run that these settings mean; reads the list of files, large CSV files, files of the spec.
 
@@ -77,17 +80,17 @@ def plan_job(
       shard_bytes: Size that a shard aims at.
       span: Of several in the output; whether it is published already, `pipeline.spans.unchanged` finds out.
       accept_drift: Whether the span is published however far it is from its base.
+      origins: Whether a file beside each input says where its lines came from.
 
     Raises:
-      UsageError: A setting that cannot mean anything.
-      DataError: The input or a file that the spec names cannot be used.
+      UsageError, DataError: A setting means nothing; the input, a file of the spec or the base cannot be used.
     """
     raw_fields_of(spec := resolve(spec))
     folder, plan = _place(output, span, replace)
-    found = cut_files(match_inputs(inputs, spec.input), spec.input, block_bytes)
+    found = cut_files(match_inputs(inputs, spec.input, origins), spec.input, block_bytes)
     named, size = {file.split for file in found}, sum(file.bytes for file in found)
     fractions, given, tokenizers = _shared(spec, plan, named)
-    return Job(
+    job = Job(
         spec_bytes=spec.SerializeToString(deterministic=True),
         inputs=tuple(found),
         fractions=fractions,
@@ -101,13 +104,22 @@ def plan_job(
         threads=threads,
         spec_text=spec_text,
         named_splits=frozenset(named - {""}),
-        id_shares=id_shares_of(size),
         tokenizers=tokenizers,
         given=given,
-        partitions=partitions_of(size, block_bytes) if spec.HasField("group") else 0,
-        sets=0 if spec.HasField("group") else sets_of(size, block_bytes),
         span=plan.run if plan else None,
         accept_drift=accept_drift,
+        origins=origins,
+    )
+    return _sized(job, size, spec.HasField("group"))
+
+
+def _sized(job: Job, size: int, grouped: bool) -> Job:
+    """Returns a run with the parts in which it works: functions of the bytes of its input alone."""
+    return replaced(
+        job,
+        id_shares=id_shares_of(size),
+        partitions=partitions_of(size, job.block_bytes) if grouped else 0,
+        sets=0 if grouped else sets_of(size, job.block_bytes),
     )
 
 
@@ -144,28 +156,31 @@ def id_shares_of(size: int) -> int:
     return min(MOST_ID_SHARES, 1 + size // _ID_SHARE_BYTES)
 
 
-def match_inputs(inputs: Sequence[str], given: Input | None = None) -> list[InputFile]:
+def match_inputs(inputs: Sequence[str], given: Input | None = None, origins: bool = False) -> list[InputFile]:
     """Returns the files that patterns match, sorted by path, each once, whatever names it has.
 
     Args:
       inputs: Patterns, each `PATTERN` or `SPLIT=PATTERN`; a folder means the files below it.
       given: What the spec says of the input; None: nothing.
+      origins: Whether files of origins lie among them, which are no input.
 
     Raises:
-      UsageError: A pattern that is empty or matches no file, a format that is not read, or a file
-        that is given to two splits.
+      UsageError: A pattern that is empty or matches no file, a format that is not read, or one whose lines have no
+        origins, or a file that is given to two splits.
       DataError: All files are empty.
     """
     if not inputs:
         raise UsageError("--input: names no file; say --input [SPLIT=]PATTERN")
     found: dict[str, InputFile] = {}
-    matched = sorted((file for text in inputs for file in _match(text, given)), key=lambda file: file.path)
+    matched = sorted((file for text in inputs for file in _match(text, given, origins)), key=lambda file: file.path)
     for identity, file in zip(files.identities(file.path for file in matched), matched, strict=True):
         known = found.setdefault(identity, file)
         if known.split != file.split:
             splits = " and ".join(sorted(repr(split) for split in (known.split, file.split)))
             raise UsageError(f"{file.path}: is given to the splits {splits}; name it once")
     distinct = list(found.values())
+    if origins:
+        check_have_lines(distinct)
     if not any(file.bytes or file.reading.format == TEXT_FILES for file in distinct):
         raise DataError(f"{distinct[0].path}: is empty (0 bytes), as is all input; check what should write it")
     return distinct
@@ -242,7 +257,7 @@ def split_of(text: str) -> tuple[str, str]:
     return (named[1], named[2]) if named else ("", text)
 
 
-def _match(text: str, given: Input | None) -> list[InputFile]:
+def _match(text: str, given: Input | None, origins: bool) -> list[InputFile]:
     split, pattern = split_of(text)
     if split:
         try:
@@ -251,9 +266,10 @@ def _match(text: str, given: Input | None) -> list[InputFile]:
             raise UsageError(f"{error}; a path that holds '=' begins with './'") from None
     if not pattern:
         raise UsageError(f"--input {text!r}: names no file; say --input [SPLIT=]PATTERN")
-    found = _below(pattern, given) if files.is_folder(pattern) else files.match(pattern)
+    found = _below(pattern, given, origins) if files.is_folder(pattern) else files.match(pattern)
     if not found and files.may_be_folder(pattern):
-        found = _below(pattern, given)
+        found = _below(pattern, given, origins)
+    found = without_origins(found) if origins else found
     check_matched(pattern, [file.path for file in found])
     return [_input_file(file, split, given) for file in found]
 
@@ -263,9 +279,9 @@ def _input_file(file: Any, split: str, given: Input | None) -> InputFile:
     return InputFile(file.path, int(file.size_in_bytes), split, reading_of(file.path, given), changed=changed)
 
 
-def _below(folder: str, given: Input | None) -> list[Any]:
+def _below(folder: str, given: Input | None, origins: bool) -> list[Any]:
     """Returns the files in a folder and in those within it: where the spec says the format, all of them."""
-    found = files.below(folder)
+    found = without_origins(files.below(folder)) if origins else files.below(folder)
     check_folder(folder, [file.path for file in found], given)
     return found
 

@@ -9,6 +9,7 @@ from pipeline.blocks import Block, InputFile, plan_blocks
 from pipeline.input_list import digest_of_list, dump_inputs, read_inputs
 from pipeline.runners.identity import Submitter
 from schemas.dataset_pb2 import DatasetSpec
+from schemas.manifest import MANIFEST_NAME
 from schemas.records.splits import split_names
 
 SPEC_NAME = "spec.yaml"  # as the person wrote it
@@ -49,17 +50,23 @@ class GivenFile(NamedTuple):
 
 
 class Base(NamedTuple):
-    """The span whose vocabularies, normalisation and buckets another one takes.
+    """The span, or the data set outside, whose vocabularies, normalisation and buckets a span takes.
 
     Attributes:
-      name: Of the span that made them; the run's own where it makes a span again that others took them from.
-      path: Of the manifest that they are read from: that span's, or where it was removed, of another that took them.
+      name: Of the span that made them; the run's own where it makes a span again that others took them from; of a data
+        set outside its folder.
+      path: Of the manifest that they are read from: that one's, or where it was removed, of another that took them.
       fingerprint: Of this manifest.
     """
 
     name: str
     path: str
     fingerprint: str
+
+    @property
+    def folder(self) -> str:
+        """Of the data set that they are read from."""
+        return self.path.removesuffix(f"/{MANIFEST_NAME}")
 
 
 @dataclass(frozen=True)
@@ -112,6 +119,7 @@ class Job:
       leased: Whether workers ask if the run still goes on, see `pipeline.guards.lease`.
       sets: Into which segments of very many blocks are gathered, see `pipeline.sharding.gathering`; 0: none are.
       inputs_path: Of a file that lists the inputs in place of `inputs`; empty where there is none.
+      origins: Whether a file beside each input says where its lines came from, see `pipeline.origins`.
     """
 
     spec_bytes: bytes
@@ -138,6 +146,7 @@ class Job:
     leased: bool = False
     sets: int = 0
     inputs_path: str = ""
+    origins: bool = False
 
     def __post_init__(self) -> None:
         """Says where a worker that has other code leaves why it refuses, and what it deletes to end the run."""

@@ -8,6 +8,9 @@ import platform
 import threading
 import time
 import traceback
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from typing import IO, Any
 
 import apache_beam as beam
@@ -78,7 +81,7 @@ def _run_alone(job: Job, options: PipelineOptions, console: Console) -> Manifest
     started = time.monotonic()
     try:
         with interruptible() as interrupted:
-            execute(job, PrepareDataset(job=job), options, ShowProgress, console, interrupted)
+            execute(job, PrepareDataset(job=job), options, partial(ShowProgress, job), console, interrupted)
         manifest = _published(job)
     except DataError as error:
         _end_failed(job, error, console)
@@ -106,14 +109,24 @@ def warn_of_runner(job: Job, options: PipelineOptions, console: Console) -> None
 
 
 def execute(
-    job: Job,
+    job: lease.Run,
     transform: beam.PTransform,
     options: PipelineOptions,
-    progress: type[ShowProgress],
+    progress: Callable[[Console, str], AbstractContextManager[object]],
     console: Console,
     interrupted: threading.Event,
+    outcome: str = "nothing was published",
 ) -> None:
     """Runs a transform over the inputs of a job, and shows how far it is.
+
+    Args:
+      job: The run.
+      transform: Of the beginning of a pipeline.
+      options: Beam's.
+      progress: Returns a context that shows progress, given where to, and where to look when no worker begins.
+      console: Where it goes but for Beam's own words.
+      interrupted: Set where the run is.
+      outcome: What an error means that nobody knows.
 
     Raises:
       LengthwiseError: What a worker said of the input or of itself, or what helps most of any other error.
@@ -124,7 +137,7 @@ def execute(
         with starting_workers(), quiet_workers(options) as terminal, listening(options, log):
             shown = _console_on(terminal, console) if terminal else console
             made = beam.Pipeline(options=options)
-            watched = progress(job, shown, where_workers(options))
+            watched = progress(shown, where_workers(options))
             with watched, cancelling(made, lambda: not lease.goes_on(job)) as pipeline:
                 _ = pipeline | transform
     except Exception as error:
@@ -139,9 +152,7 @@ def execute(
         if told:
             raise told from None
         more = where_logs(options)
-        raise DataError(
-            f"the run failed: {one_line(error, log.errors)}; nothing was published; {where}{more}"
-        ) from error
+        raise DataError(f"the run failed: {one_line(error, log.errors)}; {outcome}; {where}{more}") from error
 
 
 def _console_on(terminal: IO[bytes], console: Console) -> Console:
@@ -149,7 +160,7 @@ def _console_on(terminal: IO[bytes], console: Console) -> Console:
     return Console(file=file, soft_wrap=True, markup=False, force_terminal=console.is_terminal)
 
 
-def _keep_traceback(job: Job, said: str) -> str:
+def _keep_traceback(job: lease.Run, said: str) -> str:
     path = files.join(job.failed, "traceback.txt")
     content = traceback.format_exc() + (f"\nThe engine said:\n{said}\n" if said else "")
     try:

@@ -16,7 +16,7 @@ from schemas.errors import DataError, UsageError
 from schemas.messages import fill, to_plain
 from schemas.spec_buckets import DEFAULT_BUCKETS, MAX_BUCKETS
 from schemas.spec_checks import check_name, check_split_name, source_path
-from schemas.spec_events import event_time_of, reads_event_time
+from schemas.spec_events import cuts_keys, event_time_of, reads_event_time
 from schemas.spec_records import TEST, TRAIN, VALIDATION, leaders, resolve_records
 from schemas.spec_sequences import resolve_sequences
 from schemas.spec_vocabulary import (
@@ -51,6 +51,7 @@ __all__ = [
     "bucket_sequences",
     "category_features",
     "check_split_name",
+    "cuts_keys",
     "cuts_records",
     "dump_spec",
     "event_time_of",

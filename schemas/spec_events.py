@@ -1,9 +1,13 @@
 """What a spec says of events: how they are grouped, and when each came to be."""
 
 from schemas.dataset_pb2 import DatasetSpec, DuplicateEvents, OrderAs, TimeField, Tokenizer
-from schemas.errors import DataError
-from schemas.spec_checks import check_clock, check_path, refuse_fields, set_source, source_path
+from schemas.errors import DataError, UsageError
+from schemas.spec_checks import check_at_least, check_clock, check_path, refuse_fields, set_source, source_path
+from schemas.streams.windows import DAY, parse_length
 from schemas.times import ISO8601
+
+_LENGTHS = ("window", "session_gap")
+_LONGEST_DAYS = 36_500  # a hundred years
 
 
 def resolve_events(spec: DatasetSpec) -> None:
@@ -34,6 +38,11 @@ def reads_event_time(spec: DatasetSpec) -> bool:
     return spec.HasField("event_time") and _order_time(spec) is None
 
 
+def cuts_keys(spec: DatasetSpec) -> bool:
+    """Returns whether one key of events can have several records."""
+    return any(spec.group.HasField(field) for field in ("window", "session_gap", "max_events"))
+
+
 def _order_time(spec: DatasetSpec) -> TimeField | None:
     group = spec.group
     if group.order_as != OrderAs.time:
@@ -58,12 +67,26 @@ def _resolve_group(spec: DatasetSpec) -> None:
     if group.order_as == OrderAs.time:
         check_clock(group, "time_format", "group")
     else:
-        refuse_fields(group, ("time_format", "zone"), "group", "but for `order_as: time`")
+        refuse_fields(group, ("time_format", "zone", *_LENGTHS), "group", "but for `order_as: time`")
+    for field in _LENGTHS:
+        if group.HasField(field):
+            _check_length(getattr(group, field), f"group.{field}")
+    if group.HasField("max_events"):
+        check_at_least(group.max_events, 1, "group.max_events")
     if not group.HasField("duplicates"):
         group.duplicates = DuplicateEvents.keep
     for name, feature in sorted(spec.sequences.items()):
         if feature.tokenizer not in {Tokenizer.unspecified, Tokenizer.none}:
             raise DataError(f"sequences.{name}.tokenizer: an event is one token of a group's sequence; remove it")
+
+
+def _check_length(text: str, path: str) -> None:
+    try:
+        length = parse_length(text, path)
+    except UsageError as error:
+        raise DataError(str(error)) from None
+    if length > _LONGEST_DAYS * DAY:
+        raise DataError(f"{path}: {text} is out of range; it must be {_LONGEST_DAYS}d or less")
 
 
 def _resolve_event_time(spec: DatasetSpec) -> None:

@@ -232,28 +232,44 @@ def _read_templates(text: pa.StringArray, templates: dict[int, list[list[_Slot]]
     count = len(text)
     clock = _Clock(np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, bool), np.zeros(count, bool))
     for size in np.unique(sizes).tolist():
+        if size not in templates:
+            continue
         rows = np.flatnonzero(sizes == size)
-        for slots in templates.get(size, []):
-            rows = rows[~clock.good[rows]]
-            if len(rows):
-                found = _read_slots(data[starts[rows][:, None] + np.arange(size)], slots)
-                for whole, part in zip(clock, found, strict=True):
-                    whole[rows] = part
+        matrix = _characters(data, starts, rows, size)
+        for slots in templates[size]:
+            fits = _fitting(matrix, slots)
+            if fits.any():
+                some = slice(None) if fits.all() else fits  # as a slice nothing is copied
+                for whole, part in zip(clock, _read_slots(matrix[:, some], slots), strict=True):
+                    whole[rows[some]] = part
     return clock
 
 
+def _characters(
+    data: npt.NDArray[np.uint8], starts: npt.NDArray[np.int32], rows: Int64s, size: int
+) -> npt.NDArray[np.uint8]:
+    """Returns the bytes of texts of one size by their place, uint8, (size, len(rows)): one place of all at once."""
+    if len(rows) == len(starts) - 1:  # one text behind another
+        return np.ascontiguousarray(data[starts[0] : starts[-1]].reshape(-1, size).T)
+    return np.asarray(data[starts[rows] + np.arange(size)[:, None]])
+
+
+def _fitting(matrix: npt.NDArray[np.uint8], slots: list[_Slot]) -> Mask:
+    """Returns which texts have a digit where a form has one, and else one of its bytes."""
+    good = np.ones(matrix.shape[1], bool)
+    for place, (letter, allowed) in zip(matrix, slots, strict=True):
+        good &= place - np.uint8(48) <= 9 if letter else np.logical_or.reduce([place == byte for byte in allowed])
+    return good
+
+
 def _read_slots(matrix: npt.NDArray[np.uint8], slots: list[_Slot]) -> _Clock:
-    """Returns the times of texts of one length, uint8, (n, len(slots))."""
-    good = np.ones(len(matrix), bool)
-    for i, (letter, allowed) in enumerate(slots):
-        wanted = matrix[:, i] - np.uint8(48) <= 9 if letter else np.isin(matrix[:, i], np.frombuffer(allowed, np.uint8))
-        good &= wanted
-    values = {letter: _number(matrix, letter, slots) for letter, _ in slots if letter}
-    zero = np.zeros(len(matrix), np.int64)
+    """Returns the times of texts that fit a form, uint8, (len(slots), n)."""
+    values = {letter: _number(matrix, letter, slots) for letter in dict(slots) if letter}
+    zero = np.zeros(matrix.shape[1], np.int64)
     year, month, day = values.get("Y", zero + 1900), values.get("M", zero + 1), values.get("D", zero + 1)
     hour, minute, second, fraction = (values.get(letter, zero) for letter in "hmsf")
     ahead_hour, ahead_minute = values.get("H", zero), values.get("I", zero)
-    good &= (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
+    good = (year >= 1) & (month >= 1) & (month <= 12) & (day >= 1)
     good &= (hour < 24) & (minute < 60) & (second < 60) & (ahead_hour < 24) & (ahead_minute < 60)
     months = np.where(good, (year - 1970) * 12 + month - 1, 0).astype("datetime64[M]")
     good &= day <= ((months + 1).astype("datetime64[D]") - months.astype("datetime64[D]")).astype(np.int64)
@@ -262,13 +278,14 @@ def _read_slots(matrix: npt.NDArray[np.uint8], slots: list[_Slot]) -> _Clock:
     sign = next((i for i, (_, allowed) in enumerate(slots) if allowed == b"+-"), None)
     ahead = (ahead_hour * 60 + ahead_minute) * 60 * _SECOND
     if sign is not None:
-        ahead = np.where(matrix[:, sign] == ord("-"), -ahead, ahead)
+        ahead = np.where(matrix[sign] == ord("-"), -ahead, ahead)
     absolute = good & (sign is not None or ("", b"Zz") in slots)
     return _Clock(np.where(good, micros, 0), np.where(good, ahead, 0), good, absolute)
 
 
 def _number(matrix: npt.NDArray[np.uint8], letter: str, slots: list[_Slot]) -> Int64s:
     places = [i for i, (own, _) in enumerate(slots) if own == letter][: 6 if letter == "f" else None]
-    digits = matrix[:, places].astype(np.int64) - 48
-    value: Int64s = digits @ (10 ** np.arange(len(places))[::-1])
+    value = np.zeros(matrix.shape[1], np.int64)
+    for place in places:
+        value = value * 10 + (matrix[place] - np.uint8(48))
     return value * 10 ** (6 - len(places)) if letter == "f" else value

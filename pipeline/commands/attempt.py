@@ -151,6 +151,7 @@ def _plan(
         spec_text=spec_text,
         span=span_request(options),
         accept_drift=options.accept_drift,
+        origins=options.origins,
     )
 
 

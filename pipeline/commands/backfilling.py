@@ -135,7 +135,8 @@ def run_backfill(options: argparse.Namespace, rest: list[str], console: Console,
 
 def options_of_span(options: argparse.Namespace, name: str) -> argparse.Namespace:
     """Returns the options of `run` that write one span of a back-fill."""
-    return argparse.Namespace(**{**vars(options), "span": name, "since": "", "until": "", "replace": False})
+    of_run_alone = {"since": "", "until": "", "replace": False, "origins": False}
+    return argparse.Namespace(**{**vars(options), "span": name, **of_run_alone})
 
 
 def _has_no_input(options: argparse.Namespace, name: str) -> bool:

@@ -38,3 +38,24 @@ def parse_count(option: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
         raise UsageError(f"{option} {text}: must be 1 or more")
     return int(text)
+
+
+def seconds_of(text: str, option: str, positive: bool = False) -> float:
+    """Returns a number of seconds.
+
+    Args:
+      text: As the option states it.
+      option: Its name.
+      positive: Whether 0 is none.
+
+    Raises:
+      UsageError: It is none.
+    """
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not (0 <= seconds < 1e9) or (positive and not seconds):
+        rule = "more than 0" if positive else "0 or more"
+        raise UsageError(f"{option} {text}: is no number of seconds; say {rule}")
+    return seconds

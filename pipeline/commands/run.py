@@ -26,6 +26,11 @@ def add(commands: Commands) -> None:
     run.add_argument("--since", default="", metavar="DATE", help="first period to read")
     run.add_argument("--until", default="", metavar="DATE", help="last period to read (default: the span's)")
     run.add_argument("--replace", action="store_true", help="replace the data set that is there")
+    run.add_argument(
+        "--origins",
+        action="store_true",
+        help="tell of rejected records by where they came from, as FILE.from.arrow beside each input FILE says",
+    )
 
 
 def execute(options: argparse.Namespace, rest: list[str], console: Console) -> int:

@@ -28,6 +28,12 @@ def add_base_options(parser: argparse.ArgumentParser) -> None:
         help="span whose vocabularies, normalisation and buckets to take (default: those that were extended last)",
     )
     parser.add_argument(
+        "--base_dataset",
+        metavar="FOLDER",
+        help="data set outside the folder of spans whose vocabularies, normalisation and buckets to take: one of its "
+        "own, or a span of another folder",
+    )
+    parser.add_argument(
         "--extend_vocabulary",
         metavar="N",
         help="add up to N new entries behind each vocabulary of the base, and all new classes",
@@ -45,10 +51,14 @@ def span_request(options: argparse.Namespace) -> "SpanRequest | None":
     Raises:
       UsageError: An option makes no sense without `--span`, or has no valid value.
     """
-    from pipeline.spans.request import SpanRequest
+    from pipeline.spans.request import SpanRequest, check_request
 
     if options.span is None:
-        for name, value in (("--base", options.base), ("--extend_vocabulary", options.extend_vocabulary)):
+        for name, value in (
+            ("--base", options.base),
+            ("--base_dataset", options.base_dataset),
+            ("--extend_vocabulary", options.extend_vocabulary),
+        ):
             if value is not None:
                 raise UsageError(f"{name} {value}: says nothing without --span NAME; add it, or leave {name} out")
         if options.accept_drift:
@@ -57,7 +67,12 @@ def span_request(options: argparse.Namespace) -> "SpanRequest | None":
     check_span_name(options.span)
     if options.base is not None:
         check_span_name(options.base, "--base")
-    return SpanRequest(options.span, options.base or "", _entries(options.extend_vocabulary))
+    if options.base_dataset == "":
+        raise UsageError("--base_dataset: is empty; name the folder of a data set, or leave the option out")
+    extend = _entries(options.extend_vocabulary)
+    request = SpanRequest(options.span, options.base or "", extend, options.base_dataset or "")
+    check_request(request)
+    return request
 
 
 def _entries(text: str | None) -> int:

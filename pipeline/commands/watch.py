@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from pipeline.commands import run
-from pipeline.commands.common import Commands
+from pipeline.commands.common import Commands, seconds_of
 from pipeline.commands.parsing import parser_of
 from schemas.errors import UsageError
 
@@ -78,23 +78,12 @@ def _settings(options: argparse.Namespace) -> "Settings":
     if not (at_least.isascii() and at_least.isdigit() and int(at_least) >= 1):
         raise UsageError(f"--at_least_files {at_least}: is no number of files; say 1 or more")
     return Settings(
-        settle=_seconds(options.settle, "--settle"),
-        poll=_seconds(options.poll, "--poll", positive=True),
+        settle=seconds_of(options.settle, "--settle"),
+        poll=seconds_of(options.poll, "--poll", positive=True),
         once=options.once,
         at_least=int(at_least),
-        at_most_wait=_seconds(options.at_most_wait or "3600", "--at_most_wait"),
+        at_most_wait=seconds_of(options.at_most_wait or "3600", "--at_most_wait"),
     )
-
-
-def _seconds(text: str, option: str, positive: bool = False) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not (0 <= seconds < 1e9) or (positive and not seconds):
-        rule = "more than 0" if positive else "0 or more"
-        raise UsageError(f"{option} {text}: is no number of seconds; say {rule}")
-    return seconds
 
 
 def _check_run_options(options: argparse.Namespace, rest: list[str]) -> None:

@@ -9,12 +9,13 @@ from pipeline.drift.population import Population, load_statistics, population
 from pipeline.drift.told import held
 from pipeline.job import Job
 from pipeline.spans.base import load_base
-from pipeline.spans.published import load_span, span_folder
-from pipeline.spans.request import folder_of
+from pipeline.spans.outside import folder_within, outside_if_there
+from pipeline.spans.published import load_span
 from schemas.errors import RefusedError
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import DriftMeasure, Manifest, Span
 from schemas.messages import canonical_json, printable, to_plain
+from schemas.spans.names import is_outside
 from schemas.statistics_pb2 import DatasetStatistics
 
 OOV = "oov_rate_change"  # depends on the vocabulary, so that it is compared with the base that states it
@@ -43,11 +44,13 @@ def judge_drift(job: Job, manifest: Manifest, statistics: DatasetStatistics) -> 
     manifest_of_base = load_base(job)
     if manifest_of_base is None or job.span is None or job.span.base is None:
         return
-    base = population(manifest_of_base, load_statistics(folder_of(job.span.base), manifest_of_base))
+    taken = job.span.base
+    outside = taken.folder if taken.folder == taken.name else ""
+    base = population(manifest_of_base, load_statistics(taken.folder, manifest_of_base), outside)
     origin = _origin(job.span.root, base)
     span = population(manifest, statistics)
     measures = compare(span, base, origin)
-    manifest.span.drift_base = origin.manifest.span.name
+    manifest.span.drift_base = origin.name
     del manifest.span.drift[:]
     manifest.span.drift.extend(measures)
     beyond = [measure for measure in measures if is_beyond(measure, measure.fail)]
@@ -67,11 +70,14 @@ def _origin(root: str, base: Population) -> Population:
     from none of them.
     """
     name = base.manifest.span.drift_base
-    folder = span_folder(root, name)
-    if name in ("", base.manifest.span.name) or not files.exists(files.join(folder, MANIFEST_NAME)):
+    if is_outside(base.name) or name in ("", base.name):  # what a data set outside was compared with lies there
         return base
-    manifest = load_span(root, name)
-    return population(manifest, load_statistics(folder, manifest))
+    folder = folder_within(root, name)
+    if is_outside(name):
+        found = outside_if_there(name, base.manifest)
+    else:
+        found = load_span(root, name) if files.exists(files.join(folder, MANIFEST_NAME)) else None
+    return population(found, load_statistics(folder, found), name) if found else base
 
 
 def drift_lines(manifest: Manifest) -> list[str]:
@@ -110,7 +116,7 @@ def _refusal(what: str, measure: DriftMeasure, count: int, span: Population, bas
     more = f", and {count - 1:,} more measure(s) beyond their limits" if count > 1 else ""
     mine, theirs = held(measure, span), held(measure, base, is_base=True)
     return (
-        f"too far from {what} '{base.manifest.span.name}': {describe(measure)} is beyond {limit} ({measure.fail:g}): "
+        f"too far from {what} '{base.name}': {describe(measure)} is beyond {limit} ({measure.fail:g}): "
         f"{what} has "
         f"{theirs}, this span {mine}{more}; look at {path} and at the input, raise {limit} in the spec, or publish all "
         "the same by --accept_drift"
@@ -122,8 +128,8 @@ def _told(
 ) -> dict[str, object]:
     """Returns all measures, with what the span and the base that it is compared with hold."""
     return {
-        "base": base.manifest.span.name,
-        "drift_base": origin.manifest.span.name,
+        "base": base.name,
+        "drift_base": origin.name,
         "measures": [
             {
                 **to_plain(measure),

@@ -24,12 +24,14 @@ class Population:
     """All records of a data set.
 
     Attributes:
+      name: Of the span, or folder of a data set that is none.
       manifest: Of the data set, whose counts and classes are read.
       all: Examples of all splits.
       held_out: Examples of the splits other than train, of which vocabularies know nothing; of all splits where these
         have none.
     """
 
+    name: str
     manifest: Manifest
     all: SplitDetails
     held_out: SplitDetails
@@ -84,12 +86,13 @@ class Population:
         return int(self.manifest.counts.rejected.get(UNKNOWN_LABEL, 0)) if of_records else 0
 
 
-def population(manifest: Manifest, statistics: DatasetStatistics) -> Population:
+def population(manifest: Manifest, statistics: DatasetStatistics, name: str = "") -> Population:
     """Returns what a data set holds.
 
     Args:
       manifest: Of the data set; neither sealed nor with all its files, where it is about to be published.
       statistics: Of the data set.
+      name: Where it is no span beside those that it is compared with; empty: that of the span.
 
     Raises:
       DataError: The statistics state no exact sums.
@@ -97,7 +100,7 @@ def population(manifest: Manifest, statistics: DatasetStatistics) -> Population:
     splits = {name: split for name, split in statistics.splits.items() if split.records}
     others = [split for name, split in splits.items() if name != TRAIN]
     every = merge_splits(list(splits.values()))
-    return Population(manifest, every, merge_splits(others) if others else every)
+    return Population(name or manifest.span.name, manifest, every, merge_splits(others) if others else every)
 
 
 def load_statistics(folder: str, manifest: Manifest) -> DatasetStatistics:

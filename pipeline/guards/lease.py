@@ -10,16 +10,40 @@ import errno
 import os
 import time
 from pathlib import Path
+from typing import Protocol
 
 from pipeline import files
-from pipeline.job import Job
 from schemas.errors import DataError
 
 _ASK_SECONDS = 10.0
 _asked: dict[str, float] = {}  # when a file on an object store was last found
 
 
-def begin(job: Job) -> None:
+class Run(Protocol):
+    """What is asked of a run: `pipeline.job.Job` says what each means."""
+
+    @property
+    def output(self) -> str:
+        """Folder that it writes to."""
+
+    @property
+    def run(self) -> str:
+        """Name of the run."""
+
+    @property
+    def leased(self) -> bool:
+        """Whether workers ask if it still goes on."""
+
+    @property
+    def lease_path(self) -> str:
+        """Path of the file that says so."""
+
+    @property
+    def failed(self) -> str:
+        """Folder of what it has to tell when it fails."""
+
+
+def begin(job: Run) -> None:
     """Says that a run goes on.
 
     Raises:
@@ -28,12 +52,12 @@ def begin(job: Job) -> None:
     files.write(job.lease_path, b"")
 
 
-def end(job: Job) -> None:
+def end(job: Run) -> None:
     """Says that a run is over, where its staging folder stays."""
     files.delete([job.lease_path])
 
 
-def goes_on(job: Job) -> bool:
+def goes_on(job: Run) -> bool:
     """Returns whether a run goes on; one that nobody has begun, of a pipeline of somebody's own, always does."""
     if not job.leased:
         return True
@@ -41,7 +65,7 @@ def goes_on(job: Job) -> bool:
     return _is_there(path) if files.is_local(path) else files.exists(path)
 
 
-def check(job: Job) -> None:
+def check(job: Run) -> None:
     """Checks that a run goes on.
 
     Raises:
@@ -52,7 +76,7 @@ def check(job: Job) -> None:
         raise DataError(f"{job.output}: run {job.run} is over, {why}; nothing more is done")
 
 
-def check_now_and_then(job: Job) -> None:
+def check_now_and_then(job: Run) -> None:
     """Checks the same, but asks an object store, where each question is paid for, once in a while.
 
     Raises:

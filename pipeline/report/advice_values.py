@@ -7,6 +7,7 @@ from pipeline.report.words import Name, Sentence, number, percent, plural, say
 from pipeline.vocabulary.summary import coverage
 from schemas.dataset_pb2 import CountBy, VocabularyOptions
 from schemas.manifest_pb2 import Vocabulary
+from schemas.spans.names import is_outside
 from schemas.spec import series_sequences, vocabulary_options, vocabulary_owner
 
 _MUCH_OOV = 0.01  # of the steps of a split
@@ -40,7 +41,8 @@ def _oov_remedy(facts: Facts, name: str, vocabulary: Vocabulary) -> Sentence:
     if span.base and span.extends:
         return say("the new entries are too few of them; raise --extend_vocabulary")
     if span.base:
-        return say("the vocabulary is that of the span {}; extend it with --extend_vocabulary", Name(span.base))
+        kind = "data set" if is_outside(span.base) else "span"
+        return say(f"the vocabulary is that of the {kind} {{}}; extend it with --extend_vocabulary", Name(span.base))
     different = plural(vocabulary.distinct, "different token")
     if vocabulary.covered >= vocabulary.tokens:
         return say(

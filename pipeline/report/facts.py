@@ -143,6 +143,6 @@ def _add_examples(examples: dict[str, list[Example]], content: bytes, manifest: 
         start = end + 1
         found = examples.setdefault(row["reason"], [])
         if len(found) < _MOST_EXAMPLES:
-            place = f"{row['file']}, line {row['line']}"
+            place = f"{row['file']}, line {row['line']}" if row["line"] else f"{row['file']} (offset {row['offset']})"
             found.append(Example(place, row["rule"], row["excerpt"]))
             wanted -= 1

@@ -8,8 +8,8 @@ from pipeline.spans.published import load_span, published_names, span_folder
 from schemas.errors import DataError
 from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import DriftMeasure, Manifest
-from schemas.spans.gaps import gaps
-from schemas.spans.names import period_of, periods_between
+from schemas.spans.gaps import gaps, names_of
+from schemas.spans.names import in_order, period_of
 from schemas.vocabulary import parse_tokens
 
 MOST_SPANS = 100  # that are shown: the newest
@@ -36,8 +36,7 @@ class SpansFacts:
         found = [period_of(name) for name in self.spans]
         if len({one.length if one else None for one in found}) > 1:
             return []
-        between = [periods_between(gap.since, gap.until) for gap in gaps(self.spans)]
-        return [name for names in between for name in names]
+        return [name for gap in gaps(self.spans) for name in names_of(gap)]
 
     @property
     def places(self) -> list[str]:
@@ -45,7 +44,7 @@ class SpansFacts:
         missing = self.missing
         if len(missing) + len(self.spans) > _MOST_GAPS * len(self.spans):
             return list(self.spans)
-        return sorted([*self.spans, *missing]) if missing else list(self.spans)
+        return in_order([*self.spans, *missing]) if missing else list(self.spans)
 
     def beyond(self, kind: str) -> dict[str, list[DriftMeasure]]:
         """Returns the measures beyond "warn" or "fail" by span, of those spans that have any."""

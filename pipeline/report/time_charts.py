@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _AXIS = 44  # letters that fit along the axis
-_NAME = 16  # letters of a name that are shown
+_NAME = 22  # letters of a name that are shown: of 2026-11-20T0530-late-2 all
 _STYLES = ("-", "--", "-.", ":")
 _NONE = math.nan
 

@@ -99,6 +99,7 @@ def staging_key(job: Job) -> str:
         sorted(job.given),
         base,
         job.span.extend if job.span else 0,
+        job.origins,
     ]
     return digest_of(facts)[:16]
 

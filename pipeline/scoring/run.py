@@ -3,6 +3,7 @@
 import contextlib
 import time
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -57,7 +58,7 @@ def _run_alone(scoring: ScoringJob, options: PipelineOptions, console: Console) 
             if not scoring.model.is_exported:
                 console.print(f"exporting {scoring.model.folder}, to be read by every worker", highlight=False)
             transform = ScoreRecords(scoring=replace(exported(scoring), quiet=True))
-            execute(job, transform, options, _Progress, console, interrupted)
+            execute(job, transform, options, partial(_Progress, job), console, interrupted)
         result = read_result(scoring.result_path)
     except BaseException:
         _clean_up_failed(scoring)

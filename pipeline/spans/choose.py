@@ -12,7 +12,7 @@ from pipeline.spans.published import CONTRACT
 from schemas.errors import UsageError
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import digest, to_plain
-from schemas.spans.names import in_order
+from schemas.spans.names import in_order, is_outside
 
 _MOST_NAMED = 5  # spans in an error text
 
@@ -21,8 +21,8 @@ class Contract(NamedTuple):
     """A contract that there is.
 
     Attributes:
-      definer: Name of the span that made it.
-      source: The published span that it is read from: the definer, or another one that has it.
+      definer: Name of the span that made it, or folder of the data set outside that did.
+      source: The published span that it is read from: the definer, or another one that has it; or that folder.
     """
 
     definer: str
@@ -47,7 +47,7 @@ def is_definer(manifest: Manifest) -> bool:
 
 
 def definer_of(name: str, manifest: Manifest) -> str:
-    """Returns the name of the span that made the contract of a span."""
+    """Returns the name of the span, or the folder of the data set outside, that made the contract of a span."""
     return name if is_definer(manifest) else manifest.span.base
 
 
@@ -123,16 +123,30 @@ def _replaced(name: str, published: Mapping[str, Manifest], base: str) -> Choice
     if not is_definer(manifest):
         return Choice(stated or contract_of(name, published))
     if others:
-        if stated and stated.definer != name:
-            raise UsageError(
-                f"--base {base}: the vocabularies, normalisation and buckets of {name} must stay as they are, because "
-                f"{_named(others)} took them from it; leave --base out"
-            )
-        kept = "its vocabularies, normalisation and buckets stay as they are"
-        return Choice(Contract(name, name), f"{name}: {kept}, because {_named(others)} took them from it")
+        return kept_for_others(name, others, f"--base {base}" if stated and stated.definer != name else "")
     if stated:
         return Choice(stated)
     return _made_again(name, published)
+
+
+def kept_for_others(name: str, others: list[str], other_base: str = "") -> Choice:
+    """Returns what a definer takes that other spans took their contract from: what it has.
+
+    Args:
+      name: Of the definer.
+      others: The spans that took from it.
+      other_base: The option that asks for another contract; empty: none does.
+
+    Raises:
+      UsageError: One does.
+    """
+    if other_base:
+        raise UsageError(
+            f"{other_base}: the vocabularies, normalisation and buckets of {name} must stay as they are, because "
+            f"{_named(others)} took them from it; leave {other_base.split()[0]} out"
+        )
+    kept = "its vocabularies, normalisation and buckets stay as they are"
+    return Choice(Contract(name, name), f"{name}: {kept}, because {_named(others)} took them from it")
 
 
 def _made_again(name: str, published: Mapping[str, Manifest]) -> Choice:
@@ -143,9 +157,8 @@ def _made_again(name: str, published: Mapping[str, Manifest]) -> Choice:
     having = [other for other in in_order(published) if other != name and definer_of(other, published[other]) == before]
     if having:
         return Choice(contract_of(having[0], published))
-    note = (
-        f"{name}: its vocabularies, normalisation and buckets stay as they are, because its base {before} was removed"
-    )
+    why = f"no other span has those of {before}" if is_outside(before) else f"its base {before} was removed"
+    note = f"{name}: its vocabularies, normalisation and buckets stay as they are, because {why}"
     return Choice(Contract(name, name), note)
 
 

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from pipeline import files
 from pipeline.job import Base, GivenFile, SpanRun, TokenizerFile
-from pipeline.spans.choose import Contract, choose
-from pipeline.spans.published import load_span, published_contracts, published_names, span_folder
+from pipeline.spans.choose import Contract, choose, contract_digest
+from pipeline.spans.outside import choose_outside, find_outside, folder_within, load_outside, outside_if_there
+from pipeline.spans.published import load_span, published_contracts, published_names
 from pipeline.vocabulary.given import given_by_base, given_digest
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import UsageError
@@ -16,7 +17,7 @@ from schemas.manifest import MANIFEST_NAME
 from schemas.manifest_pb2 import Manifest
 from schemas.messages import canonical_json
 from schemas.spans.difference import FREE_OF_BASE, spec_difference
-from schemas.spans.names import SPANS, check_span_name
+from schemas.spans.names import SPANS, check_span_name, is_outside
 from schemas.spec import TRAIN
 
 
@@ -27,11 +28,13 @@ class SpanRequest(NamedTuple):
       name: Of the span.
       base: Of another one, whose vocabularies, normalisation and buckets to take; empty: nothing is said.
       extend: Most entries to add to each vocabulary of the base; 0: none.
+      dataset: Folder of a data set that is no span of the same folder, in place of `base`; empty: nothing is said.
     """
 
     name: str
     base: str = ""
     extend: int = 0
+    dataset: str = ""
 
 
 class SpanPlan(NamedTuple):
@@ -39,7 +42,7 @@ class SpanPlan(NamedTuple):
 
     Attributes:
       run: What all steps are told.
-      manifest: Of the span whose vocabularies, normalisation and buckets it takes; None: it plans for itself.
+      manifest: Of whatever has the vocabularies, normalisation and buckets that it takes; None: it plans for itself.
     """
 
     run: SpanRun
@@ -65,10 +68,31 @@ def check_root(root: str, request: SpanRequest | None) -> None:
                 "belong there; say --span NAME, or name another folder"
             )
         return
+    check_request(request)
+    _check_no_data_set(root, "leave --span out, or name")
+
+
+def check_request(request: SpanRequest) -> None:
+    """Checks what a request says, whatever spans there are.
+
+    Raises:
+      UsageError: It cannot mean anything.
+    """
     check_span_name(request.name)
     if request.base:
         check_span_name(request.base, "--base")
-    _check_no_data_set(root, "leave --span out, or name")
+    if not request.dataset:
+        return
+    if request.base:
+        raise UsageError(
+            f"--base_dataset {request.dataset}: and --base {request.base} both say where vocabularies come from; say "
+            "one of them"
+        )
+    if request.extend:
+        raise UsageError(
+            f"--extend_vocabulary {request.extend}: with --base_dataset each span takes the vocabularies of "
+            f"{request.dataset} as they are, so that spans can be written at the same time; leave one of the two out"
+        )
 
 
 def check_holds_spans(root: str) -> None:
@@ -117,29 +141,35 @@ def plan_span(request: SpanRequest, root: str) -> SpanPlan:
       root: Folder of all spans.
 
     Raises:
-      UsageError: See `pipeline.spans.choose.choose`.
-      DataError: The manifest of a span cannot be read.
+      UsageError: See `pipeline.spans.choose.choose` and `pipeline.spans.outside`.
+      DataError: The manifest of a span, or of the base outside, cannot be read.
     """
+    outside = find_outside(request.dataset, root) if request.dataset else None
     published = published_contracts(root)
-    choice = choose(request.name, published, request.base)
+    if outside:
+        choice = choose_outside(request.name, outside, published)
+    else:
+        choice = choose(request.name, published, request.base)
     known = frozenset(published) - {request.name}
     if choice.contract is None:
         return SpanPlan(SpanRun(root, request.name, known=known, note=choice.note), None)
-    manifest = load_span(root, choice.contract.source)
-    base = _base(root, choice.contract, manifest)
+    base, manifest = _base(root, choice.contract)
     # A span that others take from, or have taken from, keeps what they have; what else it could add would be lost.
     extend = 0 if base.name == request.name else request.extend
     return SpanPlan(SpanRun(root, request.name, base, extend, known, choice.note), manifest)
 
 
-def _base(root: str, contract: Contract, manifest: Manifest) -> Base:
-    path = files.join(span_folder(root, contract.source), MANIFEST_NAME)
-    return Base(contract.definer, path, manifest.fingerprint)
-
-
-def folder_of(base: Base) -> str:
-    """Returns the folder of the data set that a base is read from."""
-    return base.path.removesuffix(f"/{MANIFEST_NAME}")
+def _base(root: str, contract: Contract) -> tuple[Base, Manifest]:
+    """Returns the base, read from the data set outside where that made the contract and still has it."""
+    definer, source = contract
+    if is_outside(source):
+        manifest = load_outside(source)
+    else:
+        manifest = load_span(root, source)
+        made = outside_if_there(definer, manifest) if is_outside(definer) else None
+        if made and contract_digest(made) == contract_digest(manifest):
+            source, manifest = definer, made
+    return Base(definer, files.join(folder_within(root, source), MANIFEST_NAME), manifest.fingerprint), manifest
 
 
 def check_same_plan(
@@ -177,7 +207,7 @@ def check_same_plan(
             f"{changed[0]}: is not what it was for {_named(plan)}, so that ids would mean something else; put the old "
             "file back, or write all spans to another folder"
         )
-    taken = given_by_base(spec, manifest, folder_of(base))
+    taken = given_by_base(spec, manifest, base.folder)
     if plan.run.extend and not {file.name for file in taken} - {file.name for file in given}:
         what = "files of the spec state all vocabularies" if taken else "the spec has no vocabulary and no classes"
         raise UsageError(f"--extend_vocabulary: {what}, so that nothing can be added; leave it out")

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from pipeline.spans.choose import is_definer
 from schemas.errors import UsageError
 from schemas.manifest_pb2 import Manifest
-from schemas.spans.names import in_order, period, period_of
+from schemas.spans.names import in_order, newest, period, period_of
 
 
 class Retention(NamedTuple):
@@ -27,23 +27,26 @@ def choose_removed(published: Mapping[str, Manifest], keep: int | None, before: 
 
     A base of a span that is among those kept stays, and so does what its drift is measured against: spans to come are
     compared with them. Their own bases do not, or none would ever go where each span extends the one before. The newest
-    span always stays.
+    span always stays, with the others of its period.
 
     Args:
       published: The manifests of all published spans, by name.
-      keep: How many of the newest stay; None: `before` decides.
+      keep: How many of the newest stay, a span and the late ones of its period being one; None: `before` decides.
       before: Those that begin before this date go.
 
     Raises:
       UsageError: Names do not say which spans are older.
     """
     names = in_order(published)
-    old = names[:-keep] if keep is not None else _before(names, before)
     if keep is not None:
         _check_order_is_known(names, keep)
+    kept_names = set(newest(names, keep)) if keep is not None else set()
+    old = [name for name in names if name not in kept_names] if keep is not None else _before(names, before)
     stays: dict[str, str] = {}
     if old and len(old) == len(names):
-        stays[old[-1]] = f"{old[-1]} stays: it is the newest span"
+        *others, last = newest(names, 1)
+        stays |= {name: f"{name} stays: it is of the same period as the newest span" for name in others}
+        stays[last] = f"{last} stays: it is the newest span"
     going = {name for name in old if name not in stays}
     kept = [manifest.span for name, manifest in published.items() if name not in going]
     for role, found in (

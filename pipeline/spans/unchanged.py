@@ -10,7 +10,8 @@ from typing import NamedTuple
 from pipeline import files
 from pipeline.blocks import InputFile, plan_blocks
 from pipeline.job import Job
-from pipeline.spans.choose import definer_of
+from pipeline.spans.base import load_base
+from pipeline.spans.choose import contract_digest, definer_of
 from pipeline.spans.published import load_span
 from schemas.errors import UsageError
 from schemas.formats.blocks import file_digest
@@ -65,9 +66,15 @@ def _other_plan(job: Job, manifest: Manifest) -> str | None:
         return f"{found.path} of the spec is {found.ours}, and was {found.theirs}"
     name = manifest.span.name
     base, taken = job.span.base if job.span else None, definer_of(name, manifest)
-    if base and base.name not in (taken, manifest.span.base):
+    if base and base.name not in (taken, manifest.span.base) and not _is_same_contract(job, manifest):
         return f"has the vocabularies of {taken}, and this run would take those of {base.name}"
     return None
+
+
+def _is_same_contract(job: Job, manifest: Manifest) -> bool:
+    """Returns whether the base of a run has what a span has: a data set outside may have been moved, or copied."""
+    base = load_base(job)
+    return base is not None and contract_digest(base) == contract_digest(manifest)
 
 
 def _other_input(job: Job, manifest: Manifest) -> str | None:

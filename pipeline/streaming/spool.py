@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-from schemas.records.event_time import event_times
 
 from pipeline import arrow_files, files
 from pipeline.streaming.sources.source import Batch
@@ -18,6 +17,7 @@ from pipeline.streaming.spooled import Spooled
 from pipeline.streaming.status import slug
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.formats.lines import BYTE_ORDER_MARK
+from schemas.records.event_time import event_times
 from schemas.streams.positions import runs
 from schemas.streams.windows import UNKNOWN, windows_of
 from schemas.times import Int64s, Mask

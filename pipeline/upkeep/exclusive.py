@@ -57,7 +57,7 @@ def exclusive(
 
 def decides_for_others(root: str, span: SpanRequest) -> bool:
     """Returns whether a span may be one that later ones take vocabularies from: two such must not run at a time."""
-    return bool(span.extend) or not set(published_names(root)) - {span.name}
+    return bool(span.extend) or not (span.dataset or set(published_names(root)) - {span.name})
 
 
 def settle(output: str, console: Console, spec_text: str = "", report: bool = True) -> None:

@@ -38,7 +38,8 @@ class ExampleBlock:
       label: string or float, (examples,), of a class or number; Ragged dictionary of strings
         of per-step classes; None where there is no label.
       cut_steps: By name of the sequence: steps that no example has, int64, (examples,).
-      split_by: What decides the split, where that is not the id: as of `splits.read_split`.
+      split_by: What decides the split, where that is not the id: as of `splits.read_split`. Of keys of events that have
+        several records, the key.
       parents: Where a record may become several examples.
       records: Records that the examples are of.
       rejected: Records that are no examples.

@@ -23,7 +23,9 @@ from schemas.messages import canonical_json
 from schemas.ragged import Int64s
 from schemas.records.events import as_lists, once_fields, step_fields
 from schemas.records.nulls import nulls
+from schemas.records.sessions import cut_keys, record_ids
 from schemas.records.verdicts import Mask
+from schemas.spec import cuts_keys
 
 DIFFERENT_VALUES = "different_values"
 DUPLICATE_EVENT = "duplicate_event"
@@ -51,16 +53,19 @@ class Grouped(NamedTuple):
     """Records made of events.
 
     Attributes:
-      raw: The records, with the columns of `fields_of(spec)` and ID; `lines` are numbers of records, from 0.
-      first: int64, (records and those that raw rejects,); the first event of each, as a row of the table.
+      raw: The records, with the columns of `fields_of(spec)` and ID, in the order of `seen`. SPLIT is the key where a
+        hash decides the split and a key may have several records. `lines` are numbers of records, from 0.
+      first: int64, (records and those that raw rejects,); the first event of each by order, as a row of the table.
+      seen: int64, (records and those that raw rejects,), rising; the event of each that stands first.
       rejected: Events; `line` is the row of each.
       dropped: Events, by policy.
       kept: Events that are in a record, whatever becomes of this.
-      tied: Of these, events of the same order as another of their record that is not the same in all else.
+      tied: Of these, events of the same order as another of their key that is not the same in all else.
     """
 
     raw: RawBlock
     first: Int64s
+    seen: Int64s
     rejected: list[Rejected]
     dropped: Counter[str]
     kept: int
@@ -86,9 +91,26 @@ def group_events(events: EventTable, spec: DatasetSpec) -> Grouped:
             rejected = [_reject_event(events, int(row), spec) for row in repeated]
         else:
             dropped[DUPLICATE_POLICY] = len(repeated)
+    ordinals = None
+    if cuts_keys(spec):
+        rows, record, ordinals = cut_keys(rows, record, _ranks(events.columns[ORDER])[rows], spec)
     starts = np.flatnonzero(np.diff(record, prepend=-1))
-    raw = _records(events, rows, record, np.append(starts, len(rows)), spec)
-    return Grouped(raw, rows[starts], rejected, dropped, len(rows), int(tied.sum()))
+    seen = np.minimum.reduceat(rows, starts) if len(rows) else rows
+    who = _who(events, pa.array(rows[starts]), ordinals, spec)
+    raw = _records(events, rows, record, np.append(starts, len(rows)), who, spec)
+    return Grouped(raw, rows[starts], seen, rejected, dropped, len(rows), int(tied.sum()))
+
+
+def _who(events: EventTable, first: pa.Array, ordinals: Int64s | None, spec: DatasetSpec) -> dict[str, pa.Array]:
+    """Returns ID of the records that begin with these events, and SPLIT where it must be the key.
+
+    So that a key has one split where a hash decides; `ordinals` as of `Cut`, None where a key has one record.
+    """
+    keys = events.columns[ID].take(first)
+    if ordinals is None:
+        return {ID: keys}
+    ids = record_ids(keys, events.columns[ORDER].take(first), ordinals)
+    return {ID: ids, SPLIT: keys} if spec.split.by == SplitBy.hash else {ID: ids}
 
 
 def _sorted_by_key(events: EventTable) -> tuple[Int64s, Int64s]:
@@ -161,10 +183,12 @@ def _codes(column: pa.Array) -> list[Int64s]:
     return [column.dictionary_encode(null_encoding="encode").indices.to_numpy().astype(np.int64)]
 
 
-def _records(events: EventTable, rows: Int64s, record: Int64s, ends: Int64s, spec: DatasetSpec) -> RawBlock:
+def _records(
+    events: EventTable, rows: Int64s, record: Int64s, ends: Int64s, who: dict[str, pa.Array], spec: DatasetSpec
+) -> RawBlock:
     """Returns the records of sorted events; `ends` are the places at which each begins, and the number of events."""
     index = pa.array(rows)
-    columns = {ID: events.columns[ID].take(pa.array(rows[ends[:-1]]))}
+    columns = dict(who)
     for field in step_fields(spec):
         columns[field.name] = as_lists(field, events.columns[field.name].take(index), ends)
     offsets = events.offsets[rows[ends[:-1]]]

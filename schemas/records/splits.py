@@ -55,10 +55,10 @@ def read_split(column: pa.Array, spec: DatasetSpec, verdicts: Verdicts) -> pa.Ar
 
     Args:
       column: As `fields_of` asks for it.
-      spec: A resolved spec, whose splits are not made by a hash of the id.
+      spec: A resolved spec; where a hash of the id would decide, the column is what stands in place of the id.
       verdicts: Of the records; rejects those with an unknown split or a time that is none.
     """
-    if spec.split.by == SplitBy.group:
+    if spec.split.by in {SplitBy.hash, SplitBy.group}:
         return column
     read = _splits_named if spec.split.by == SplitBy.field else _splits_in_time
     return pa.array(read(column, spec, verdicts))

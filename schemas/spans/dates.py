@@ -1,5 +1,7 @@
 """Dates in patterns of input files: `{date}` stands for the name of a span, `{date:%Y/%m/%d}` for its time.
 
+A late span (2026-11-20-late) has the date of its period.
+
 Other braces are what they are. A file whose name holds `{date}` itself is written `{{date}}`.
 """
 

@@ -139,6 +139,24 @@ def test_blocks_files_and_runners_make_no_difference(
     assert verify(str(tmp_path / "data"))["problems"] == []
 
 
+def test_ties_follow_the_paths_of_files_and_nothing_else(tmp_path: Path) -> None:
+    spec = "{group: {by: user, order_by: t}, sequences: {x: {type: series, dims: 1}}, split: {fractions: {train: 1.0}}}"
+    events = [{"user": f"u{i % 3}", "t": i // 30, "x": [i]} for i in range(90)]
+
+    def fingerprint(*parts: tuple[str, list[dict[str, Any]]], block_bytes: int = 1 << 20) -> str:
+        folder = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
+        paths = [write_jsonl(folder / f"{name}.jsonl", part) for name, part in parts]
+        return prepare(spec, paths[::-1], folder / "data", block_bytes=block_bytes).data_fingerprint
+
+    whole = fingerprint(("one", events))
+    assert fingerprint(("a", events[:40]), ("b", events[40:])) == whole
+    assert fingerprint(("b", events[40:]), ("a", events[:40]), block_bytes=500) == whole
+    # Within a key, which of two events of one time is first is what the path says: the other way round is other data.
+    assert fingerprint(("b", events[:40]), ("a", events[40:])) != whole
+    # Without ties across files (events 0 to 59 and 60 to 89 have times of their own) names mean nothing.
+    assert fingerprint(("b", events[:60]), ("a", events[60:])) == whole
+
+
 def test_what_becomes_of_messy_events(whole: Manifest) -> None:
     counts = whole.counts
     assert dict(counts.rejected) == {"different_values": 1}

@@ -8,7 +8,7 @@ import yaml
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.errors import DataError
 from schemas.messages import to_plain
-from schemas.spec import event_time_of, parse_spec, reads_event_time, resolve
+from schemas.spec import cuts_keys, event_time_of, parse_spec, reads_event_time, resolve
 
 BY_TIME = {"by": "k", "order_by": "at", "order_as": "time", "time_format": "iso8601", "zone": "UTC"}
 
@@ -17,6 +17,43 @@ def parse(**values: Any) -> DatasetSpec:
     spec = parse_spec(yaml.safe_dump({"sequences": {"w": {"type": "tokens"}}} | values))
     assert resolve(spec) == spec, "a resolved spec resolves to itself"
     return spec
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (
+            {"window": "10"},
+            "group.window '10': is no length of time; write a whole number and a unit: 30s, 10m, 1h or 2d",
+        ),
+        (
+            {"session_gap": "0s"},
+            "group.session_gap '0s': is no length of time; write a whole number and a unit: 30s, 10m, 1h or 2d",
+        ),
+        ({"session_gap": "999999999d"}, "group.session_gap: 999999999d is out of range; it must be 36500d or less"),
+        ({"max_events": 0}, "group.max_events: 0 is out of range; it must be 1 or more"),
+        (
+            {"window": "1h", "order_as": "number", "time_format": None, "zone": None},
+            "group.window: means nothing but for `order_as: time`; remove it",
+        ),
+        (
+            {"session_gap": "1h", "order_as": "text", "time_format": None, "zone": None},
+            "group.session_gap: means nothing but for `order_as: time`; remove it",
+        ),
+    ],
+)
+def test_an_end_of_records_that_means_nothing_is_refused(said: dict[str, Any], text: str) -> None:
+    group = {name: value for name, value in (BY_TIME | said).items() if value is not None}
+    assert error(group=group) == text
+
+
+@pytest.mark.parametrize(
+    ("said", "cuts"),
+    [({}, False), ({"window": "10m"}, True), ({"session_gap": "36500d"}, True), ({"max_events": 1}, True)],
+)
+def test_whether_a_key_has_several_records(said: dict[str, Any], cuts: bool) -> None:
+    assert cuts_keys(parse(group=BY_TIME | said)) == cuts
+    assert not cuts_keys(parse())
 
 
 def error(**values: Any) -> str:

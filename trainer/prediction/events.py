@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.formats.fields import ID
 from schemas.formats.rejected import Rejected
 from schemas.formats.sources import SourcePart
 from schemas.ragged import Int64s
@@ -32,7 +31,7 @@ class _Events(NamedTuple):
 
 
 def locate_events(parts: Iterable[SourcePart], spec: DatasetSpec) -> Located:
-    """Returns the records that events make; each stands where its key first occurs, a refused event where it is.
+    """Returns the records that events make; each stands where the first of its events does, a refused one where it is.
 
     Args:
       parts: Of all the input.
@@ -41,10 +40,8 @@ def locate_events(parts: Iterable[SourcePart], spec: DatasetSpec) -> Located:
     events = _all_events(parts, spec)
     grouped = group_events(EventTable(events.columns, events.offsets, np.zeros_like(events.offsets)), spec)
     block = validate_unlabelled(grouped.raw, spec)
-    keys = events.columns[ID].dictionary_encode().indices.to_numpy()
-    first = np.sort(np.unique(keys, return_index=True)[1])  # of each record: they are in this order
-    rows = np.concatenate([lines_of(grouped.rejected), first[lines_of(block.rejected)]])
-    seen = first[block.lines]
+    rows = np.concatenate([lines_of(grouped.rejected), grouped.seen[lines_of(block.rejected)]])
+    seen = grouped.seen[block.lines]
     refused_order = np.concatenate([events.refused_order, events.order[rows]])
     order, refused_order, _ = ranked(events.order[seen], refused_order)
     return Located(

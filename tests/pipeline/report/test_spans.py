@@ -99,6 +99,15 @@ def test_one_span_that_nothing_can_be_said_of() -> None:
     assert "No span has a record." in page.text
 
 
+def test_late_spans_are_drawn_behind_that_of_their_period() -> None:
+    late = [f"2026-11-01-late{end}" for end in ("", "-2", "-10")]
+    facts = facts_of(span("2026-11-01"), *map(span, late), span("2026-11-03"))
+    assert facts.missing == ["2026-11-02"]
+    assert facts.places == ["2026-11-01", *late, "2026-11-02", "2026-11-03"]
+    windows = facts_of(*(span(f"2026-11-01T06{minute}") for minute in (10, 20, 50)))
+    assert (windows.missing, len(windows.places)) == ([], 3)
+
+
 def test_missing_dates_are_told_where_all_names_are_dates_of_one_length() -> None:
     assert facts_of(*month()).missing == ["2026-11-03", "2026-11-04"]
     assert facts_of(*month()).places == [f"2026-11-0{day}" for day in range(1, 6)]

@@ -19,11 +19,12 @@ def span_job(
     base: str = "",
     extend: int = 0,
     spec: str = REVIEW_SPEC,
+    dataset: object = "",
     **settings: Any,
 ) -> Job:
     """The run of one span."""
     settings.setdefault("block_bytes", 4_000)  # a block or two
-    return make_job(spec, inputs, root, span=SpanRequest(name, base, extend), **settings)
+    return make_job(spec, inputs, root, span=SpanRequest(name, base, extend, str(dataset)), **settings)
 
 
 def publish(root: Path, name: str, inputs: str | Sequence[str], *args: Any, **settings: Any) -> Manifest:

@@ -60,6 +60,23 @@ def test_the_newest_always_stays() -> None:
     }
 
 
+def test_late_spans_are_kept_and_go_with_their_period() -> None:
+    names = [DAYS[0], f"{DAYS[0]}-late", DAYS[1], f"{DAYS[1]}-late", f"{DAYS[1]}-late-2", DAYS[2]]
+    outside = {name: Manifest(span=Span(name=name, base="/base")) for name in names}
+    assert choose_removed(outside, 2).removed == choose_removed(outside, None, DAYS[1]).removed == names[:2]
+    assert choose_removed(outside, 1).removed == names[:5]
+    assert choose_removed(outside, 3).removed == []
+    last = {name: outside[name] for name in names[2:5]}
+    assert choose_removed(last, None, "2027-01-01") == (
+        [],
+        {
+            names[2]: f"{names[2]} stays: it is of the same period as the newest span",
+            names[3]: f"{names[3]} stays: it is of the same period as the newest span",
+            names[4]: f"{names[4]} stays: it is the newest span",
+        },
+    )
+
+
 def test_names_that_do_not_say_which_is_older() -> None:
     mixed = {**spans(""), "first": Manifest(span=Span(name="first"))}
     cases = {

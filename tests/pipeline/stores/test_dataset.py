@@ -222,6 +222,22 @@ def test_spans(store: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["verify", root]) == 0
 
 
+def test_spans_with_a_base_outside_their_folder(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["--spec", f"{store}/spec.yaml", "--input", f"{store}/in/"]
+    assert run(*common, "--output", f"{store}/base") == 0
+    spans = [*common, "--output", f"{store}/windows", "--base_dataset", f"{store}/base/"]
+    assert run("--span", "2026-11-20T0640", *spans) == 0
+    assert run("--span", "2026-11-20T0640-late", *spans) == 0
+    capsys.readouterr()
+    assert run("--span", "2026-11-20T0640", *spans) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["status"], told["span"]["base"]) == ("unchanged", f"{store}/base")
+    inner = f"{store}/windows/spans/2026-11-20T0640"
+    assert run("--span", "x", *spans[:-1], inner) == 2
+    assert f"is the span 2026-11-20T0640 of {store}/windows itself; say --base" in capsys.readouterr().err
+    assert cli.main(["verify", f"{store}/windows"]) == 0
+
+
 def test_local_worker_processes_are_told_options(
     store: str, server: StoreServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -101,6 +101,16 @@ def test_patterns_are_filled_in_for_each_period() -> None:
     assert fill_dates(["{{date}}.csv"], []) == [DatedPattern("{date}.csv", "")]
 
 
+def test_a_late_span_has_the_date_of_its_period() -> None:
+    assert fill_dates(["in/{date}.jsonl", "late/{date:%Y/%m/%d}"], ["2026-11-20-late-2"]) == [
+        DatedPattern("in/2026-11-20.jsonl", "2026-11-20-late-2"),
+        DatedPattern("late/2026/11/20", "2026-11-20-late-2"),
+    ]
+    assert window("2026-11-20-late") == ["2026-11-20-late"]
+    assert window("2026-11-20-late", last=2) == ["2026-11-19", "2026-11-20"]
+    assert window("2026-11-20-late", since="2026-11-19") == ["2026-11-19", "2026-11-20"]
+
+
 def test_windows() -> None:
     assert window() == []
     assert window("first") == ["first"]

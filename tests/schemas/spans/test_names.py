@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import UsageError
-from schemas.spans.names import Period, check_span_name, in_order, period_of, periods_between, select, span_path
+from schemas.spans.names import (
+    Period,
+    check_span_name,
+    in_order,
+    late_number,
+    newest,
+    period_of,
+    periods_between,
+    select,
+    span_path,
+)
 
 LENGTHS = [datetime.timedelta(**{unit: 1}) for unit in ("days", "hours", "minutes", "seconds")]
 MOMENTS = st.datetimes(datetime.datetime(1, 1, 1), datetime.datetime(9999, 12, 30))
@@ -39,7 +49,32 @@ def test_dates(name: str, start: datetime.datetime, length: datetime.timedelta) 
     assert period_of(name) == Period(start, length)
 
 
-@pytest.mark.parametrize("name", ["2026-11-31", "2026-13-01", "2026-11-20T24", "0000-01-01"])
+@given(periods(), st.integers(1, 10**6))
+def test_a_late_span_is_of_the_period_of_its_name(period: Period, number: int) -> None:
+    name = f"{period.name}-late" if number == 1 else f"{period.name}-late-{number}"
+    assert (period_of(name), late_number(name), check_span_name(name)) == (period, number, name)
+    assert late_number(period.name) == 0
+
+
+@pytest.mark.parametrize("ending", ["-late-0", "-late-1", "-late-02"])
+def test_a_late_span_has_one_name(ending: str) -> None:
+    name = f"2026-11-20T05{ending}"
+    assert (period_of(name), late_number(name)) == (None, 0)
+    with pytest.raises(UsageError) as raised:
+        check_span_name(name)
+    assert str(raised.value) == (
+        f"--span {name}: the late spans of a period are 2026-11-20T05-late, 2026-11-20T05-late-2, "
+        "2026-11-20T05-late-3 and so on; say one of these"
+    )
+
+
+@pytest.mark.parametrize("name", ["late", "week-47-late", "2026-11-20-later", "2026-11-20-late-", "2026-11-20-late-٢"])
+def test_names_that_only_look_late_are_no_dates(name: str) -> None:
+    assert period_of(name) is None
+    assert in_order([name, "2026-11-20"]) == ["2026-11-20", name]
+
+
+@pytest.mark.parametrize("name", ["2026-11-31", "2026-11-31-late", "2026-13-01", "2026-11-20T24", "0000-01-01"])
 def test_a_date_that_there_is_none_of_is_refused(name: str) -> None:
     assert period_of(name) is None
     with pytest.raises(UsageError, match=f"^--span {name}: there is no such date; correct it$"):
@@ -63,6 +98,23 @@ def test_names_in_order() -> None:
     ordered = ["2026-11-20", "2026-11-20T05", "2026-11-20T0500", "2026-11-21", "a", "b"]
     assert in_order(names) == ordered
     assert in_order(reversed(ordered)) == ordered
+
+
+def test_late_spans_stand_behind_that_of_their_period() -> None:
+    ordered = ["2026-11-20T0640", "2026-11-20T0640-late", "2026-11-20T0640-late-2", "2026-11-20T0640-late-10"]
+    ordered += ["2026-11-20T064000", "2026-11-20T0650-late", "2026-11-20T0700", "a-late"]
+    assert in_order(reversed(ordered)) == ordered
+
+
+def test_late_spans_are_in_the_range_of_their_period_and_count_with_it() -> None:
+    names = ["2026-11-19", "2026-11-20", "2026-11-20-late", "2026-11-20-late-2", "2026-11-21-late", "2026-11-22"]
+    assert select(names, "2026-11-20", "2026-11-20") == names[1:4]
+    assert select(names, "2026-11-20-late", "2026-11-21") == names[1:5]
+    assert select(names, last=2) == names[4:]
+    assert select(names, last=3) == select(names, until="2026-11-22", last=3) == names[1:]
+    assert newest([*names, "a", "a-late"], 2) == ["a", "a-late"]
+    assert newest(names, 9) == names
+    assert newest([], 1) == []
 
 
 def test_a_range_includes_its_ends_and_the_hours_of_the_last_day() -> None:

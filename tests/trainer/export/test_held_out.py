@@ -79,6 +79,16 @@ def test_events_are_put_together(tmp_path: Path) -> None:
     assert {len(names) for names in raw.columns["names"].to_pylist()} == {10}
 
 
+def test_sessions_are_held_out_by_their_keys_and_without_their_event_time(tmp_path: Path) -> None:
+    events = [{"case": f"c{i % 40}", "at": i, "seen": i, "name": "xyz"[i % 3]} for i in range(400)]
+    cut = EVENTS.replace("number}", "number, max_events: 4}\nevent_time: {from: seen, format: unix_seconds}")
+    manifest = prepare(cut, write(tmp_path / "events.jsonl", events), tmp_path / "data")
+    raw = held_out_records(saved(manifest))
+    assert set(raw.columns["id"].to_pylist()) == stored(tmp_path / "data", "validation", "test")
+    assert sorted(raw.columns) == ["id", "names"]
+    assert {len(names) for names in raw.columns["names"].to_pylist()} == {2, 4}
+
+
 def test_given_records_need_neither_label_nor_id(tmp_path: Path) -> None:
     records = [{"text": "a", "frames": [], "at": []}, {"text": None}] * MOST_RECORDS
     manifest = Manifest(spec=parse_spec(SPEC))

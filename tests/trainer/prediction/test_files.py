@@ -303,11 +303,36 @@ def test_events_become_records_where_their_keys_first_occur(tmp_path: Path) -> N
     assert (from_files[2]["file"], from_files[2]["line"]) == (str(paths[1]), 1)
 
 
-def manifest_with_events(folder: Path) -> None:
+def test_sessions_of_a_key_are_predicted_for_apart(tmp_path: Path) -> None:
+    """Each stands where the first of its events does, whatever lies between; nobody asks for their event time."""
+    whole = [{"who": f"w{i}", "word": ["a", "b"], "mood": str(i % 2)} for i in range(4)]
+    build_dataset(tmp_path / "data", EVENTS.replace("group:", "id: who #"), {"train": whole})
+    by_time = EVENTS.replace("number", "time, time_format: unix_seconds, session_gap: 1m, max_events: 2")
+    manifest_with_events(tmp_path / "data", by_time)
+    write_untrained(tmp_path / "data", tmp_path / "model")
+    events: list[Any] = [
+        {"who": "x", "at": 500, "word": "b"},
+        {"who": "y", "at": 30, "word": "a"},
+        {"who": "x", "at": 7, "word": "a"},
+        {"who": "y", "at": 10},
+        {"who": "x", "at": 550.5, "word": "c"},
+        {"who": "y", "at": 0, "word": "b"},
+        {"who": "x", "at": 551, "word": "a"},
+    ]
+    predictor = load(tmp_path / "model")
+    entries = predictor.predict(events)
+    names = ["x@1970-01-01T00:08:20Z", "y@1970-01-01T00:00:00Z", "x@1970-01-01T00:00:07Z", None]
+    assert [entry["id"] for entry in entries] == [*names, "x@1970-01-01T00:09:11Z"]
+    assert (entries[3]["line"], entries[3]["reason"]) == (4, "missing_field")
+    for entry, own in zip(entries, [[0, 4], [1, 5], [2], None, [6]], strict=True):
+        assert own is None or entry == near(predictor.predict([events[i] for i in own]))[0]
+
+
+def manifest_with_events(folder: Path, spec: str = EVENTS) -> None:
     """Says that the records of a data set were made of events."""
     from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest, seal
     from schemas.spec import parse_spec
 
     manifest = load_manifest(folder)
-    manifest.spec.CopyFrom(parse_spec(EVENTS))
+    manifest.spec.CopyFrom(parse_spec(spec))
     (folder / MANIFEST_NAME).write_bytes(dump_manifest(seal(manifest)))

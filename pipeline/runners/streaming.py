@@ -1,0 +1,79 @@
+"""Which runners read a source that never ends, and what they have to be told for it."""
+
+from collections.abc import Sequence
+
+import grpc
+from apache_beam.options.pipeline_options import PipelineOptions, PortableOptions, StandardOptions, TypeOptions
+from apache_beam.portability.api import beam_job_api_pb2, beam_job_api_pb2_grpc
+
+from pipeline.runners.checks import kind_of
+from pipeline.runners.endpoints import SECONDS
+from pipeline.runners.options import beam_options
+from schemas.errors import UsageError
+
+_REMEDY = (
+    "say --runner=FlinkRunner --flink_master=HOST:PORT (a cluster), --flink_master='[local]' (a Flink on this machine, "
+    "which needs Java), or --runner=PrismRunner"
+)
+_WHY_NOT = {
+    "fnapi": "it hands on nothing before a source ends, and a stream has no end",
+    "bundlebaseddirect": "it cannot read a source that never ends, and is for tests",
+    "spark": "Beam has no streams from Python on Spark",
+}
+_OPTION_OF_FLINK = "flink_master"
+_MILLISECONDS = 1_000
+
+
+def streaming_options(flags: Sequence[str], checkpoint_seconds: float) -> PipelineOptions:
+    """Returns the options of a stream.
+
+    Args:
+      flags: What the command itself did not understand.
+      checkpoint_seconds: Between two checkpoints, from which Flink goes on after a failure.
+
+    Raises:
+      UsageError: See `pipeline.runners.options.beam_options`; or the runner cannot stream.
+    """
+    options = beam_options(flags)
+    check_can_stream(options)
+    # Flink's job server knows it; the Python SDK hands on what it does not know itself.
+    extra = [f"--checkpointing_interval={round(checkpoint_seconds * _MILLISECONDS)}"]
+    told = PipelineOptions([*flags, *(extra if kind_of(options) in ("flink", "portable") else [])])
+    standard = told.view_as(StandardOptions)
+    standard.runner, standard.streaming = options.view_as(StandardOptions).runner, True
+    told.view_as(TypeOptions).pipeline_type_check = False
+    return told
+
+
+def check_can_stream(options: PipelineOptions) -> None:
+    """Checks that a runner can read what never ends.
+
+    Raises:
+      UsageError: It cannot, or nobody knows.
+    """
+    kind = kind_of(options)
+    if kind in _WHY_NOT:
+        raise UsageError(f"--runner={_name(options)}: cannot stream: {_WHY_NOT[kind]}; {_REMEDY}")
+    if kind in ("flink", "prism", "dataflow"):
+        return
+    endpoint = str(options.view_as(PortableOptions).job_endpoint)
+    if kind == "portable" and endpoint != "embed" and _OPTION_OF_FLINK in options_of_service(endpoint):
+        return
+    what = f"--job_endpoint={endpoint}" if kind == "portable" else f"--runner={_name(options)}"
+    raise UsageError(f"{what}: is not known to stream: no Flink is behind it; {_REMEDY}")
+
+
+def _name(options: PipelineOptions) -> str:
+    return str(options.view_as(StandardOptions).runner)
+
+
+def options_of_service(endpoint: str, seconds: float = SECONDS) -> frozenset[str]:
+    """Returns the names of the options that the runner behind a job service has; none of one that does not answer."""
+    request = beam_job_api_pb2.DescribePipelineOptionsRequest()
+    with grpc.insecure_channel(endpoint) as channel:
+        try:
+            service = beam_job_api_pb2_grpc.JobServiceStub(channel)
+            answer = service.DescribePipelineOptions(request, timeout=seconds)
+        except grpc.RpcError:
+            return frozenset()
+    return frozenset(option.name for option in answer.options)

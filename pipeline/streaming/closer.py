@@ -1,0 +1,168 @@
+"""Closes windows: decides what each is made of, and writes that down, once."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+
+from pipeline import files
+from pipeline.guards import lease
+from pipeline.streaming import closings
+from pipeline.streaming.closings import TOO_LATE, Closing
+from pipeline.streaming.due import Held, Times, due_time, free_name, held_bytes, kind_of, take_due
+from pipeline.streaming.gather import Gathered, Placed, gather, new_lines, positions_of
+from pipeline.streaming.job import StreamJob
+from pipeline.streaming.ledger import Ledger
+from pipeline.streaming.spooled import Spooled
+from schemas.errors import DataError, RefusedError
+from schemas.formats.rejected import Rejected, dump_rejected, excerpt
+from schemas.streams.windows import window_name
+
+TOO_LATE_REASON = "too_late"
+_ATTEMPTS = 100  # to close a window that others close at the same time
+_MB = 1e6
+
+
+def windows_there(job: StreamJob) -> set[str]:
+    """Returns the names of windows whose records lie there, closed or not, for no span is published of them yet."""
+    return {path.split("/", 1)[0] for path in files.every_file(files.join(job.folder, "windows"))}
+
+
+class Closer:
+    """Decides for one stream; used by one thread at a time."""
+
+    def __init__(self, job: StreamJob) -> None:
+        self.job = job
+        self.times = Times(job.window, job.lateness)
+        self._told: set[str] = set()  # closings whose spans somebody has been asked to publish
+        self._told_open = -1
+        self._sizes: Counter[int] | None = None  # bytes that are held, by window
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What is closed, as of the last look."""
+        ledger = Ledger(self.job.closings)
+        ledger.refresh()
+        return ledger
+
+    def hold(self, ref: Spooled, reached: int, others: Callable[[], Iterable[Held]]) -> Held:
+        """Returns records that have come with what they will be.
+
+        Args:
+          ref: To them.
+          reached: How far event time has come.
+          others: Returns all that waits, these not yet; asked once.
+
+        Raises:
+          RefusedError: Their window holds more than it may.
+        """
+        if self._sizes is None:
+            self._sizes = held_bytes(others())
+        self._sizes[ref.window] += ref.bytes
+        self._tell()
+        self._check_size(ref.window, self._sizes[ref.window])
+        return Held(ref, kind_of(ref.window, self.times, reached, self.is_closed(ref.window)))
+
+    def due_times(self, held: Held) -> list[int]:
+        """Returns the event times at which `close` may have something to do with what is held."""
+        return [due_time(held.kind, held.ref.window, self.times)]
+
+    def close(self, held: list[Held], reached: int) -> tuple[list[str], list[Held]]:
+        """Closes what is due.
+
+        Args:
+          held: All that waits.
+          reached: How far event time has come.
+
+        Returns:
+          Names of closings whose spans are to be published, and what goes on waiting.
+
+        Raises:
+          LengthwiseError: Records cannot be read, or nothing can be written.
+        """
+        due, rest = take_due(held, self.times, reached)
+        for (kind, window), refs in due.items():
+            self.close_window(kind, window, lambda refs=refs: new_lines(refs, self.ledger.covered))  # type: ignore[misc]
+        self._sizes = held_bytes(rest)
+        self._tell()
+        return self._unpublished(), rest
+
+    def close_window(self, kind: str, window: int, new: Callable[[], Iterable[Placed]]) -> None:
+        """Closes one window; what is in a closed window already is left out.
+
+        Args:
+          kind: What its records were held as.
+          window: When it begins.
+          new: Returns its records without those that are in a closed window by then.
+
+        Raises:
+          DataError: Records cannot be read, or nothing can be written.
+        """
+        for _ in range(_ATTEMPTS):
+            name, now = free_name(kind, window, self.job.window, self.ledger.names)
+            closing = self._plan(name, now, window, new())
+            if closing is None:
+                return
+            lease.check(self.job)  # who has taken over reads what is not closed again
+            if closings.create(self.job.closings, closing):
+                self.ledger.add(closing)
+                return
+            files.delete([files.join(self.job.root, path) for path in closing.files])
+            self.ledger.refresh()
+        raise DataError(f"{self.job.root}: others close windows there all the time; stop all streams but one")
+
+    def _plan(self, name: str, kind: str, window: int, parts: Iterable[Placed]) -> Closing | None:
+        """Returns what a window is made of; None: of nothing that is not in another one."""
+        found = self._reject(name, window, parts) if kind == TOO_LATE else gather(self.job.window_folder(name), parts)
+        if not found.records:
+            return None
+        start = len(self.job.root) + 1
+        paths = tuple(path[start:] for path in found.paths)
+        size = found.bytes
+        return Closing(name, kind, window, self.job.window, paths, found.records, size, found.positions)
+
+    def _reject(self, name: str, window: int, parts: Iterable[Placed]) -> Gathered:
+        """Writes records that came too late to the rejected output."""
+        every = list(parts)
+        rejected = [item for part in every for item in _too_late(part, window, self.job)]
+        if not rejected:
+            return Gathered([], 0, 0, {})
+        content = dump_rejected(rejected)
+        path = files.join(self.job.too_late, f"{name}.jsonl")
+        files.write(path, content)
+        return Gathered([path], len(rejected), len(content), positions_of(every))
+
+    def _tell(self) -> None:
+        """Says how many windows are open, where that has changed."""
+        count = len(self._sizes or ())
+        if count != self._told_open:
+            files.write(self.job.held_path, str(count).encode())
+            self._told_open = count
+
+    def _check_size(self, window: int, size: int) -> None:
+        most = self.job.window_bytes
+        if size > most:
+            raise RefusedError(
+                f"window {window_name(window, self.job.window)}: holds {size / _MB:,.1f} MB of records before it is "
+                f"over, and --window_bytes allows {most / _MB:,.1f} MB; nothing of it is published and nothing is "
+                "lost: start the stream again with a shorter --window, or allow more"
+            )
+
+    def is_closed(self, window: int) -> bool:
+        """Returns whether a window has been closed."""
+        return window_name(window, self.job.window) in self.ledger.names
+
+    def _unpublished(self) -> list[str]:
+        """Returns closings whose records still lie there and that nobody has been told of, in order.
+
+        More than those of this call: where a worker died after it had closed a window, who comes after it tells.
+        """
+        found = sorted((windows_there(self.job) & self.ledger.names) - self._told)
+        self._told.update(found)
+        return found
+
+
+def _too_late(part: Placed, window: int, job: StreamJob) -> Iterator[Rejected]:
+    name = window_name(window, job.window)
+    rule = f"a record must come before the window {name} and the lateness that --allowed_lateness allows are over"
+    for text, position in zip(part.lines.texts, part.lines.positions.tolist(), strict=True):
+        yield Rejected(part.source, position, 0, TOO_LATE_REASON, rule, excerpt(text))

@@ -1,0 +1,88 @@
+"""References to what was read wait, by event time, until their window is over: the one step that has state."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.coders import PickleCoder, VarIntCoder
+from apache_beam.metrics import Metrics
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.utils.timestamp import Timestamp
+
+from pipeline.failure import reporting
+from pipeline.streaming.closer import Closer
+from pipeline.streaming.due import Held
+from pipeline.streaming.job import StreamJob
+from pipeline.streaming.session_closer import closer_of
+from pipeline.streaming.spooled import Drained, Spooled
+
+_NAMESPACE = "stream"
+_CLOSE = TimerSpec("close", TimeDomain.WATERMARK)
+# As Beam finds them: in the defaults of parameters.
+_HELD = beam.DoFn.StateParam(BagStateSpec("held", PickleCoder()))
+_DRAINED = beam.DoFn.StateParam(BagStateSpec("drained", PickleCoder()))
+_REACHED = beam.DoFn.StateParam(ReadModifyWriteStateSpec("reached", VarIntCoder()))
+_TIMER = beam.DoFn.TimerParam(_CLOSE)
+
+
+class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
+    """Pairs of a key, one for all, and `Spooled` or `Drained` → names of closings whose spans are to be published.
+
+    All windows are held under one key: what is held is references, and what closes windows must be one. State is in
+    the global window, so that no runner drops what is late, and this decides what becomes of it.
+    """
+
+    def __init__(self, job: StreamJob) -> None:
+        self._job = job
+
+    @cached_property
+    def _closer(self) -> Closer:
+        return closer_of(self._job)
+
+    @reporting
+    def process(
+        self,
+        element: tuple[str, Spooled | Drained],
+        held: Any = _HELD,
+        drained: Any = _DRAINED,
+        reached: Any = _REACHED,
+        close: Any = _TIMER,
+    ) -> Iterator[str]:
+        """Takes what was read, and says when to look at it again."""
+        what = element[1]
+        if isinstance(what, Drained):
+            drained.add(what.watermark)
+            return
+        one = self._closer.hold(what, self._reached(reached), held.read)
+        held.add(one)
+        for due in self._closer.due_times(one):
+            close.set(Timestamp(micros=due), dynamic_timer_tag=str(due))
+        yield from ()
+
+    @on_timer(_CLOSE)  # type: ignore[untyped-decorator]  # Beam has no types
+    @reporting
+    def close(
+        self,
+        due: str = beam.DoFn.DynamicTimerTagParam,
+        held: Any = _HELD,
+        drained: Any = _DRAINED,
+        reached: Any = _REACHED,
+    ) -> Iterator[str]:
+        """Closes windows that are over."""
+        now = max(int(due), self._reached(reached))
+        if not self._job.close_all and any(now > watermark for watermark in drained.read()):
+            return  # time was not there yet where the source was stopped; what is held is read again at the next start
+        reached.write(now)
+        waiting: list[Held] = list(held.read())
+        names, rest = self._closer.close(waiting, now)
+        held.clear()
+        for one in rest:
+            held.add(one)
+        Metrics.counter(_NAMESPACE, "windows_closed").inc(len(names))
+        yield from names
+
+    def _reached(self, state: Any) -> int:
+        known = state.read()
+        return self._job.reached if known is None else max(int(known), self._job.reached)

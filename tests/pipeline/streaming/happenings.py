@@ -1,0 +1,112 @@
+"""What tests of streams share: records that were read, and what happens in event time."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import apache_beam as beam
+import numpy as np
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing.test_stream import TestStream
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
+
+from pipeline import files
+from pipeline.guards import lease
+from pipeline.streaming import closings
+from pipeline.streaming.closings import Closing
+from pipeline.streaming.gather import file_name
+from pipeline.streaming.job import StreamJob
+from pipeline.streaming.lines import Lines, read_lines, write_lines
+from pipeline.streaming.spooled import Drained, Spooled
+from schemas.streams.positions import runs
+from schemas.streams.windows import MINUTE, windows_of
+
+WINDOW = 10 * MINUTE
+TOPIC = "kafka:events/0"
+
+
+def stream_job(root: Path, **changed: object) -> StreamJob:
+    """A stream with windows of 10 minutes and 10 more for what is late."""
+    values = {"window": WINDOW, "lateness": 10 * MINUTE, "window_bytes": 1 << 30, "run_options": (), "spec_bytes": b""}
+    job = StreamJob(str(root), **{"run": "one", **values, **changed})  # type: ignore[arg-type]
+    lease.begin(job)
+    return job
+
+
+def spooled(
+    job: StreamJob, start: int, minutes: Sequence[float], source: str = TOPIC, text: str = "{i}"
+) -> list[Spooled]:
+    """Writes records as a reader does.
+
+    Args:
+      job: Whose.
+      start: Offset of the first one.
+      minutes: Event time of each, since 1970.
+      source: Of all.
+      text: Of each; `{i}` is its offset.
+    """
+    times = np.array([int(minute * MINUTE) for minute in minutes], np.int64)
+    positions = np.arange(start, start + len(times))
+    windows = windows_of(times, job.window)
+    found = []
+    for window in np.unique(windows).tolist():
+        mask = windows == window
+        lines = Lines([text.format(i=i).encode() for i in positions[mask].tolist()], positions[mask])
+        written = write_lines(job.spool, file_name(source, int(lines.positions[0])), source, lines)
+        ranges, newest = runs(lines.positions, lines.positions + 1), int(times[mask].max())
+        found.append(Spooled(*written[:1], source, window, len(lines.texts), *written[1:], ranges, newest))
+    return found
+
+
+Happening = float | Sequence[Spooled] | Drained
+
+
+def collect(job: StreamJob, happenings: Iterable[Happening], transform: beam.PTransform) -> None:
+    """Runs a transform over what happens.
+
+    Args:
+      job: The stream.
+      happenings: Numbers move event time, in minutes since 1970; anything else is read.
+      transform: Of `Spooled` and `Drained`.
+    """
+    stream = TestStream()
+    for happening in happenings:
+        if isinstance(happening, int | float):
+            stream.advance_watermark_to(Timestamp(micros=int(happening * MINUTE)))
+        elif isinstance(happening, Drained):
+            stream.add_elements([happening])
+        else:
+            stream.add_elements([TimestampedValue(ref, Timestamp(micros=ref.newest)) for ref in happening])
+    stream.advance_watermark_to_infinity()
+    options = PipelineOptions(["--runner=BundleBasedDirectRunner", "--streaming"])
+    with beam.Pipeline(options=options) as pipeline:
+        _ = pipeline | stream | transform
+
+
+def closed(job: StreamJob) -> dict[str, Closing]:
+    """All closings by name."""
+    return {name: closings.load(job.closings, name) for name in sorted(closings.names_in(job.closings))}
+
+
+def offsets_of(job: StreamJob, name: str) -> list[int]:
+    """Offsets of the records of a closing, as its positions and as its files say."""
+    closing = closings.load(job.closings, name)
+    stated = [i for ranges in closing.positions.values() for start, end in ranges.tolist() for i in range(start, end)]
+    assert closing.records == len(stated)
+    assert sum(files.size(files.join(job.root, path)) for path in closing.files) == closing.bytes
+    if closing.kind != closings.TOO_LATE:
+        paths = [files.join(job.root, path) for path in closing.files]
+        lines = [read_lines(path, _sha256(path)) for path in paths]
+        assert sorted(i for part in lines for i in part.positions.tolist()) == sorted(stated)
+        assert sorted(int(text) for part in lines for text in part.texts) == sorted(stated)
+    return sorted(stated)
+
+
+def held(job: StreamJob) -> Mapping[str, list[int]]:
+    """Offsets of the records of all closings."""
+    return {name: offsets_of(job, name) for name in closed(job)}
+
+
+def _sha256(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,108 @@
+"""What becomes of records by event time, on the runner that has a real watermark: TestStream."""
+
+import json
+from pathlib import Path
+
+import apache_beam as beam
+import pytest
+
+from pipeline.failure import find_message
+from pipeline.streaming.collect import CollectWindows
+from pipeline.streaming.graph import _to_one_key
+from pipeline.streaming.job import StreamJob
+from pipeline.streaming.spooled import Drained
+from schemas.errors import DataError
+from schemas.streams.windows import MINUTE
+from tests.pipeline.streaming.happenings import Happening, closed, collect, held, spooled, stream_job
+
+
+class Collected(beam.PTransform):  # type: ignore[misc]  # Beam has no types
+    def __init__(self, job: StreamJob) -> None:
+        super().__init__()
+        self._job = job
+
+    def expand(self, read: beam.PCollection) -> beam.PCollection:
+        keyed = read | beam.Map(_to_one_key)
+        return keyed | "Collect" >> beam.ParDo(CollectWindows(self._job)).with_output_types(str)
+
+
+def run(job: StreamJob, *happenings: Happening) -> None:
+    collect(job, happenings, Collected(job))
+
+
+def test_on_time(tmp_path: Path) -> None:
+    job = stream_job(tmp_path)
+    run(job, spooled(job, 0, [1, 2, 12]), 5, spooled(job, 3, [3, 14]), 11, spooled(job, 5, [25]), 21)
+    assert held(job) == {"1970-01-01T0000": [0, 1, 3], "1970-01-01T0010": [2, 4], "1970-01-01T0020": [5]}
+    assert {closing.kind for closing in closed(job).values()} == {"window"}
+
+
+def test_out_of_order_between_sources(tmp_path: Path) -> None:
+    job = stream_job(tmp_path)
+    other = spooled(job, 7, [18, 2, 11], source="kafka:events/1")
+    run(job, spooled(job, 0, [12, 1]), 9, other, 30)
+    assert held(job) == {"1970-01-01T0000": [1, 8], "1970-01-01T0010": [0, 7, 9]}
+    [closing] = [closing for name, closing in closed(job).items() if name.endswith("0010")]
+    assert {source: ranges.tolist() for source, ranges in closing.positions.items()} == {
+        "kafka:events/0": [[0, 1]],
+        "kafka:events/1": [[7, 8], [9, 10]],
+    }
+
+
+def test_an_empty_window_makes_nothing(tmp_path: Path) -> None:
+    job = stream_job(tmp_path)
+    run(job, spooled(job, 0, [1]), 31, spooled(job, 1, [32]), 45)
+    assert list(held(job)) == ["1970-01-01T0000", "1970-01-01T0030"]
+
+
+def test_late_records_are_one_span_beside_the_window(tmp_path: Path) -> None:
+    job = stream_job(tmp_path)
+    run(job, spooled(job, 0, [1]), 11, spooled(job, 1, [2]), 15, spooled(job, 2, [3, 16]), 25)
+    assert held(job) == {"1970-01-01T0000": [0], "1970-01-01T0000-late": [1, 2], "1970-01-01T0010": [3]}
+    assert closed(job)["1970-01-01T0000-late"].kind == "late"
+
+
+def test_very_late_records_are_rejected_with_their_place(tmp_path: Path) -> None:
+    job = stream_job(tmp_path)
+    run(job, spooled(job, 0, [1, 18]), 21, spooled(job, 2, [2], text='{{"text": "so {i}"}}'), 30)
+    assert list(closed(job)) == ["1970-01-01T0000", "1970-01-01T0000-too-late-1", "1970-01-01T0010"]
+    [row] = map(json.loads, (tmp_path / "too_late" / "1970-01-01T0000-too-late-1.jsonl").read_text().splitlines())
+    assert (row["file"], row["offset"], row["reason"]) == ("kafka:events/0", 2, "too_late")
+    assert row["excerpt"] == '{"text": "so 2"}'
+    assert "1970-01-01T0000 and the lateness" in row["rule"]
+
+
+def test_what_is_read_again_changes_nothing(tmp_path: Path) -> None:
+    job = stream_job(tmp_path)
+    again = spooled(job, 0, [1, 2]), spooled(job, 1, [2, 3])  # other batches of the same records, and one more
+    run(job, spooled(job, 0, [1, 2]), *again, 11, spooled(job, 0, [1, 2, 3]), 30)
+    assert held(job) == {"1970-01-01T0000": [0, 1, 2]}
+
+
+def test_a_stream_that_begins_again_knows_what_is_closed(tmp_path: Path) -> None:
+    first = stream_job(tmp_path)
+    run(first, spooled(first, 0, [1, 2, 12]), 11, Drained("a", 11 * MINUTE))
+    assert held(first) == {"1970-01-01T0000": [0, 1]}
+    second = stream_job(tmp_path, run="two", reached=10 * MINUTE)
+    run(second, spooled(second, 1, [2, 12, 3]), 21)
+    assert held(second) == {"1970-01-01T0000": [0, 1], "1970-01-01T0000-late": [3], "1970-01-01T0010": [2]}
+
+
+@pytest.mark.parametrize(
+    ("close_all", "names"), [(False, ["1970-01-01T0000"]), (True, ["1970-01-01T0000", "1970-01-01T0010"])]
+)
+def test_a_drain_leaves_open_windows_to_the_next_start(tmp_path: Path, close_all: bool, names: list[str]) -> None:
+    job = stream_job(tmp_path, close_all=close_all)
+    run(job, spooled(job, 0, [1, 12]), Drained("a", 14 * MINUTE), Drained("b", 13 * MINUTE))
+    assert list(held(job)) == names
+
+
+def test_a_window_that_holds_too_much(tmp_path: Path) -> None:
+    job = stream_job(tmp_path, window_bytes=4)
+    with pytest.raises(DataError, match="run one is over"):  # what the runner hears that tries it again
+        run(job, spooled(job, 0, [1, 2, 3]), 11)
+    said = find_message(job.failed)
+    assert said is not None
+    assert str(said).startswith("window 1970-01-01T0000: holds 0.0 MB of records before it is over")
+    assert held(job) == {}
+    assert not Path(job.lease_path).exists()
