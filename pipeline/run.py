@@ -116,6 +116,7 @@ def execute(
     console: Console,
     interrupted: threading.Event,
     outcome: str = "nothing was published",
+    has_own_stop: bool = False,
 ) -> None:
     """Runs a transform over the inputs of a job, and shows how far it is.
 
@@ -127,6 +128,7 @@ def execute(
       console: Where it goes but for Beam's own words.
       interrupted: Set where the run is.
       outcome: What an error means that nobody knows.
+      has_own_stop: As of `pipeline.runners.said.cancelling`.
 
     Raises:
       LengthwiseError: What a worker said of the input or of itself, or what helps most of any other error.
@@ -138,7 +140,7 @@ def execute(
             shown = _console_on(terminal, console) if terminal else console
             made = beam.Pipeline(options=options)
             watched = progress(shown, where_workers(options))
-            with watched, cancelling(made, lambda: not lease.goes_on(job)) as pipeline:
+            with watched, cancelling(made, lambda: not lease.goes_on(job), has_own_stop) as pipeline:
                 _ = pipeline | transform
     except Exception as error:
         if interrupted.is_set():

@@ -61,16 +61,20 @@ def listening(options: PipelineOptions, log: EngineLog) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def cancelling(pipeline: beam.Pipeline, is_over: Callable[[], bool]) -> Iterator[beam.Pipeline]:
+def cancelling(
+    pipeline: beam.Pipeline, is_over: Callable[[], bool], has_own_stop: bool = False
+) -> Iterator[beam.Pipeline]:
     """Context that runs a pipeline at its end, and where it is broken off tells the engine, too, and waits for it.
 
     Args:
       pipeline: To run.
       is_over: Whether a worker has ended the run for all of them, which an engine does not know and tries again.
+      has_own_stop: Whether signals ask for an end in order, which needs the job server that is started here until then.
     """
     yield pipeline
     handler, cluster = signal.getsignal(signal.SIGINT), cluster_of(pipeline.options)
-    result = pipeline.run()
+    with _unheard() if has_own_stop else contextlib.nullcontext():
+        result = pipeline.run()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)  # where Beam has started a server it takes the signal to stop that
     job_id = str(getattr(result, "_job_id", ""))
@@ -84,6 +88,17 @@ def cancelling(pipeline: beam.Pipeline, is_over: Callable[[], bool]) -> Iterator
             with contextlib.suppress(Exception):  # nor one whose engine is gone
                 cancel_job(cluster, job_id)
         raise
+
+
+@contextlib.contextmanager
+def _unheard() -> Iterator[None]:
+    """Context in which this process, and for good those that it starts, pass over what ends a group of processes."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

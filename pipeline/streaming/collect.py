@@ -9,8 +9,10 @@ from apache_beam.coders import PickleCoder, VarIntCoder
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 
+from pipeline import files
 from pipeline.failure import reporting
 from pipeline.streaming.closer import Closer
 from pipeline.streaming.due import Held
@@ -19,12 +21,13 @@ from pipeline.streaming.session_closer import closer_of
 from pipeline.streaming.spooled import Drained, Spooled
 
 _NAMESPACE = "stream"
-_CLOSE = TimerSpec("close", TimeDomain.WATERMARK)
+_CLOSE, _END = TimerSpec("close", TimeDomain.WATERMARK), TimerSpec("end", TimeDomain.WATERMARK)
 # As Beam finds them: in the defaults of parameters.
 _HELD = beam.DoFn.StateParam(BagStateSpec("held", PickleCoder()))
 _DRAINED = beam.DoFn.StateParam(BagStateSpec("drained", PickleCoder()))
 _REACHED = beam.DoFn.StateParam(ReadModifyWriteStateSpec("reached", VarIntCoder()))
 _TIMER = beam.DoFn.TimerParam(_CLOSE)
+_END_TIMER = beam.DoFn.TimerParam(_END)
 
 
 class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
@@ -49,11 +52,13 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
         drained: Any = _DRAINED,
         reached: Any = _REACHED,
         close: Any = _TIMER,
+        end: Any = _END_TIMER,
     ) -> Iterator[str]:
         """Takes what was read, and says when to look at it again."""
         what = element[1]
         if isinstance(what, Drained):
             drained.add(what.watermark)
+            end.set(GlobalWindow().max_timestamp())  # which time comes to when the last part has ended
             return
         one = self._closer.hold(what, self._reached(reached), held.read)
         held.add(one)
@@ -82,6 +87,13 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
             held.add(one)
         Metrics.counter(_NAMESPACE, "windows_closed").inc(len(names))
         yield from names
+
+    @on_timer(_END)  # type: ignore[untyped-decorator]  # Beam has no types
+    @reporting
+    def end(self) -> Iterator[str]:
+        """Says that nothing is left to do, to engines whose streams do not end by themselves."""
+        files.write(self._job.drained_path, b"")
+        yield from ()
 
     def _reached(self, state: Any) -> int:
         known = state.read()

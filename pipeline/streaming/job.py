@@ -95,6 +95,11 @@ class StreamJob:
         """Path of the file that says how many windows are open."""
         return files.join(self.folder, "open_windows")
 
+    @property
+    def drained_path(self) -> str:
+        """Path of the file that says that all that was read has been handed on, and the windows that are over closed."""
+        return files.join(self.folder, f"drained-{self.run}")
+
     def published_path(self, name: str) -> str:
         """Path of the file that says that the span of a closed window has been published, whatever became of it."""
         return files.join(self.folder, "published", name)

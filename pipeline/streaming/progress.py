@@ -170,6 +170,7 @@ class ShowStream:
         hint: str,
         told: Callable[[State], None],
         should_stop: Callable[[State], str],
+        finished: Callable[[], None],
     ) -> None:
         """Takes what is watched.
 
@@ -180,9 +181,10 @@ class ShowStream:
           hint: Where to look when no part says anything, told once; empty: nowhere.
           told: Called with each look.
           should_stop: Returns why sources are to end, if they are; asked after each look.
+          finished: Called once, when they have ended and all spans of closed windows are published.
         """
         self._job, self._watched, self._console, self._hint = job, Watched(job, ledger), console, hint
-        self._told, self._should_stop = told, should_stop
+        self._told, self._should_stop, self._finished = told, should_stop, finished
         self._seconds = _LOOK_SECONDS if files.is_local(job.root) else _REMOTE_SECONDS
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
@@ -230,3 +232,9 @@ class ShowStream:
             self._stopping = True
             self._console.print(why, highlight=False)
             files.write(self._job.stop_path, b"")
+        elif self._stopping and not self._over.is_set() and not self.state.waiting and self._is_drained():
+            self._finished()
+            self._over.set()
+
+    def _is_drained(self) -> bool:
+        return files.exists(self._job.drained_path)

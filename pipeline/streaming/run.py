@@ -14,7 +14,7 @@ from rich.console import Console
 from pipeline.guards.locks import holding, name_run
 from pipeline.logs import note
 from pipeline.run import execute
-from pipeline.runners.checks import check_runner
+from pipeline.runners.checks import check_runner, kind_of
 from pipeline.runners.options import describe_runner
 from pipeline.streaming import closings
 from pipeline.streaming.figures import write_figures
@@ -27,6 +27,10 @@ from pipeline.streaming.sources.source import Source
 from pipeline.streaming.start import Begun, Wanted, begin, end
 
 _OUTCOME = "all windows that are closed stay, and the same command goes on from there"
+
+
+# Beam keeps the sources of a stream on Flink alive when all of them have ended, and with them the job.
+_ENDLESS = ("flink", "portable")
 
 
 class Told(NamedTuple):
@@ -53,18 +57,33 @@ class Asked:
     Attributes:
       count: How often.
       broken_off: Set the second time.
+      is_done: Whether nothing is left to do, and the job has to be ended that does not end by itself.
     """
 
     def __init__(self) -> None:
         self.count = 0
+        self.is_done = False
         self.broken_off = threading.Event()
 
     def ask(self, _number: int, _frame: FrameType | None) -> None:
-        """Handles a signal."""
+        """Handles a signal.
+
+        Raises:
+          KeyboardInterrupt: To end whatever the main thread waits for.
+        """
+        if self.is_done:
+            raise KeyboardInterrupt
         self.count += 1
         if self.count > 1:
             self.broken_off.set()
             raise KeyboardInterrupt
+
+    def finish(self) -> None:
+        """Ends what the main thread waits for: a stream that has nothing left to do."""
+        self.is_done = True
+        main = threading.main_thread().ident
+        if main is not None:
+            signal.pthread_kill(main, signal.SIGINT)
 
 
 def stream(wanted: Wanted, source: Source, told: Told, options: PipelineOptions, console: Console) -> dict[str, Any]:
@@ -106,15 +125,21 @@ def _stream(
         console.print(f"warning: {line}", highlight=False)
     console.print(_describe(begun, len(parts), options), highlight=False)
     shown: list[ShowStream] = []
+    kind = kind_of(options)  # Beam deletes the runner from the options once the job is given away
 
     def show(terminal: Console, hint: str) -> ShowStream:
         figures = partial(write_figures, told.metrics, job.root)
         why = partial(_why_stop, asked, told.once, len(parts))
-        shown.append(ShowStream(job, begun.ledger, terminal, hint, figures, why))
+        finish = asked.finish if kind in _ENDLESS else _ends_by_itself
+        shown.append(ShowStream(job, begun.ledger, terminal, hint, figures, why, finish))
         return shown[-1]
 
     graph = StreamGraph(job, _reading(job, source, told), parts, begun.pending)
-    execute(job, graph, options, show, console, asked.broken_off, _OUTCOME)
+    try:
+        execute(job, graph, options, show, console, asked.broken_off, _OUTCOME, has_own_stop=True)
+    except KeyboardInterrupt:
+        if asked.broken_off.is_set():
+            raise
     return shown[-1].state
 
 
@@ -169,6 +194,10 @@ def _ended(begun: Begun, state: State, asked: Asked) -> dict[str, Any]:
         "too_late": state.too_late,
         "closed_until": None if reached is None else time_of(reached),
     }
+
+
+def _ends_by_itself() -> None:
+    """What an engine is told that ends a job whose sources have ended."""
 
 
 @contextlib.contextmanager

@@ -170,13 +170,13 @@ def end(job: StreamJob) -> None:
     with contextlib.suppress(OSError, DataError):
         lease.end(job)
         files.delete_folder(job.spool)
-        files.delete([job.stop_path])
+        files.delete([job.stop_path, job.drained_path])
         files.delete_empty_parents([job.spool])
 
 
 def _take_over(folder: str) -> None:
     """Ends whoever may still work for an earlier start, and deletes what that has read and not closed."""
-    files.delete(files.match_within(folder, "goes-on-*"))
+    files.delete(files.match_any(folder, ["goes-on-*", "drained-*"]))
     files.delete([files.join(folder, "stop")])
     for part in ("spool", "status"):
         files.delete_folder(files.join(folder, part))
