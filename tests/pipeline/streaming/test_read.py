@@ -216,7 +216,7 @@ def test_a_part_of_which_all_is_read_leaves_the_waiting_to_the_runner(tmp_path: 
         counts.append(len(turn.take(read)))
         pauses.append(turn.pause)
     assert counts == [4, 1, 0]  # while more is waiting than has just come it goes on
-    assert pauses == [7.0, 7.0, 7.0]
+    assert all(0.1 < pause <= 7.0 for pause in pauses)  # what is left of it when it is asked for
     read.teardown()
 
 
@@ -224,5 +224,6 @@ def test_a_part_that_has_more_lets_others_have_their_turn(tmp_path: Path) -> Non
     settings = settings_of(tmp_path, [[record(i) for i in range(10)], [record(0)] * 99], flush=7.0)
     turn = Turn(settings, settings.source.parts({})[0])
     read = ReadParts(settings)
-    assert [len(turn.take(read)), turn.pause] == [1, 0.1]
+    assert len(turn.take(read)) == 1
+    assert turn.pause <= 0.1
     read.teardown()
