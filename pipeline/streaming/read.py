@@ -2,8 +2,9 @@
 
 One invocation reads what is there, for some seconds at most, and leaves the rest to another one, for only then do
 runners pass on what it gave. Where all is read it is the runner that waits and not the invocation: Flink runs the
-invocations of a slot one after another, and takes no checkpoint meanwhile. Each makes checkpoints some 2 KB larger
-(apache/beam#27648), so that a part is not looked at more often than every few seconds.
+invocations of a slot one after another, and takes no checkpoint meanwhile. Each makes checkpoints some 6 KB larger
+(apache/beam#27648), so that a part is not looked at more often than every few seconds. Flink forgets to wait once its
+sources have ended, so that it must not be told to end idle ones (`--shutdown_sources_after_idle_ms`).
 """
 
 import threading
