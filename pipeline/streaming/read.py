@@ -1,7 +1,10 @@
 """The step that reads a source for ever: a splittable DoFn, which notes what was read and hands on references.
 
-One invocation reads for some seconds and then leaves the rest to another one, for only then do runners pass on what it
-gave. Flink's checkpoints grow by some 2 KB with each, so invocations must not be short either.
+One invocation reads what is there, for some seconds at most, and leaves the rest to another one, for only then do
+runners pass on what it gave. Where all is read it is the runner that waits and not the invocation: Flink runs the
+invocations of a slot one after another, and takes no checkpoint meanwhile. Each makes checkpoints some 6 KB larger
+(apache/beam#27648), so that a part is not looked at more often than every few seconds. Flink forgets to wait once its
+sources have ended, so that it must not be told to end idle ones (`--shutdown_sources_after_idle_ms`).
 """
 
 import threading
@@ -33,6 +36,9 @@ from schemas.streams.windows import SECOND, UNKNOWN
 BATCH_BYTES = 8 << 20  # 8 MiB: as much as a block of a run
 _END = 1 << 62  # of every restriction: never reached
 _STOP_SECONDS = 1.0  # between looks for the file that asks to stop
+_POLL_SECONDS = 0.25  # in which a source that is connected gives what it has
+_FIRST_SECONDS = 2.0  # the same of one that has to connect
+_PAUSE = Duration(micros=100_000)  # between invocations of a part that has more, in which a runner can do other things
 _NAMESPACE = "stream"
 
 
@@ -51,8 +57,8 @@ class ReadSettings:
       covered: Returns which positions closed windows have.
       delay: Microseconds by which the watermark stays behind the newest event time.
       idle: Seconds without a record after which the watermark goes on by itself.
-      flush: Seconds after which what has come is written, however little that is.
-      turn: Seconds after which an invocation ends.
+      flush: Seconds between looks at a part of which all has been read.
+      turn: Seconds after which an invocation ends although there is more to read.
       most_bytes: Of a batch, about.
     """
 
@@ -67,7 +73,7 @@ class ReadSettings:
     delay: int = 0
     idle: float = 60.0
     flush: float = 5.0
-    turn: float = 10.0
+    turn: float = 5.0
     most_bytes: int = BATCH_BYTES
 
 
@@ -107,10 +113,12 @@ class _Open:
       clock: Its event time.
       records: Read in all.
       bytes: Of these.
+      patience: Seconds that the next look takes at most where nothing comes.
     """
 
     def __init__(self, settings: ReadSettings, part: Part, position: int, watermark: int) -> None:
         self.reader: Reader = settings.source.open(part, position, settings.covered())
+        self.patience = _FIRST_SECONDS
         self.clock = EventClock(settings.delay, settings.idle, watermark)
         path = status.status_path(settings.root, part.name)
         before = status.load(path) if files.exists(path) else None
@@ -174,25 +182,26 @@ class ReadParts(beam.DoFn):  # type: ignore[misc]
                 yield TimestampedValue(Drained(part.name, opened.clock.watermark), _timestamp(opened.clock.watermark))
                 return
             before = opened.reader.position
-            batches = opened.reader.poll(self._settings.flush, self._settings.most_bytes)
+            batches = opened.reader.poll(opened.patience, self._settings.most_bytes)
+            opened.patience = _POLL_SECONDS
             if opened.reader.position > before and not tracker.try_claim(opened.reader.position - 1):
                 return
             made = [self._spool(batch) for batch in batches]
             for one in (file for spooled in made for file in spooled.files):
                 yield TimestampedValue(one, _timestamp(one.newest))
             newest = max((spooled.newest for spooled in made if spooled.newest is not None), default=None)
-            self._tell(part, opened, batches, newest)
+            more = self._tell(part, opened, batches, newest)
             _advance(estimator, opened.clock.watermark)
-            if time.monotonic() >= end:
-                tracker.defer_remainder(Duration(0))
+            if not more or time.monotonic() >= end:
+                tracker.defer_remainder(_PAUSE if more else Duration(micros=round(self._settings.flush * SECOND)))
                 return
 
     def _spool(self, batch: Batch) -> Spool:
         given = self._settings
         return spool(batch, given.spec, given.length, given.spool, given.split)
 
-    def _tell(self, part: Part, opened: _Open, batches: list[Batch], newest: int | None) -> None:
-        """Counts what was read, lets time go on, and writes the status."""
+    def _tell(self, part: Part, opened: _Open, batches: list[Batch], newest: int | None) -> bool:
+        """Counts what was read, lets time go on, and writes the status; returns whether there is more to read."""
         records = sum(len(batch.values) for batch in batches)
         size = sum(len(value or b"") for batch in batches for value in batch.values)
         self._records.inc(records)
@@ -204,6 +213,7 @@ class ReadParts(beam.DoFn):  # type: ignore[misc]
         opened.clock.read(newest, lag == 0 and not records, time.monotonic(), round(now * SECOND))
         where = (part.name, opened.reader.position, lag, opened.clock.watermark)
         status.dump(self._settings.root, Status(*where, opened.records, opened.bytes, now, opened.reader.note))
+        return records > 0 and lag is not None and lag > records
 
     def _asked_to_stop(self) -> bool:
         now = time.monotonic()

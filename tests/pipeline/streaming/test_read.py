@@ -135,6 +135,7 @@ class Turn:
         self._settings, self._part = settings, part
         self._restriction = PartRestrictions().initial_restriction(part)
         self._watermark = None
+        self.pause = 0.0  # seconds that the runner is to wait
 
     def take(self, read: ReadParts, meanwhile: Callable[[Any], None] = lambda tracker: None) -> list[TimestampedValue]:
         """Returns what an invocation gives; the next one goes on behind it."""
@@ -145,8 +146,10 @@ class Turn:
             found.append(one)
             meanwhile(tracker)
         tracker.check_done()
-        status = tracker.deferred_status()
-        self._restriction = status[0] if status else self._restriction
+        deferred = tracker.deferred_status()
+        if deferred:
+            self._restriction, pause = deferred
+            self.pause = pause.micros / SECOND
         self._watermark = estimator.current_watermark()
         return found
 
@@ -201,4 +204,26 @@ def test_what_a_runner_splits_off_is_read_by_another_invocation(tmp_path: Path) 
     [end] = turn.take(read)
     assert [one.value.ranges.tolist() for one in first] == [[[0, 2]]]
     assert end.value == Drained("kafka:t/0", (FIRST + 1) * SECOND)
+    read.teardown()
+
+
+def test_a_part_of_which_all_is_read_leaves_the_waiting_to_the_runner(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, [[record(i) for i in range(10)], [record(0)] * 99], flush=7.0, turn=60.0)
+    turn = Turn(settings, settings.source.parts({})[0])
+    read = ReadParts(settings)
+    counts, pauses = [], []
+    for _ in range(3):
+        counts.append(len(turn.take(read)))
+        pauses.append(turn.pause)
+    assert counts == [4, 1, 0]  # while more is waiting than has just come it goes on
+    assert all(0.1 < pause <= 7.0 for pause in pauses)  # what is left of it when it is asked for
+    read.teardown()
+
+
+def test_a_part_that_has_more_lets_others_have_their_turn(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, [[record(i) for i in range(10)], [record(0)] * 99], flush=7.0)
+    turn = Turn(settings, settings.source.parts({})[0])
+    read = ReadParts(settings)
+    assert len(turn.take(read)) == 1
+    assert turn.pause <= 0.1
     read.teardown()
