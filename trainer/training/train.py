@@ -1,5 +1,6 @@
 """Training: epochs of known length, stopped early on the validation split, best weights kept."""
 
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,7 @@ def train(
     replace: bool = False,
     fresh: bool = False,
     continue_from: str | Path | None = None,
+    also: Callable[[SequenceModel, Manifest], Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Trains a model on a data set and writes its folder; goes on where the same training was stopped.
 
@@ -57,6 +59,7 @@ def train(
       replace: Whether a model that stands there already is replaced.
       fresh: Whether to begin anew, and remove the state of a training that was stopped.
       continue_from: Folder of a trained model with whose weights to begin; none: with random ones.
+      also: Returns more that training.json is to say, of the model with the weights that are kept and of the data.
 
     Returns:
       What training.json says; "metrics" are those of the validation split with the best weights.
@@ -92,6 +95,7 @@ def train(
         summary = summarise(run.state, model, config, epochs, str(output))
         beside = {"pretrained_embeddings": vectors, "continued_from": grown, "spans": span_names(manifest)}
         summary |= {name: facts for name, facts in beside.items() if facts}
+        summary |= {} if also is None else also(model, manifest)
         write_model(output, model, {**contract, **_pictures(folder, summary)}, config, summary)
     except BaseException:
         folder.close()
