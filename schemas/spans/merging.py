@@ -165,5 +165,6 @@ def _rejected(spans: Mapping[str, Manifest]) -> list[RejectedFile]:
 
 def _contract_files(manifest: Manifest) -> list[Vocabulary | TokenizerFile]:
     """Returns what a manifest says of the files that say what ids mean."""
+    files: list[Vocabulary | TokenizerFile]
     files = [*manifest.vocabularies.values(), manifest.classes, *manifest.tokenizers.values()]
     return [file for file in files if file.path]
