@@ -15,7 +15,6 @@ from typing import Protocol
 from schemas.errors import DataError, HeldError, LengthwiseError, UsageError
 from schemas.spans.folder import shown_names
 from schemas.spans.names import in_order
-from trainer.following.belonging import check_belongs
 from trainer.following.child import Outcome
 from trainer.following.models import Models
 from trainer.following.plan import Facts, Policy, Step, is_there, new_spans, next_step, replaced_spans
@@ -61,6 +60,7 @@ class World:
 
     Attributes:
       look: Returns the published spans.
+      check: Refuses a model that is of other data than a span of a name.
       models: The folder of models, held.
       steps: Runs steps.
       pause: Waits for so many seconds, or less where a stop is asked for.
@@ -69,6 +69,7 @@ class World:
     """
 
     look: Callable[[], dict[str, Facts]]
+    check: Callable[[Path, str], None]
     models: Models
     steps: Steps
     pause: Callable[[float], object]
@@ -89,7 +90,7 @@ class Follower:
         self._settings = settings
         self._told: dict[str, str] = {}  # fingerprints of replaced spans that were told of, by name
         self._fresh = settings.fresh
-        self._waits = False
+        self._waits_for = ""
         self.steps = 0
         self.spans = 0
 
@@ -133,7 +134,7 @@ class Follower:
             given = self._settings.known.items()
             models.know({name: of for name, of in given if name in there and there[name].fingerprint == of})
         if newest and there:
-            check_belongs(newest, Path(self._settings.root), max(there, key=lambda name: there[name].rank))
+            self._world.check(newest, max(there, key=lambda name: there[name].rank))
         step = models.begun()
         if step is None:
             return
@@ -160,7 +161,7 @@ class Follower:
         if outcome.code == 0:
             record = models.finish(models.place(step))
             self.steps, self.spans = self.steps + 1, self.spans + len(step.spans)
-            self._fresh = self._waits = False
+            self._fresh = False
             self._world.tell(step_line(record, models.folder, str(settings.training.get("monitor", ""))))
             return True
         if self._world.stopped():
@@ -193,22 +194,20 @@ class Follower:
         return there
 
     def _tell_waiting(self, there: Mapping[str, Facts]) -> None:
-        """Says once after each step what it waits for."""
-        if self._waits:
-            return
-        self._waits = True
-        new, at_least = (
-            new_spans(there, self._world.models.trained, self._settings.policy),
-            self._settings.policy.at_least,
-        )
+        """Says what it waits for, where that is something else than what it said last."""
+        policy = self._settings.policy
+        new = new_spans(there, self._world.models.trained, policy)
         if not there:
             what = "no span is published there yet"
         elif not new:
-            what = f"all {len(there):,} spans are known" if self._settings.policy.since == "" else "no span is new"
-        elif len(new) < at_least:
-            what = f"{len(new)} of at least {at_least} new spans are there ({shown_names(new)})"
+            what = "no span is new"
+        elif len(new) < policy.at_least:
+            what = f"{len(new)} of at least {policy.at_least} new spans are there ({shown_names(new)})"
         else:
             what = f"the new spans have no record to train on ({shown_names(in_order(new))})"
+        if what == self._waits_for:
+            return
+        self._waits_for = what
         then = "nothing to do" if self._settings.once else f"waiting, a look every {self._settings.poll:g} s"
         self._world.tell(f"{self._settings.root}: {what}; {then}")
 

@@ -10,6 +10,7 @@ from schemas.errors import UsageError
 from schemas.manifest import MANIFEST_NAME, load_manifest
 from schemas.spans.names import SPANS, period
 from trainer.config import TrainerConfig, to_plain
+from trainer.following.belonging import check_belongs
 from trainer.following.child import LOG_NAME, Child
 from trainer.following.follower import Follower, Settings, World
 from trainer.following.look import Look
@@ -69,6 +70,7 @@ def follow(asked: argparse.Namespace, config: TrainerConfig) -> dict[str, Any]:
         say(f"each step says how far it is in {models.folder / STATE / LOG_NAME}, and what it was in {LOG}")
         world = World(
             look=Look(Path(asked.data)).spans,
+            check=lambda model, span: check_belongs(model, Path(asked.data), span),
             models=models,
             steps=Child(models.folder, lambda: signals.told),
             pause=lambda seconds: _pause(seconds, signals),
@@ -90,7 +92,7 @@ def follow(asked: argparse.Namespace, config: TrainerConfig) -> dict[str, Any]:
 
 def _settings(asked: argparse.Namespace, config: TrainerConfig) -> Settings:
     _check_asked(asked)
-    _check_root(Path(asked.data))
+    _check_root(Path(asked.data), Path(asked.output))
     policy = Policy(asked.at_least_spans or 1, asked.mix_last or 0, asked.train_replaced, asked.since)
     begins = asked.continue_from is not None and not (Path(asked.output) / LOG).exists()
     known = {}
@@ -134,7 +136,9 @@ def _check_asked(asked: argparse.Namespace) -> None:
         )
 
 
-def _check_root(root: Path) -> None:
+def _check_root(root: Path, output: Path) -> None:
+    if output.resolve().is_relative_to((root / SPANS).resolve()):
+        raise UsageError(f"--output {output}: lies among the spans of --data; choose another folder")
     if (root / MANIFEST_NAME).exists():
         raise UsageError(
             f"--data {root}: is one data set and --follow trains on spans as they are published; leave --follow out, "

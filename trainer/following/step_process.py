@@ -39,7 +39,7 @@ def main() -> int:
     """
     try:
         with terminable():
-            _run(Request.from_json(sys.stdin.read()))
+            run_step(Request.from_json(sys.stdin.read()))
     except LengthwiseError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -49,7 +49,13 @@ def main() -> int:
     return 0
 
 
-def _run(request: Request) -> None:
+def run_step(request: Request) -> None:
+    """Does one step; its model is there when this returns.
+
+    Raises:
+      UsageError, DataError: See `trainer.training.train.train`.
+      Stopped: A signal told it to; the same request goes on.
+    """
     step, config = request.step, config_from(request.settings)
     import_tensorflow(config.replicas)
     from trainer.training.train import train
