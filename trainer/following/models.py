@@ -178,6 +178,7 @@ class Models:
         self.records.append(record)
         self._note(record)
         self._publish(model)
+        (self.folder / STATE / _INTENT).unlink(missing_ok=True)
         return record
 
     def _note(self, record: Record) -> None:
@@ -196,7 +197,6 @@ class Models:
             part.unlink(missing_ok=True)
             part.symlink_to(model.name)
             part.replace(link)
-        (self.folder / STATE / _INTENT).unlink(missing_ok=True)
         models = self._models()
         for number in sorted(models)[: -self._keep] if self._keep else ():
             gone = models[number].with_name(f".{models[number].name}")

@@ -50,7 +50,8 @@ def check_not_following(asked: argparse.Namespace) -> None:
       UsageError: There is one.
     """
     for name in _OPTIONS:
-        if getattr(asked, name) not in (None, False):
+        value = getattr(asked, name)
+        if value is not None and value is not False:
             raise UsageError(f"--{name}: means something with --follow only; add it, or leave this out")
 
 
@@ -127,13 +128,9 @@ def _check_asked(asked: argparse.Namespace) -> None:
     if asked.since:
         period(asked.since, "--since")
     if asked.replace:
-        raise UsageError(
-            "--replace: means nothing with --follow, each step of which makes a model of its own; leave it out"
-        )
+        raise UsageError("--replace: means nothing with --follow, which writes a model for each step; leave it out")
     if any(setting.partition("=")[0].strip() == "epochs" for setting in asked.set):
-        raise UsageError(
-            "--set epochs: how often each step of --follow reads its spans is said by --step_epochs N; use it"
-        )
+        raise UsageError("--set epochs: --step_epochs N says it for each step of --follow; use that")
 
 
 def _check_root(root: Path, output: Path) -> None:
