@@ -33,7 +33,11 @@ EVALUATION_BATCHES = Batching(limits=BatchLimits(padded_steps=32_768, max_exampl
 
 
 class Evaluator:
-    """Runs one model over one split, as often as wanted."""
+    """Runs one model over one split, as often as wanted.
+
+    Attributes:
+      measurable: Whether any example has a label that the data set knows.
+    """
 
     def __init__(
         self,
@@ -57,6 +61,7 @@ class Evaluator:
         epochs = Epochs(source, batching_within(batching, source.manifest), training=False)
         if not epochs.examples:
             raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
+        self.measurable = epochs.labels > source.manifest.statistics[source.split].unknown_labels
         self._dataset = epochs.open(None)
         self._measure = measure = model.task.measure(
             read_classes(source.folder, source.manifest) if classes is None else classes

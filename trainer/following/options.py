@@ -141,6 +141,8 @@ def _check_root(root: Path, output: Path) -> None:
             f"--data {root}: is one data set and --follow trains on spans as they are published; leave --follow out, "
             f"or name the folder that holds {SPANS}/"
         )
+    if root.name == SPANS and any(root.glob(f"*/{MANIFEST_NAME}")):
+        raise UsageError(f"--data {root}: holds the spans themselves; name the folder above it, {root.parent}")
     if root.exists() and not root.is_dir():
         raise UsageError(f"--data {root}: is no folder; name the one that holds {SPANS}/, or will")
 

@@ -112,7 +112,8 @@ def _train(parts: Parts) -> Run:
     say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
     if parts.validation is None:
         say(
-            f"no examples in a split '{VALIDATION}': training for all {config.epochs} epochs, the last weights are kept"
+            f"nothing to measure in a split '{VALIDATION}': training for all {config.epochs} epochs, the last weights "
+            "are kept"
         )
     run = Run(parts)
     checkpoint, damaged = parts.folder.newest()
@@ -188,6 +189,9 @@ def _validation(data: Path, manifest: Manifest, model: SequenceModel, config: Tr
     batching = Batching(config.batching, validation_limits(config))
     with explained(data, manifest):
         evaluator = Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
+    if not evaluator.measurable:
+        say(f"warning: no example of split '{VALIDATION}' has a label that the training split has, too")
+        return None
     if config.monitor not in evaluator.names:
         raise UsageError(
             f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, evaluator.names)}"

@@ -187,6 +187,11 @@ def test_folders_that_cannot_be_meant(token_data: Path, token_model: Path, tmp_p
         2,
         f"--output {inside}: lies among the spans of --data; choose another folder",
     )
+    publish(root, DAYS[0], [3, 5])
+    assert refused(capsys, *arguments(root / "spans", models)) == (
+        2,
+        f"--data {root}/spans: holds the spans themselves; name the folder above it, {root}",
+    )
     no_model = ["--continue_from", str(tmp_path / "none")]
     said = f"{tmp_path}/none: no such model folder; `python -m trainer train` writes one"
     assert refused(capsys, *arguments(root, models, *no_model)) == (1, said)

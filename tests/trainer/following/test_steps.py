@@ -84,3 +84,16 @@ def test_a_span_that_was_replaced_since_the_step_was_planned(tmp_path: Path) -> 
         run_step(request)
     assert str(error.value) == f"{root}: the span '{FIRST}' was replaced since the step was planned; start again"
     assert not (tmp_path / "model").exists()
+
+
+def test_a_span_with_nothing_to_measure(tmp_path: Path, capsys: Any) -> None:
+    spec = TOKEN_SPEC.replace("label: {from: mood, type: class}", "label: {of: text, type: next_step}")
+    records = {"train": token_records("a", [3, 5, 4]), "validation": token_records("b", [1, 1])}
+    build_span(tmp_path / "root", FIRST, spec, records, bounds=BOUNDS)
+    follow(tmp_path / "root", tmp_path / "models")
+    said = capsys.readouterr().err
+    assert "warning: no example of split 'validation' has a label that the training split has, too" in said
+    (line,) = (tmp_path / "models" / "steps.jsonl").read_text().splitlines()
+    after = json.loads(line)["after"]
+    assert after["train"]["loss"] > 0
+    assert "split 'validation' has no step with a label" in after["validation"]["error"]
