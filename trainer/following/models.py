@@ -160,7 +160,7 @@ class Models:
 
     def drop(self, step: Step) -> None:
         """Forgets a step that cannot be done any more, with what its training has kept."""
-        shutil.rmtree(self.place(step).with_name(f"{step.name}.training"), ignore_errors=True)
+        shutil.rmtree(_training_of(self.place(step)), ignore_errors=True)
         (self.folder / STATE / _INTENT).unlink(missing_ok=True)
 
     def finish(self, model: Path) -> Record:
@@ -197,6 +197,7 @@ class Models:
             part.unlink(missing_ok=True)
             part.symlink_to(model.name)
             part.replace(link)
+        shutil.rmtree(_training_of(model), ignore_errors=True)  # where it was killed just before it did so
         models = self._models()
         for number in sorted(models)[: -self._keep] if self._keep else ():
             gone = models[number].with_name(f".{models[number].name}")
@@ -211,6 +212,11 @@ class Models:
             if match and (path / TRAINING_NAME).is_file():
                 found[int(match[1])] = path
         return found
+
+
+def _training_of(model: Path) -> Path:
+    """Returns where the state of its training lives meanwhile."""
+    return model.with_name(f"{model.name}.training")
 
 
 def take_lock(path: Path, held: str) -> int:

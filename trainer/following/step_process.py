@@ -26,6 +26,8 @@ from trainer.tensorflow_setup import import_tensorflow
 from trainer.training.signals import terminable
 
 if TYPE_CHECKING:
+    from trainer.batches.source import SplitSource
+    from trainer.evaluate import Evaluator
     from trainer.models.model import SequenceModel
 
 Metrics = dict[str, dict[str, Any]]  # by split
@@ -104,27 +106,26 @@ def _before(request: Request, new: Manifest, config: TrainerConfig) -> Metrics:
 
     root = Path(request.root)
     saved = grown_to(load_earlier(Path(request.continue_from), root, new, config).saved, root, new)
-    return _measured(new, lambda split: Evaluator(saved.model, _source(root, new, split), classes=saved.classes))
+    return _measured(root, new, lambda source: Evaluator(saved.model, source, classes=saved.classes))
 
 
 def _after(request: Request, new: Manifest, model: "SequenceModel") -> Metrics:
     from trainer.evaluate import Evaluator
 
-    return _measured(new, lambda split: Evaluator(model, _source(Path(request.root), new, split)))
+    return _measured(Path(request.root), new, lambda source: Evaluator(model, source))
 
 
-def _source(root: Path, manifest: Manifest, split: str) -> Any:
+def _measured(root: Path, manifest: Manifest, evaluator_of: "Callable[[SplitSource], Evaluator]") -> Metrics:
+    """Returns metrics by split; why there are none, such as of a span without any label, must not end a stream."""
     from trainer.batches.source import SplitSource
 
-    return SplitSource(root, manifest, split)
-
-
-def _measured(manifest: Manifest, evaluator: Callable[[str], Any]) -> Metrics:
-    """Returns metrics by split; why there are none, such as of a span without any label, must not end a stream."""
     found: Metrics = {}
+    evaluator = None
     for split in _splits(manifest):
+        source = SplitSource(root, manifest, split)
         try:
-            totals = evaluator(split).run()
+            evaluator = evaluator_of(source) if evaluator is None else evaluator.over(source)
+            totals = evaluator.run()
             metrics = totals.metrics()
             if not all(math.isfinite(value) for value in metrics.values()):
                 raise DataError(f"the loss on split '{split}' is {metrics['loss']}")

@@ -78,13 +78,16 @@ class Simulated:
         model = Path(request.output)
         assert not model.exists()
         assert request.continue_from in ("", BEGIN) or Path(request.continue_from).is_dir()
+        state = self.folder / f"{model.name}.training"
+        state.mkdir(exist_ok=True)
         unfinished = self.folder / f".{model.name}-tmp"
-        unfinished.mkdir()
+        unfinished.mkdir(exist_ok=True)
         record = {"step": request.step.number, "model": model.name, "spans": dict(request.step.spans), "seconds": 0.0}
         record |= {"mixed": list(request.step.mixed), "examples": {}, "before": None, "after": {}}
         record |= {"known": dict(request.known)} if request.known else {}
         (unfinished / TRAINING_NAME).write_text(json.dumps({FOLLOWED: record}))
         unfinished.replace(model)
+        state.rmdir()
 
     def _pause(self, _: float) -> None:
         self.asked = True
