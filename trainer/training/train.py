@@ -65,8 +65,7 @@ def train(
       What training.json says; "metrics" are those of the validation split with the best weights.
 
     Raises:
-      UsageError: The output exists, the label is none that can be trained on, another process trains there, or what was
-        stopped there is another training.
+      UsageError: The output exists, another process trains or was stopped there, or the label cannot be trained on.
       DataError: The data set cannot be used, the model does not fit it, or the loss is no longer a number.
       Stopped: A signal told it to; the same call goes on from there.
     """
@@ -80,9 +79,7 @@ def train(
     strategy = strategy_of(config.replicas)
     with explained(data, manifest), strategy.scope() if strategy is not None else nullcontext():
         model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
-        vectors: dict[str, Any] = {}
-        if config.pretrained_embeddings:  # reading vocabularies takes a while
-            vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
+        vectors = _start_embeddings(model, data, manifest, config)
         grown = None if earlier is None else start_from(earlier, model, data, manifest, vectors)
     _say_notes(model, config, epochs)
     if not epochs.examples:
@@ -94,8 +91,8 @@ def train(
         run = _train(_parts(model, config, epochs, validation, strategy, folder, origin))
         summary = summarise(run.state, model, config, epochs, str(output))
         beside = {"pretrained_embeddings": vectors, "continued_from": grown, "spans": span_names(manifest)}
+        beside |= also(model, manifest) if also else {}
         summary |= {name: facts for name, facts in beside.items() if facts}
-        summary |= {} if also is None else also(model, manifest)
         write_model(output, model, {**contract, **_pictures(folder, summary)}, config, summary)
     except BaseException:
         folder.close()
@@ -103,6 +100,13 @@ def train(
     folder.remove()
     say_summary(summary)
     return summary
+
+
+def _start_embeddings(model: SequenceModel, data: Path, manifest: Manifest, config: TrainerConfig) -> dict[str, Any]:
+    """Returns what training.json says of the word vectors that embeddings start from; {} where there are none."""
+    if not config.pretrained_embeddings:  # reading vocabularies takes a while
+        return {}
+    return start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
 
 
 def _train(parts: Parts) -> Run:
