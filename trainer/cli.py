@@ -14,6 +14,7 @@ from schemas.spec import TRAIN
 from trainer.config import TrainerConfig, load_config
 from trainer.conversion.files import check_files
 from trainer.data_options import DATA_HELP, add_data, add_range, asked_data, checked_data
+from trainer.following.options import add_follow, check_not_following, follow
 from trainer.foreign.spec import load_record_spec
 from trainer.generation.options import DEFAULT_STEPS, GenerationOptions
 from trainer.generation.rules import check_continues
@@ -41,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
       arguments: Of the command line, without the program; none means this process's.
 
     Returns:
-      0 when done, 1 where the data failed, 2 for wrong usage, 130 when interrupted.
+      0 when done, 1 where the data failed, 2 for wrong usage, 75 where another process follows there, 130 when
+      interrupted.
     """
     try:
         asked = _parser().parse_args(arguments)
@@ -85,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--continue_from", metavar="MODEL_DIR", help="begin with the weights of this model in place of random ones"
     )
+    add_follow(train)
     _add_settings(train)
     evaluate = _command(commands, "evaluate", _evaluate, "measure a model on a split")
     evaluate.add_argument("--model", required=True, metavar="MODEL_DIR", help="the model")
@@ -238,6 +241,9 @@ def _profile(asked: argparse.Namespace) -> dict[str, Any]:
 
 def _train(asked: argparse.Namespace) -> dict[str, Any]:
     config = load_config(asked.config, asked.set)
+    if asked.follow:
+        return follow(asked, config)
+    check_not_following(asked)
     check_output(asked.output, asked.replace)
     if asked.continue_from is not None:
         check_model_folder(asked.continue_from)

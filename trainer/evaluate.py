@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,11 @@ EVALUATION_BATCHES = Batching(limits=BatchLimits(padded_steps=32_768, max_exampl
 
 
 class Evaluator:
-    """Runs one model over one split, as often as wanted."""
+    """Runs one model over one split, as often as wanted.
+
+    Attributes:
+      measurable: Whether any example has a label that the data set knows.
+    """
 
     def __init__(
         self,
@@ -53,11 +58,8 @@ class Evaluator:
         Raises:
           DataError: The split has no examples, or the file of its classes cannot be read.
         """
-        self._source = source
-        epochs = Epochs(source, batching_within(batching, source.manifest), training=False)
-        if not epochs.examples:
-            raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
-        self._dataset = epochs.open(None)
+        self._batching = batching
+        self._read(source)
         self._measure = measure = model.task.measure(
             read_classes(source.folder, source.manifest) if classes is None else classes
         )
@@ -65,6 +67,24 @@ class Evaluator:
             lambda batch, label, weight: measure.observe(model.answer(batch, training=False), label, weight, batch),
             input_signature=self._dataset.element_spec,
         )
+
+    def over(self, source: SplitSource) -> "Evaluator":
+        """Returns one of the same model over another split of the same data set, without tracing the model again.
+
+        Raises:
+          DataError: The split has no examples.
+        """
+        other = copy(self)
+        other._read(source)
+        return other
+
+    def _read(self, source: SplitSource) -> None:
+        self._source = source
+        epochs = Epochs(source, batching_within(self._batching, source.manifest), training=False)
+        if not epochs.examples:
+            raise DataError(f"{source.folder}: split '{source.split}' has no examples; choose another split")
+        self.measurable = epochs.labels > source.manifest.statistics[source.split].unknown_labels
+        self._dataset = epochs.open(None)
 
     @property
     def names(self) -> Sequence[str]:

@@ -108,6 +108,8 @@ def load_saved(folder: str | Path) -> SavedModel:
       DataError: It is missing, incomplete, damaged, or of another version of its format.
     """
     folder = Path(folder)
+    if folder.is_symlink():  # such as `latest`, which may lead to another model before all files are read
+        folder = folder.resolve()
     check_model_folder(folder)
     manifest = load_manifest(folder)
     vocabularies = read_vocabularies(folder, manifest)

@@ -1,6 +1,6 @@
 """Data on the local disk: one data set, or a range of the spans of a root as if they were one."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,16 +27,21 @@ class SpanRange:
       since: The first one, a date such as 2026-11-20; empty: no limit.
       until: The last one, included; empty: no limit.
       last: Only so many, the newest; 0: all.
+      names: Of the spans themselves, in place of limits; empty: the limits say which.
+      beside: Names of spans that say only what ids mean, and whose records are not read; with `names`.
     """
 
     root: str | Path
     since: str = ""
     until: str = ""
     last: int = 0
+    names: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Returns the root and the limits, as options say them."""
-        return " ".join([str(self.root), self.limits]).strip()
+        named = f"({shown_names(self.names)})" if self.names else ""
+        return " ".join([str(self.root), self.limits or named]).strip()
 
     @property
     def limits(self) -> str:
@@ -67,7 +72,8 @@ def load_data(data: Data) -> Manifest:
     """
     if not has_spans(data):
         return load_manifest(folder_of(data))
-    return merge_manifests(_load_range(data if isinstance(data, SpanRange) else SpanRange(data)))
+    limits = data if isinstance(data, SpanRange) else SpanRange(data)
+    return merge_manifests(_load_range(limits), {*limits.beside} - {*limits.names})
 
 
 def check_data(data: Data) -> None:
@@ -157,11 +163,20 @@ def shown_names(names: Iterable[str]) -> str:
 
 def _choose(limits: SpanRange) -> list[str]:
     root = Path(limits.root)
+    if limits.names:
+        return _named(root, [*limits.names, *limits.beside])
     there = in_order(path.parent.name for path in (root / SPANS).glob(f"*/{MANIFEST_NAME}"))
     chosen = select(there, limits.since, limits.until, limits.last)
     if not chosen:
         raise DataError(_nothing(root, limits, there))
     return chosen
+
+
+def _named(root: Path, names: Collection[str]) -> list[str]:
+    gone = [name for name in names if not (root / span_path(name) / MANIFEST_NAME).exists()]
+    if gone:
+        raise DataError(f"{root}: the span {shown_names(gone)} is not published there; publish it, or leave it out")
+    return in_order({*names})
 
 
 def _load_range(limits: SpanRange) -> dict[str, Manifest]:

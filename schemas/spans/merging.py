@@ -4,37 +4,40 @@ Paths are relative to the root. What is counted is added up exactly; what is a c
 classes, moments, buckets) is that of the span with the longest vocabularies, which all others must agree with.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from schemas.errors import DataError
 from schemas.manifest import SPAN_VERSION, data_fingerprint, fingerprint
 from schemas.manifest_pb2 import InputFile, Manifest, RejectedFile, Shard, SpanPart, TokenizerFile, Vocabulary
 from schemas.spans.difference import FREE_OF_BASE, spec_difference
-from schemas.spans.names import span_path
+from schemas.spans.names import SPANS, span_path
 from schemas.spans.totals import add_counts, merge_splits
 
 CLASSES = "set of classes"
 _REMEDY = "choose a range that holds only one of the two (since, until, last)"
 
 
-def merge_manifests(spans: Mapping[str, Manifest]) -> Manifest:
+def merge_manifests(spans: Mapping[str, Manifest], beside: Collection[str] = ()) -> Manifest:
     """Returns the manifest of spans as if they were one data set, sealed.
 
     Its `data_fingerprint` is that of one data set with the records of all spans and the same contract.
 
     Args:
       spans: Manifests by the names of the spans, in order, one or more.
+      beside: Names of those that say only what ids mean, and whose records are left out; not of all.
 
     Raises:
       DataError: Two spans do not belong together. Whether a shorter vocabulary is the beginning of a longer one
         of the same base only the content of their files tells, and `schemas.spans.folder.load_data` looks at it.
     """
-    newest = list(spans.values())[-1]
     name = definer_of(spans)
     contract = spans[name]
     for other, manifest in spans.items():
-        _check_same(manifest, contract, other, name)
-        _check_sizes(manifest, contract, other, name)
+        found = difference(manifest, contract) or _beyond(manifest, contract)
+        if found:
+            raise differ(other, name, found)
+    spans = {name: manifest for name, manifest in spans.items() if name not in beside}
+    newest = list(spans.values())[-1]
     inputs: list[InputFile] = [file for manifest in spans.values() for file in manifest.inputs]
     inputs.sort(key=lambda file: file.path)
     merged = Manifest(
@@ -58,7 +61,8 @@ def merge_manifests(spans: Mapping[str, Manifest]) -> Manifest:
     for key, split in merge_splits([manifest.statistics for manifest in spans.values()], merged.classes.size).items():
         merged.statistics[key].CopyFrom(split)
     merged.data_fingerprint = data_fingerprint(merged)
-    _move(merged, f"{span_path(name)}/", "")
+    for file in _contract_files(merged):
+        file.path = f"{span_path(name)}/{file.path}"
     merged.fingerprint = fingerprint(merged)
     return merged
 
@@ -69,8 +73,8 @@ def of_model(manifest: Manifest) -> Manifest:
         return manifest
     kept = Manifest()
     kept.CopyFrom(manifest)
-    for part in manifest.parts:
-        _move(kept, "", f"{span_path(part.name)}/")
+    for file in _contract_files(kept):  # of one of the parts, or of a span beside them
+        file.path = file.path.removeprefix(f"{SPANS}/").split("/", 1)[1]
     kept.fingerprint = fingerprint(kept)
     return kept
 
@@ -98,32 +102,37 @@ def differ(first: str, second: str, what: str) -> DataError:
     return DataError(f"spans '{first}' and '{second}': {what}; {_REMEDY}")
 
 
-def _check_same(manifest: Manifest, contract: Manifest, other: str, name: str) -> None:
-    """What is the same in all spans of one base, whatever the generation."""
+def difference(manifest: Manifest, contract: Manifest) -> str:
+    """Returns why two data sets have no base in common, whatever their generations; empty: they may have one."""
     found = spec_difference(manifest.spec, contract.spec, FREE_OF_BASE)
     if found:
-        raise differ(other, name, f"their specs differ in '{found.path}'")
+        return f"their specs differ in '{found.path}'"
     for what, is_same in (
         ("stored features", manifest.features == contract.features),
         ("buckets", manifest.buckets == contract.buckets),
         ("normalisation (moments)", dict(manifest.moments) == dict(contract.moments)),
     ):
         if not is_same:
-            raise differ(other, name, f"their {what} are not the same, so that they have no base in common")
+            return f"their {what} are not the same, so that they have no base in common"
     if _digests(manifest.tokenizers) != _digests(contract.tokenizers):
-        raise differ(other, name, "their tokenizer files are not the same")
-
-
-def _check_sizes(manifest: Manifest, contract: Manifest, other: str, name: str) -> None:
+        return "their tokenizer files are not the same"
     ours, theirs = stated_vocabularies(manifest), stated_vocabularies(contract)
     for what in sorted({*ours, *theirs}):
         if what not in ours or what not in theirs:
-            raise differ(other, name, f"only one has a {what}")
+            return f"only one has a {what}"
         mine, its = ours[what], theirs[what]
         if mine.oov_buckets != its.oov_buckets:
-            raise differ(other, name, f"the {what} has {mine.oov_buckets} and {its.oov_buckets} ids out of vocabulary")
-        if mine.size > its.size or (mine.size == its.size and mine.sha256 != its.sha256):
-            raise differ(other, name, f"the {what} of neither begins with that of the other")
+            return f"the {what} has {mine.oov_buckets} and {its.oov_buckets} ids out of vocabulary"
+        if mine.size == its.size and mine.sha256 != its.sha256:
+            return f"the {what} of neither begins with that of the other"
+    return ""
+
+
+def _beyond(manifest: Manifest, contract: Manifest) -> str:
+    """Returns which vocabulary is longer than that of the contract, which should have the longest; empty: none."""
+    theirs = stated_vocabularies(contract)
+    longer = (what for what, mine in stated_vocabularies(manifest).items() if mine.size > theirs[what].size)
+    return next((f"the {what} of neither begins with that of the other" for what in sorted(longer)), "")
 
 
 def _digests(tokenizers: Mapping[str, TokenizerFile]) -> dict[str, str]:
@@ -154,10 +163,8 @@ def _rejected(spans: Mapping[str, Manifest]) -> list[RejectedFile]:
     ]
 
 
-def _move(manifest: Manifest, added: str, removed: str) -> None:
-    """Changes the paths of the files that say what ids mean."""
-    files: Sequence[Vocabulary | TokenizerFile]
+def _contract_files(manifest: Manifest) -> list[Vocabulary | TokenizerFile]:
+    """Returns what a manifest says of the files that say what ids mean."""
+    files: list[Vocabulary | TokenizerFile]
     files = [*manifest.vocabularies.values(), manifest.classes, *manifest.tokenizers.values()]
-    for file in files:
-        if file.path:
-            file.path = added + file.path.removeprefix(removed)
+    return [file for file in files if file.path]

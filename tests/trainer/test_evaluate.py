@@ -34,6 +34,15 @@ def test_metrics_do_not_depend_on_batches(token_data: Path, token_model: Path, m
             assert bucket == pytest.approx({name: other[name] for name in bucket}, rel=1e-5)
 
 
+def test_one_evaluator_measures_several_splits(token_data: Path, token_model: Path) -> None:
+    manifest = load_manifest(token_data)
+    first = Evaluator(load(token_model).model, SplitSource(token_data, manifest, "validation"))
+    second = first.over(SplitSource(token_data, manifest, "test"))
+    for evaluator, split in ((first, "validation"), (second, "test")):
+        expected = evaluate(token_model, token_data, split)["metrics"]
+        assert evaluator.run().metrics() == pytest.approx(expected, rel=1e-6)
+
+
 def with_mood(predictions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"mood": entry["prediction"]} for entry in predictions]
 

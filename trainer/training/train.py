@@ -1,5 +1,6 @@
 """Training: epochs of known length, stopped early on the validation split, best weights kept."""
 
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,7 @@ def train(
     replace: bool = False,
     fresh: bool = False,
     continue_from: str | Path | None = None,
+    also: Callable[[SequenceModel, Manifest], Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Trains a model on a data set and writes its folder; goes on where the same training was stopped.
 
@@ -57,13 +59,13 @@ def train(
       replace: Whether a model that stands there already is replaced.
       fresh: Whether to begin anew, and remove the state of a training that was stopped.
       continue_from: Folder of a trained model with whose weights to begin; none: with random ones.
+      also: Returns more that training.json is to say, of the model with the weights that are kept and of the data.
 
     Returns:
       What training.json says; "metrics" are those of the validation split with the best weights.
 
     Raises:
-      UsageError: The output exists, the label is none that can be trained on, another process trains there, or what was
-        stopped there is another training.
+      UsageError: The output exists, another process trains or was stopped there, or the label cannot be trained on.
       DataError: The data set cannot be used, the model does not fit it, or the loss is no longer a number.
       Stopped: A signal told it to; the same call goes on from there.
     """
@@ -77,9 +79,7 @@ def train(
     strategy = strategy_of(config.replicas)
     with explained(data, manifest), strategy.scope() if strategy is not None else nullcontext():
         model = build_model(manifest, config, epochs.steps, read_classes(data, manifest))
-        vectors: dict[str, Any] = {}
-        if config.pretrained_embeddings:  # reading vocabularies takes a while
-            vectors = start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
+        vectors = _start_embeddings(model, data, manifest, config)
         grown = None if earlier is None else start_from(earlier, model, data, manifest, vectors)
     _say_notes(model, config, epochs)
     if not epochs.examples:
@@ -91,6 +91,7 @@ def train(
         run = _train(_parts(model, config, epochs, validation, strategy, folder, origin))
         summary = summarise(run.state, model, config, epochs, str(output))
         beside = {"pretrained_embeddings": vectors, "continued_from": grown, "spans": span_names(manifest)}
+        beside |= also(model, manifest) if also else {}
         summary |= {name: facts for name, facts in beside.items() if facts}
         write_model(output, model, {**contract, **_pictures(folder, summary)}, config, summary)
     except BaseException:
@@ -101,6 +102,13 @@ def train(
     return summary
 
 
+def _start_embeddings(model: SequenceModel, data: Path, manifest: Manifest, config: TrainerConfig) -> dict[str, Any]:
+    """Returns what training.json says of the word vectors that embeddings start from; {} where there are none."""
+    if not config.pretrained_embeddings:  # reading vocabularies takes a while
+        return {}
+    return start_embeddings(model, manifest, read_vocabularies(data, manifest), config)
+
+
 def _train(parts: Parts) -> Run:
     """Trains, from the newest checkpoint if there is one."""
     config, epochs = parts.config, parts.epochs
@@ -108,7 +116,8 @@ def _train(parts: Parts) -> Run:
     say(f"training on {epochs.examples} examples in {epochs.steps} steps an epoch, batches of {_range(epochs)}")
     if parts.validation is None:
         say(
-            f"no examples in a split '{VALIDATION}': training for all {config.epochs} epochs, the last weights are kept"
+            f"nothing to measure in a split '{VALIDATION}': training for all {config.epochs} epochs, the last weights "
+            "are kept"
         )
     run = Run(parts)
     checkpoint, damaged = parts.folder.newest()
@@ -184,6 +193,9 @@ def _validation(data: Path, manifest: Manifest, model: SequenceModel, config: Tr
     batching = Batching(config.batching, validation_limits(config))
     with explained(data, manifest):
         evaluator = Evaluator(model, SplitSource(data, manifest, VALIDATION), batching)
+    if not evaluator.measurable:
+        say(f"warning: no example of split '{VALIDATION}' has a label that the training split has, too")
+        return None
     if config.monitor not in evaluator.names:
         raise UsageError(
             f"monitor: '{config.monitor}' is not measured here; {nearest(config.monitor, evaluator.names)}"

@@ -12,6 +12,7 @@ from schemas.manifest import MANIFEST_NAME, dump_manifest, load_manifest, seal
 from schemas.manifest_pb2 import Bucket, Manifest, Span, Vocabulary
 from schemas.spans import folder
 from schemas.spans.folder import SpanRange, check_data, explained, folder_of, load_data, shown_names, span_names
+from schemas.spans.merging import of_model
 from schemas.spec import parse_spec
 
 SPEC = "name: tiny\nsequences: {t: {type: tokens}}"
@@ -194,3 +195,18 @@ def test_what_is_not_there_is_refused_before_manifests_are_read(root: Path) -> N
         check_data(SpanRange(root, since="2027-01-01"))
     with pytest.raises(DataError, match="holds no data set"):
         check_data(root / "nothing")
+
+
+def test_spans_by_their_names_with_the_vocabularies_of_one_beside_them(root: Path) -> None:
+    write_span(root, DAYS[2], b"a\nb\nc\n", generation=1, read=5)
+    named = SpanRange(root, names=(DAYS[1], DAYS[0]))
+    assert (span_names(load_data(named)), load_data(named).vocabularies["t"].size) == (DAYS[:2], 2)
+    merged = load_data(SpanRange(root, names=(DAYS[0],), beside=(DAYS[2], DAYS[0])))
+    assert (span_names(merged), merged.counts.read) == (DAYS[:1], 1)
+    assert (root / merged.vocabularies["t"].path).read_bytes() == b"a\nb\nc\n"
+    assert of_model(merged).vocabularies["t"].path == load_manifest(root / "spans" / DAYS[2]).vocabularies["t"].path
+    with pytest.raises(DataError) as error:
+        load_data(SpanRange(root, names=(DAYS[0], "2026-11-30")))
+    said = "the span 2026-11-30 is not published there; publish it, or leave it out"
+    assert str(error.value) == f"{root}: {said}"
+    assert str(named) == f"{root} ({DAYS[1]}, {DAYS[0]})"

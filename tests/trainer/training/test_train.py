@@ -117,7 +117,7 @@ def test_without_a_validation_split_the_last_weights_are_kept(tmp_path: Path, ca
     summary = train(tmp_path / "data", tmp_path / "model", replace(QUICK, warmup_steps=99))
     assert (summary["epochs"], summary["best_epoch"], summary["metrics"]) == (2, 2, {})
     said = capsys.readouterr().err
-    assert "no examples in a split 'validation': training for all 2 epochs, the last weights are kept" in said
+    assert "nothing to measure in a split 'validation': training for all 2 epochs, the last weights are kept" in said
     assert (
         "warning: warmup_steps: 99 are all of the 2 steps of the training at most; the learning rate only rises" in said
     )

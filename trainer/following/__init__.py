@@ -1,0 +1,1 @@
+"""Training that goes on with each span that is published, until it is stopped."""
