@@ -78,7 +78,18 @@ class ReadSettings:
 
 
 class PartTracker(OffsetRestrictionTracker):  # type: ignore[misc]
-    """Which positions of a part are claimed; there is always more to come."""
+    """Which positions of a part are claimed; there is always more to come.
+
+    A runner that has workers to spare, as Prism does, would have them read the far half of positions that nobody will
+    ever see, which a source takes for its beginning.
+    """
+
+    def try_split(self, fraction_of_remainder: float) -> tuple[OffsetRange, OffsetRange] | None:
+        """Leaves all that is not claimed to another invocation, or nothing."""
+        split: tuple[OffsetRange, OffsetRange] | None = None
+        if fraction_of_remainder == 0:
+            split = super().try_split(fraction_of_remainder)
+        return split
 
     def is_bounded(self) -> bool:
         """Returns that there is no end."""

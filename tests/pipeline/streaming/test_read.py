@@ -207,6 +207,16 @@ def test_what_a_runner_splits_off_is_read_by_another_invocation(tmp_path: Path) 
     read.teardown()
 
 
+def test_a_part_is_not_read_by_two_at_the_same_time(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, [[record(i) for i in range(6)]])
+    restrictions = PartRestrictions()
+    tracker = restrictions.create_tracker(restrictions.initial_restriction(settings.source.parts({})[0]))
+    assert tracker.try_claim(1)
+    assert tracker.try_split(0.5) is None
+    done, rest = tracker.try_split(0)
+    assert (done.start, done.stop, rest.start) == (0, 2, 2)
+
+
 def test_a_part_of_which_all_is_read_leaves_the_waiting_to_the_runner(tmp_path: Path) -> None:
     settings = settings_of(tmp_path, [[record(i) for i in range(10)], [record(0)] * 99], flush=7.0, turn=60.0)
     turn = Turn(settings, settings.source.parts({})[0])
