@@ -30,7 +30,7 @@ from pipeline.streaming.spool import Spool, spool
 from pipeline.streaming.spooled import Drained
 from pipeline.streaming.status import Status
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.errors import LengthwiseError
+from schemas.errors import LengthwiseError, RefusedError
 from schemas.streams.windows import SECOND, UNKNOWN
 
 BATCH_BYTES = 8 << 20  # 8 MiB: as much as a block of a run
@@ -52,6 +52,7 @@ class ReadSettings:
       root: Folder of the spans.
       spool: Folder for what is read, of this run alone.
       failed: Folder in which a worker leaves an error for the command.
+      lease: Path of the file that says that the stream goes on; deleted where to read again comes to the same error.
       length: Of a window, in microseconds.
       split: Whether records are put into windows as they are read; not where windows follow from sessions.
       covered: Returns which positions closed windows have.
@@ -67,6 +68,7 @@ class ReadSettings:
     root: str
     spool: str
     failed: str
+    lease: str
     length: int
     split: bool
     covered: Callable[[], Covered]
@@ -172,6 +174,8 @@ class ReadParts(beam.DoFn):  # type: ignore[misc]
             opened = None
         except LengthwiseError as error:
             leave_message(self._settings.failed, error)
+            if isinstance(error, RefusedError):
+                files.delete([self._settings.lease])  # else Flink tries again, for ever where nobody says how often
             raise
         finally:
             if opened is not None:  # it may have read what was not claimed

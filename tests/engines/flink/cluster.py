@@ -10,7 +10,7 @@ import platform
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -106,12 +106,17 @@ class Cluster:
         master = self._group.start("flink-master", self._command("JM", _MASTER))
         self._start_hosts(range(1, hosts + 1), master)
 
-    def replace(self, number: int) -> None:
-        """Starts a host in place of one of which something was killed."""
+    def replace(self, number: int, idle: bool = True) -> None:
+        """Starts a host in place of one of which something was killed.
+
+        Args:
+          number: Of the host.
+          idle: Whether no job is running, so that all slots are free in the end.
+        """
         for child in (self.hosts[number].tasks, self.hosts[number].pool.child):
             child.kill()
             child.process.wait()
-        self._start_hosts([number])
+        self._start_hosts([number], idle=idle)
 
     @property
     def flags(self) -> list[str]:
@@ -164,17 +169,25 @@ class Cluster:
         jobs = sorted(self.ask("jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))
         return [str(job["state"]) for job in jobs]
 
-    def _start_hosts(self, numbers: Iterable[int], *needed: Child) -> None:
+    def _start_hosts(self, numbers: Sequence[int], *needed: Child, idle: bool = True) -> None:
+        before = self._managers()
         self.hosts |= {number: self._start_host(number) for number in numbers}
         children = [*needed, *(child for host in self.hosts.values() for child in (host.tasks, host.pool.child))]
         slots = _SLOTS * len(self.hosts)
-        wait_until(lambda: self._free_slots() == slots, _START_SECONDS, f"Flink with {slots} slots", *children)
 
-    def _free_slots(self) -> int:
+        def are_there() -> bool:
+            if len(self._managers() - before) < len(numbers):
+                return False
+            return not idle or int(self.ask("overview")["slots-available"]) == slots
+
+        wait_until(are_there, _START_SECONDS, f"Flink with {slots} slots", *children)
+
+    def _managers(self) -> set[str]:
+        """Returns the names of the task managers that Flink knows, those that are gone for a while as well."""
         try:
-            return int(self.ask("overview")["slots-available"])
+            return {str(one["id"]) for one in self.ask("taskmanagers")["taskmanagers"]}
         except OSError:
-            return 0
+            return set()
 
     def _start_host(self, number: int) -> Host:
         """Starts a task manager that resolves the name of its pool to an address that only this pool listens on."""

@@ -46,11 +46,6 @@ class Sender:
             self._stop.set()
         self._thread.join()
 
-    @property
-    def is_done(self) -> bool:
-        """Whether all is there."""
-        return not self._thread.is_alive()
-
     def _send(self) -> None:
         began = time.monotonic()
         for i, message in enumerate(self._given):

@@ -19,7 +19,7 @@ from pipeline.streaming import status
 from pipeline.streaming.read import PartRestrictions, ReadParts, ReadSettings
 from pipeline.streaming.sources.source import Covered, Part
 from pipeline.streaming.spooled import Drained, Spooled
-from schemas.errors import DataError
+from schemas.errors import DataError, RefusedError
 from schemas.streams.windows import SECOND
 from tests.pipeline.streaming.helpers import Made, spec_of
 
@@ -43,9 +43,17 @@ def record(second: int) -> bytes:
 def settings_of(folder: Path, values: list[list[bytes | None]], **changed: Any) -> ReadSettings:
     (folder / ".stream").mkdir()
     (folder / "log").touch()
-    source = Made(values, status.stop_path(str(folder)), str(folder / "log"), changed.pop("fail_at", -1))
+    source = Made(
+        values,
+        status.stop_path(str(folder)),
+        str(folder / "log"),
+        changed.pop("fail_at", -1),
+        changed.pop("kind", DataError),
+    )
     spool, failed = str(folder / ".stream" / "spool"), str(folder / "failed")
-    settings = ReadSettings(source, spec_of(), str(folder), spool, failed, MINUTE, True, Covering({}))
+    settings = ReadSettings(
+        source, spec_of(), str(folder), spool, failed, str(folder / "lease"), MINUTE, True, Covering({})
+    )
     return replace(settings, **{"flush": 0.0, "turn": 0.0, **changed})
 
 
@@ -126,6 +134,15 @@ def test_an_error_is_left_for_the_command_and_ends_the_job(tmp_path: Path) -> No
     assert isinstance(error, DataError)
     assert str(error) == "kafka:t/0: is broken; mend it"
     assert settings.source.told()[-1] == "close kafka:t/0"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("kind", "goes_on"), [(DataError, True), (RefusedError, False)])
+def test_an_error_that_comes_again_ends_the_stream(kind: type[DataError], goes_on: bool, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, [[record(0)]], fail_at=0, kind=kind)
+    Path(settings.lease).touch()
+    with pytest.raises(kind):
+        Turn(settings, settings.source.parts({})[0]).take(ReadParts(settings))
+    assert Path(settings.lease).exists() == goes_on
 
 
 class Turn:
