@@ -150,6 +150,7 @@ def _reading(job: StreamJob, source: Source, told: Told) -> ReadSettings:
         root=job.root,
         spool=job.spool,
         failed=job.failed,
+        lease=job.lease_path,
         length=job.window,
         split=True,
         covered=partial(covered_by, job.closings),
