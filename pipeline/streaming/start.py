@@ -1,6 +1,7 @@
 """From what a person said to a stream that can begin: the base, the spec, what is left of the last start."""
 
 import contextlib
+import time
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from schemas.messages import printable
 from schemas.spans.difference import FREE_OF_BASE, spec_difference
 from schemas.spans.names import SPANS
 from schemas.spec import dump_spec, event_time_of
-from schemas.streams.windows import parse_length
+from schemas.streams.windows import SECOND, parse_length
 
 SPEC = "spec.yaml"
 _SOURCE = "source"
@@ -176,7 +177,8 @@ def begin(wanted: Wanted, identity: str) -> Begun:
         lateness=wanted.lateness,
         window_bytes=wanted.window_bytes,
         run_options=options,
-        reached=NOT_YET if ledger.reached is None else ledger.reached,
+        # Where windows that are to come were closed as well, at the end of the input: no further than the clock.
+        reached=NOT_YET if ledger.reached is None else min(ledger.reached, round(time.time() * SECOND)),
         close_all=wanted.close_all,
     )
     check_source(folder, identity)
@@ -188,7 +190,7 @@ def begin(wanted: Wanted, identity: str) -> Begun:
         raise UsageError(f"--output: {error}; name another folder") from None
     ledger.refresh()  # once nobody else closes windows
     pending = _sweep(job, ledger)
-    ledger.fold()
+    ledger.fold(pending)
     files.delete_folder(files.join(folder, "published"))  # which only closings need that are not folded
     return Begun(job, ledger, pending)
 
@@ -219,7 +221,21 @@ def _sweep(job: StreamJob, ledger: Ledger) -> list[str]:
     there = windows_there(job)
     for name in there - ledger.names:
         files.delete_folder(job.window_folder(name))
+    _sweep_too_late(job, ledger)
     for name in sorted(ledger.fresh):
         if not is_published(job, name):
             check_there(job, closings.load(job.closings, name))
     return sorted(there & ledger.names)
+
+
+def _sweep_too_late(job: StreamJob, ledger: Ledger) -> None:
+    """Deletes rows of records that came too late where the closing of this name has others, or there is none."""
+    by_name: dict[str, list[str]] = {}
+    for path in files.match_within(job.too_late, "*.jsonl"):
+        by_name.setdefault(files.stem(path).rpartition("-")[0], []).append(path)
+    for name, paths in by_name.items():
+        if name not in ledger.names:
+            files.delete(paths)
+        elif len(paths) > 1:
+            needed = {files.join(job.root, path) for path in closings.load(job.closings, name).files}
+            files.delete(set(paths) - needed)
