@@ -86,8 +86,10 @@ def _close(refs: list[Spooled], job: StreamJob) -> None:
     """Closes all windows, each when time has passed its end, as an engine would ask for it."""
     closer = closer_of(job)
     held = [closer.hold(ref, job.reached, list) for ref in refs]
+    reached = job.reached
     for due in sorted({due for one in held for due in closer.due_times(one)}):
-        _, held = closer.close(held, due)
+        _, held = closer.close(held, due, reached)
+        reached = due
 
 
 def _seconds(work: Callable[[], object]) -> float:
