@@ -80,7 +80,7 @@ class Worker:
             due = min(self.due)
             self.due.remove(due)
             before = self.now()
-            self.reached = max(due, before)
+            self.reached = due if self.reached is None else max(due, self.reached)
             _, self.held = self.closer.close(self.held, self.reached, before)
             for one in self.held:
                 self.due.update(time for time in self.closer.due_times(one) if time > self.reached)
