@@ -30,7 +30,7 @@ from pipeline.streaming.spool import Spool, spool
 from pipeline.streaming.spooled import Drained
 from pipeline.streaming.status import Status
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.errors import LengthwiseError
+from schemas.errors import LengthwiseError, RefusedError
 from schemas.streams.windows import SECOND, UNKNOWN
 
 BATCH_BYTES = 8 << 20  # 8 MiB: as much as a block of a run
@@ -52,6 +52,7 @@ class ReadSettings:
       root: Folder of the spans.
       spool: Folder for what is read, of this run alone.
       failed: Folder in which a worker leaves an error for the command.
+      lease: Path of the file that says that the stream goes on; deleted where to read again comes to the same error.
       length: Of a window, in microseconds.
       split: Whether records are put into windows as they are read; not where windows follow from sessions.
       covered: Returns which positions closed windows have.
@@ -67,6 +68,7 @@ class ReadSettings:
     root: str
     spool: str
     failed: str
+    lease: str
     length: int
     split: bool
     covered: Callable[[], Covered]
@@ -78,7 +80,18 @@ class ReadSettings:
 
 
 class PartTracker(OffsetRestrictionTracker):  # type: ignore[misc]
-    """Which positions of a part are claimed; there is always more to come."""
+    """Which positions of a part are claimed; there is always more to come.
+
+    A runner that has workers to spare, as Prism does, would have them read the far half of positions that nobody will
+    ever see, which a source takes for its beginning.
+    """
+
+    def try_split(self, fraction_of_remainder: float) -> tuple[OffsetRange, OffsetRange] | None:
+        """Leaves all that is not claimed to another invocation, or nothing."""
+        split: tuple[OffsetRange, OffsetRange] | None = None
+        if fraction_of_remainder == 0:
+            split = super().try_split(fraction_of_remainder)
+        return split
 
     def is_bounded(self) -> bool:
         """Returns that there is no end."""
@@ -161,6 +174,8 @@ class ReadParts(beam.DoFn):  # type: ignore[misc]
             opened = None
         except LengthwiseError as error:
             leave_message(self._settings.failed, error)
+            if isinstance(error, RefusedError):
+                files.delete([self._settings.lease])  # else Flink tries again, for ever where nobody says how often
             raise
         finally:
             if opened is not None:  # it may have read what was not claimed

@@ -105,7 +105,7 @@ def stream(wanted: Wanted, source: Source, told: Told, options: PipelineOptions,
     """
     root = wanted.root.rstrip("/") or wanted.root
     with holding(f"{root}/.stream", "stream", console), _asking() as asked:
-        begun = begin(wanted)
+        begun = begin(wanted, source.identity())
         job = begun.job
         name_run(f"{root}/.stream", job.run)
         note(console, run=job.run)
@@ -150,6 +150,7 @@ def _reading(job: StreamJob, source: Source, told: Told) -> ReadSettings:
         root=job.root,
         spool=job.spool,
         failed=job.failed,
+        lease=job.lease_path,
         length=job.window,
         split=True,
         covered=partial(covered_by, job.closings),

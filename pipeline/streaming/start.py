@@ -19,12 +19,14 @@ from schemas.dataset_pb2 import DatasetSpec, Group
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 from schemas.manifest_pb2 import Manifest
+from schemas.messages import printable
 from schemas.spans.difference import FREE_OF_BASE, spec_difference
 from schemas.spans.names import SPANS
 from schemas.spec import dump_spec, event_time_of
 from schemas.streams.windows import SECOND, parse_length
 
 SPEC = "spec.yaml"
+_SOURCE = "source"
 
 
 class Wanted(NamedTuple):
@@ -128,8 +130,33 @@ def _check_group(group: Group, window: int, where: str) -> None:
         )
 
 
-def begin(wanted: Wanted) -> Begun:
+def check_source(folder: str, identity: str) -> None:
+    """Checks that the spans of a folder are of this source, and notes it where they are the first.
+
+    Positions tell what has been read, and mean other records in another source.
+
+    Raises:
+      UsageError: They are of another one.
+    """
+    path = files.join(folder, _SOURCE)
+    if not files.exists(path):
+        files.write(path, identity.encode())
+        return
+    known = files.read(path).decode()
+    if known != identity:
+        raise UsageError(
+            f"--source: is {printable(identity)}, and what was streamed to {folder.removesuffix(f'/{FOLDER}')} is of "
+            f"{printable(known)} (of Kafka: cluster, topic and its id, another one for a topic that was deleted and "
+            "made again); name another --output"
+        )
+
+
+def begin(wanted: Wanted, identity: str) -> Begun:
     """Prepares the folder of a stream; nobody else may write to it.
+
+    Args:
+      wanted: By a person.
+      identity: Of the source.
 
     Raises:
       LengthwiseError: The base, the spec or the folder cannot be used.
@@ -154,6 +181,7 @@ def begin(wanted: Wanted) -> Begun:
         reached=NOT_YET if ledger.reached is None else min(ledger.reached, round(time.time() * SECOND)),
         close_all=wanted.close_all,
     )
+    check_source(folder, identity)
     _take_over(folder)
     files.write(spec_path, dump_spec(spec).encode())
     try:

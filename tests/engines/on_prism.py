@@ -2,13 +2,15 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
 
+from pipeline.streaming import status
 from tests.engines.cases import write_rejected
-from tests.engines.commands import ended, run_here
+from tests.engines.commands import ended, run_here, start_command
 from tests.engines.engine import (
     SECONDS,
     Engine,
@@ -16,9 +18,18 @@ from tests.engines.engine import (
     assert_refused_alike,
     made,
 )
+from tests.engines.messages import good_lines, messages
 from tests.engines.outcome import differences
 from tests.engines.processes import alive, children, free_port, wait_for_port, wait_until
 from tests.engines.services import portable_flags, start_worker_pool
+from tests.engines.streamed import (
+    Placed,
+    assert_as_batch,
+    assert_each_once,
+    assert_nothing_left,
+    make_base,
+    published,
+)
 from tests.pipeline.helpers import tree
 
 BINARY = "LENGTHWISE_PRISM"  # variable of the environment: path of Prism
@@ -81,3 +92,42 @@ def test_an_interrupt_ends_prism_too(engine: Engine, runner: list[str], number: 
     wait_until(lambda: not alive(child.pid), SECONDS, "end of Prism")
     # A thread that is in the middle of a block when the process ends may leave that, which the next run deletes.
     assert {path.split("/")[0] for path in tree(data)} <= {".staging"}
+
+
+def _write_messages(path: Path, lines: Sequence[bytes]) -> list[Placed]:
+    """Writes a file of messages; returns where each stands."""
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    ends = accumulate((len(line) + 1 for line in lines), initial=0)
+    return [Placed(start, end, line) for (start, end), line in zip(pairwise(ends), lines, strict=True)]
+
+
+def test_a_stream_of_a_folder_is_what_one_run_makes_of_it(runner: list[str], tmp_path: Path) -> None:
+    base, root, folder = make_base(tmp_path / "base", good_lines(1_000, 600.0)), tmp_path / "spans", tmp_path / "in"
+    folder.mkdir()
+    lines = [message.value or b"null" for message in messages(9_000, 3_600.0)]
+    options = ["--window=20m", "--allowed_lateness=10m", "--max_rejected=50%", "--no_report", "--close_all"]
+    options += ["--settle=1", "--poll=1", "--flush=1"]
+    given = ["stream", "--base", str(base), "--source", str(folder), "--output", str(root), *options, *runner]
+
+    def has_read(count: int) -> bool:
+        return sum(part.records for part in status.load_all(str(root))) == count
+
+    with children(tmp_path / "logs") as group:
+        truth = {str(folder / "0.jsonl"): _write_messages(folder / "0.jsonl", lines[:6_000])}
+        command = start_command(group, given)
+        wait_until(lambda: has_read(6_000), SECONDS, "first file", command)
+        wait_until(lambda: any(root.glob("spans/*/manifest.json")), SECONDS, "span", command)
+        truth[str(folder / "1.jsonl")] = _write_messages(folder / "1.jsonl", lines[6_000:])
+        wait_until(lambda: has_read(9_000), SECONDS, "second file", command)
+        os.kill(command.pid, signal.SIGTERM)
+        end = ended(command, SECONDS)
+        assert end.code == 0, end.stderr
+        fates = assert_each_once(root, truth)
+        assert fates.late_spans > 0
+        assert_as_batch(root, truth, base, tmp_path / "batch")
+        assert_nothing_left(root)
+        before = published(root)
+        command = start_command(group, [*given, "--once"], name="again")
+        end = ended(command, SECONDS)
+        assert end.code == 0, end.stderr
+        assert published(root) == before

@@ -43,6 +43,10 @@ class FolderSource:
     poll: float = 10.0
     max_record_bytes: int = MAX_RECORD_BYTES
 
+    def identity(self) -> str:
+        """Returns the folder: names of files say what positions are of."""
+        return f"folder:{self.folder}"
+
     def parts(self, covered: Covered) -> list[Part]:
         """Returns the folder as one part; see `Source`.
 

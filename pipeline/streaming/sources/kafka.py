@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.streaming.sources.kafka_client import Address, Client
 from pipeline.streaming.sources.source import Batch, Covered, Part
-from schemas.errors import DataError, UsageError
+from schemas.errors import DataError, RefusedError, UsageError
 from schemas.streams.positions import NONE, Ranges, covers, first_uncovered
 
 _MOST_MESSAGES = 10_000  # asked for at a time
@@ -35,6 +35,14 @@ class KafkaSource:
     address: Address
     properties: Mapping[str, str] = field(default_factory=dict, repr=False)
     allow_gap: bool = False
+
+    def identity(self) -> str:
+        """Returns the cluster's id and the topic's, another one for a topic that was deleted and made again."""
+        client = Client(self.address, self.properties)
+        try:
+            return f"kafka:{client.cluster()}/{self.address.topic}/{client.topic_id()}"
+        finally:
+            client.close()
 
     def parts(self, covered: Covered) -> list[Part]:
         """Returns the partitions; see `Source`."""
@@ -68,9 +76,9 @@ class KafkaSource:
         return first_uncovered(ranges, max(start, low))
 
 
-def deleted(name: str, position: int, low: int) -> DataError:
+def deleted(name: str, position: int, low: int) -> RefusedError:
     """Returns the error of a partition whose records were deleted before they were read."""
-    return DataError(
+    return RefusedError(
         f"{name}: was to be read from offset {position:,} on, and Kafka has deleted what stood before {low:,}, by the "
         f"retention of the topic; up to {low - position:,} records are lost; give --allow_gap to go on without them"
     )
@@ -154,7 +162,7 @@ class KafkaReader:
         """Goes on behind what was deleted, where that is allowed."""
         low, high = self._client.ends(self._partition)
         if found.position > high:
-            raise DataError(
+            raise RefusedError(
                 f"{self._part.name}: has been read to offset {found.position:,}, and ends at {high:,}: the topic was "
                 "deleted and made again while it was read; name another --output for it"
             )

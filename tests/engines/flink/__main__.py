@@ -1,8 +1,8 @@
 """Runs the cases on a real Flink cluster on this machine: `python -m tests.engines.flink`.
 
 Brings up a standalone Flink with two task managers, each with Python workers of its own; prepares records there and
-locally, and compares fingerprints and the digests of all files; then kills parts of it in the middle of jobs. Ends with
-1 where a case fails, with 2 where something has to be installed first.
+locally, and compares fingerprints and the digests of all files; then kills parts of it in the middle of jobs, and of
+streams that read a real Kafka broker. Ends with 1 where a case fails, with 2 where something has to be installed first.
 """
 
 import argparse
@@ -17,8 +17,11 @@ import pytest
 from tests.engines.fetching import NotThereError, missing_tools
 from tests.engines.flink.on_flink import PARTS, RECORDS
 from tests.engines.flink.parts import BEAM, ENGINES, Engine, fetch
+from tests.engines.kafka.on_kafka import LIBRARIES
+from tests.engines.kafka.parts import fetch as fetch_kafka
 
 _CASES = Path(__file__).with_name("on_flink.py")
+_STREAMS = Path(__file__).with_name("on_flink_stream.py")
 # Whole names, because pytest fails where there is none of one, and would pass over a word that fits nothing.
 _SHORT = (
     "test_the_same_bytes[labelled]",
@@ -26,6 +29,7 @@ _SHORT = (
     "test_a_killed_part_changes_no_byte[host-reading]",
     "test_a_killed_part_changes_no_byte[workers-encoding]",
 )
+_SHORT_STREAM = "test_every_message_is_in_one_place[short]"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,13 +40,15 @@ def main(argv: Sequence[str]) -> int:
         return _not_run(missing, given.where_possible)
     try:
         parts = fetch([Engine(given.flink, given.beam)] if given.flink else ENGINES, _say)
+        os.environ[LIBRARIES] = str(fetch_kafka(_say))
     except NotThereError as error:
         return _not_run([f"Flink cannot be had: {error}"], given.where_possible)
     _say(f"Flink {parts.engine.flink}, Beam's runner for it {parts.engine.beam}, Beam's Python SDK {BEAM}")
     os.environ[PARTS] = json.dumps(parts.stated)
     if given.input:
         os.environ[RECORDS] = json.dumps([str(given.spec.resolve()), str(given.input.resolve())])
-    chosen = [f"{_CASES}::{name}" for name in _SHORT] if given.short else [str(_CASES), "-k", given.cases or ""]
+    short = [*(f"{_CASES}::{name}" for name in _SHORT), f"{_STREAMS}::{_SHORT_STREAM}"]
+    chosen = short if given.short else [str(_CASES), str(_STREAMS), "-k", given.cases or ""]
     return int(pytest.main(["-v", "--durations=0", *chosen]))
 
 

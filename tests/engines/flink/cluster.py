@@ -10,7 +10,7 @@ import platform
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,6 +64,24 @@ class Work(NamedTuple):
     again: int
 
 
+class Checkpoints(NamedTuple):
+    """How a job that streams has done with its checkpoints.
+
+    Attributes:
+      completed: Number of them.
+      failed: That were not.
+      restored: How often the job went on from one.
+      bytes: Of the last one.
+      seconds: It took.
+    """
+
+    completed: int
+    failed: int
+    restored: int
+    bytes: int
+    seconds: float
+
+
 class Cluster:
     """A cluster; its processes end with the group that they are started in.
 
@@ -88,12 +106,17 @@ class Cluster:
         master = self._group.start("flink-master", self._command("JM", _MASTER))
         self._start_hosts(range(1, hosts + 1), master)
 
-    def replace(self, number: int) -> None:
-        """Starts a host in place of one of which something was killed."""
+    def replace(self, number: int, idle: bool = True) -> None:
+        """Starts a host in place of one of which something was killed.
+
+        Args:
+          number: Of the host.
+          idle: Whether no job is running, so that all slots are free in the end.
+        """
         for child in (self.hosts[number].tasks, self.hosts[number].pool.child):
             child.kill()
             child.process.wait()
-        self._start_hosts([number])
+        self._start_hosts([number], idle=idle)
 
     @property
     def flags(self) -> list[str]:
@@ -125,6 +148,19 @@ class Cluster:
         """Returns the names of the steps of the last job, as Flink shows them."""
         return [str(step["name"]) for step in self.ask(f"jobs/{self._last_job()}")["vertices"]]
 
+    def checkpoints(self) -> Checkpoints:
+        """Returns how the last job has done with its checkpoints."""
+        told = self.ask(f"jobs/{self._last_job()}/checkpoints")
+        last = told["latest"]["completed"] or {"state_size": 0, "end_to_end_duration": 0}
+        counts = (int(told["counts"][name]) for name in ("completed", "failed", "restored"))
+        return Checkpoints(*counts, int(last["state_size"]), int(last["end_to_end_duration"]) / 1_000)
+
+    def cancel(self) -> None:
+        """Ends the last job, which nobody waits for any more."""
+        request = urllib.request.Request(f"http://{self.address}/v1/jobs/{self._last_job()}", method="PATCH")
+        with urllib.request.urlopen(request, timeout=10):
+            wait_until(lambda: self.states()[-1] == "CANCELED", _START_SECONDS, "end of the job")
+
     def _last_job(self) -> str:
         return str(max(self.ask("jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))["jid"])
 
@@ -133,17 +169,25 @@ class Cluster:
         jobs = sorted(self.ask("jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))
         return [str(job["state"]) for job in jobs]
 
-    def _start_hosts(self, numbers: Iterable[int], *needed: Child) -> None:
+    def _start_hosts(self, numbers: Sequence[int], *needed: Child, idle: bool = True) -> None:
+        before = self._managers()
         self.hosts |= {number: self._start_host(number) for number in numbers}
         children = [*needed, *(child for host in self.hosts.values() for child in (host.tasks, host.pool.child))]
         slots = _SLOTS * len(self.hosts)
-        wait_until(lambda: self._free_slots() == slots, _START_SECONDS, f"Flink with {slots} slots", *children)
 
-    def _free_slots(self) -> int:
+        def are_there() -> bool:
+            if len(self._managers() - before) < len(numbers):
+                return False
+            return not idle or int(self.ask("overview")["slots-available"]) == slots
+
+        wait_until(are_there, _START_SECONDS, f"Flink with {slots} slots", *children)
+
+    def _managers(self) -> set[str]:
+        """Returns the names of the task managers that Flink knows, those that are gone for a while as well."""
         try:
-            return int(self.ask("overview")["slots-available"])
+            return {str(one["id"]) for one in self.ask("taskmanagers")["taskmanagers"]}
         except OSError:
-            return 0
+            return set()
 
     def _start_host(self, number: int) -> Host:
         """Starts a task manager that resolves the name of its pool to an address that only this pool listens on."""
@@ -180,9 +224,12 @@ class Cluster:
             "taskmanager.load-balance.mode": "SLOTS",  # or one task manager does the work of a small job alone
             "parallelism.default": hosts,
             "io.tmp.dirs": str(self._folder / "tmp"),
-            # Without it a job ends with the first task manager that does.
+            # Without it they go to the master's memory, which takes 5 MiB of a step at most.
+            "state.checkpoints.dir": (self._folder / "checkpoints").absolute().as_uri(),
+            # Without it a job ends with the first task manager that does. Each attempt fails until Flink takes one that
+            # is gone for lost, which is after `heartbeat.timeout`.
             "restart-strategy.type": "fixed-delay",
-            "restart-strategy.fixed-delay.attempts": 5,
+            "restart-strategy.fixed-delay.attempts": 30,
             "restart-strategy.fixed-delay.delay": "1 s",
             "heartbeat.interval": 2000,
             "heartbeat.timeout": 10000,

@@ -38,12 +38,14 @@ class Made:
       stop: File that asks a stream to stop; written when every partition has been read.
       log: File that tells of what was done, a line each.
       fail_at: Position of partition 0 at which reading fails with an error a person can mend; -1: nowhere.
+      kind: Of that error.
     """
 
     values: Sequence[Sequence[bytes | None]]
     stop: str
     log: str
     fail_at: int = -1
+    kind: type[DataError] = DataError
 
     def parts(self, covered: Covered) -> list[Part]:
         names = [f"kafka:t/{number}" for number in range(len(self.values))]
@@ -75,7 +77,7 @@ class MadeReader:
 
     def poll(self, seconds: float, most_bytes: int) -> list[Batch]:
         if self._name.endswith("/0") and self.position == self._source.fail_at:
-            raise DataError(f"{self._name}: is broken; mend it")
+            raise self._source.kind(f"{self._name}: is broken; mend it")
         start = self.position
         self.position = min(start + 2, len(self._values))
         if self.position == len(self._values) and f"end {self._name}" not in self._source.told():

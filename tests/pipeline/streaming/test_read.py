@@ -19,7 +19,7 @@ from pipeline.streaming import status
 from pipeline.streaming.read import PartRestrictions, ReadParts, ReadSettings
 from pipeline.streaming.sources.source import Covered, Part
 from pipeline.streaming.spooled import Drained, Spooled
-from schemas.errors import DataError
+from schemas.errors import DataError, RefusedError
 from schemas.streams.windows import SECOND
 from tests.pipeline.streaming.helpers import Made, spec_of
 
@@ -43,9 +43,17 @@ def record(second: int) -> bytes:
 def settings_of(folder: Path, values: list[list[bytes | None]], **changed: Any) -> ReadSettings:
     (folder / ".stream").mkdir()
     (folder / "log").touch()
-    source = Made(values, status.stop_path(str(folder)), str(folder / "log"), changed.pop("fail_at", -1))
+    source = Made(
+        values,
+        status.stop_path(str(folder)),
+        str(folder / "log"),
+        changed.pop("fail_at", -1),
+        changed.pop("kind", DataError),
+    )
     spool, failed = str(folder / ".stream" / "spool"), str(folder / "failed")
-    settings = ReadSettings(source, spec_of(), str(folder), spool, failed, MINUTE, True, Covering({}))
+    settings = ReadSettings(
+        source, spec_of(), str(folder), spool, failed, str(folder / "lease"), MINUTE, True, Covering({})
+    )
     return replace(settings, **{"flush": 0.0, "turn": 0.0, **changed})
 
 
@@ -128,6 +136,15 @@ def test_an_error_is_left_for_the_command_and_ends_the_job(tmp_path: Path) -> No
     assert settings.source.told()[-1] == "close kafka:t/0"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("kind", "goes_on"), [(DataError, True), (RefusedError, False)])
+def test_an_error_that_comes_again_ends_the_stream(kind: type[DataError], goes_on: bool, tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, [[record(0)]], fail_at=0, kind=kind)
+    Path(settings.lease).touch()
+    with pytest.raises(kind):
+        Turn(settings, settings.source.parts({})[0]).take(ReadParts(settings))
+    assert Path(settings.lease).exists() == goes_on
+
+
 class Turn:
     """One invocation at a time, as a runner makes them, which may be lost."""
 
@@ -205,6 +222,16 @@ def test_what_a_runner_splits_off_is_read_by_another_invocation(tmp_path: Path) 
     assert [one.value.ranges.tolist() for one in first] == [[[0, 2]]]
     assert end.value == Drained("kafka:t/0", (FIRST + 1) * SECOND)
     read.teardown()
+
+
+def test_a_part_is_not_read_by_two_at_the_same_time(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, [[record(i) for i in range(6)]])
+    restrictions = PartRestrictions()
+    tracker = restrictions.create_tracker(restrictions.initial_restriction(settings.source.parts({})[0]))
+    assert tracker.try_claim(1)
+    assert tracker.try_split(0.5) is None
+    done, rest = tracker.try_split(0)
+    assert (done.start, done.stop, rest.start) == (0, 2, 2)
 
 
 def test_a_part_of_which_all_is_read_leaves_the_waiting_to_the_runner(tmp_path: Path) -> None:

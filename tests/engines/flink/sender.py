@@ -1,0 +1,78 @@
+"""Somebody who sends messages to Kafka in fast motion, and who reads them back."""
+
+import threading
+import time
+from types import TracebackType
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from tests.engines.kafka.broker import Broker
+from tests.engines.messages import Message
+from tests.engines.streamed import Placed, Truth
+
+PARTITIONS = 3
+_SEND_SECONDS = 0.25
+_FLUSH_SECONDS = 120.0
+
+
+class Sender:
+    """Context in which a thread sends messages to a topic; a broker that is away is waited for, and none sent twice."""
+
+    def __init__(self, broker: Broker, topic: str, given: list[Message], speed: float) -> None:
+        """Sends nothing yet.
+
+        Args:
+          broker: Where the topic is.
+          topic: Of `PARTITIONS` partitions.
+          given: What is sent.
+          speed: Seconds of event time in one of the clock.
+        """
+        self._topic, self._given, self._speed = topic, given, speed
+        settings = {"enable.idempotence": True, "linger.ms": 20, "log_level": 0}
+        self._producer = Producer({"bootstrap.servers": broker.address, **settings})
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._send, daemon=True)
+
+    def __enter__(self) -> "Sender":
+        """Begins."""
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Waits until all is sent; where something has failed it is broken off."""
+        if error is not None:
+            self._stop.set()
+        self._thread.join()
+
+    def _send(self) -> None:
+        began = time.monotonic()
+        for i, message in enumerate(self._given):
+            while message.seconds / self._speed > time.monotonic() - began:
+                if self._stop.wait(_SEND_SECONDS):
+                    return
+            stamp = round(message.at.timestamp() * 1_000)
+            self._producer.produce(self._topic, message.value, partition=i % PARTITIONS, timestamp=stamp)
+            self._producer.poll(0)
+        self._producer.flush(_FLUSH_SECONDS)
+
+
+def read_back(broker: Broker, topic: str) -> Truth:
+    """Returns what a topic holds."""
+    return {f"kafka:{topic}/{number}": _partition(broker, topic, number) for number in range(PARTITIONS)}
+
+
+def _partition(broker: Broker, topic: str, number: int) -> list[Placed]:
+    end = broker.ends(topic, number)[1]
+    consumer = Consumer({"bootstrap.servers": broker.address, "group.id": "truth", "enable.auto.commit": False})
+    consumer.assign([TopicPartition(topic, number, 0)])
+    found: list[Placed] = []
+    try:
+        while not found or found[-1].end < end:
+            for message in consumer.consume(10_000, 1.0):
+                assert message.error() is None
+                found.append(Placed(message.offset(), message.offset() + 1, message.value()))
+    finally:
+        consumer.close()
+    return found
