@@ -1,4 +1,4 @@
-"""A stream without an engine: workers that read, close windows, are set back to older states, and live on as zombies."""
+"""A stream without an engine: workers that read, close windows, are set back to older states, live on as zombies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
