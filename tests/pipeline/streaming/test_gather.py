@@ -82,7 +82,7 @@ def content(gathered: Gathered) -> tuple[list[str], list[bytes], list[tuple[str,
 
 
 @given(st.data(), LOGS, st.integers(1, 60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_each_record_comes_out_once_whatever_files_hold_it(data: st.DataObject, logs: list[Log], size: int) -> None:
     found = []
     for _ in range(2):
@@ -107,7 +107,7 @@ def test_each_record_comes_out_once_whatever_files_hold_it(data: st.DataObject, 
 
 
 @given(st.data(), LOGS, st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_windows_that_share_records_share_them_out(data: st.DataObject, logs: list[Log], windows: int) -> None:
     covered: dict[str, Ranges] = {}
     every: list[tuple[str, int]] = []
