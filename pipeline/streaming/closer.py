@@ -76,8 +76,8 @@ class Closer:
 
         Args:
           held: All that waits.
-          reached: How far event time has come.
-          before: How far it had come at the call before this one.
+          reached: How far event time has come: all that is not late has been read up to there.
+          before: How far it had come at the call before this one, or before an earlier start ended.
 
         Returns:
           Names of closings whose spans are to be published, and what goes on waiting.

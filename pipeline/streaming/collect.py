@@ -78,8 +78,10 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
         again: Any = _TIMER,
     ) -> Iterator[str]:
         """Closes windows that are over."""
+        known = reached.read()
+        # Not what an earlier start had reached: what it had read by then is being read again.
+        now = int(due) if known is None else max(int(due), known)
         before = self._reached(reached)
-        now = max(int(due), before)
         if not self._job.close_all and any(now > watermark for watermark in drained.read()):
             return  # time was not there yet where the source was stopped; what is held is read again at the next start
         reached.write(now)

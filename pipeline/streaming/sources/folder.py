@@ -6,6 +6,7 @@ folder counts the bytes that were read of all files.
 
 import contextlib
 import itertools
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -66,7 +67,9 @@ class FolderSource:
 
 
 def reading_as_lines(path: str) -> Reading | None:
-    """Returns how a file of JSON lines is read; None of any other."""
+    """Returns how a file of JSON lines is read; None of any other, or one whose name no record could be told by."""
+    if path.encode("utf-8", "ignore") != os.fsencode(path):
+        return None
     with contextlib.suppress(UsageError):
         reading = reading_of(path)
         return reading if reading.format == JSONL else None
@@ -200,7 +203,8 @@ class FolderReader:
 
 def _refused(paths: list[str]) -> str:
     return (
-        f"{first_lines(paths)}: a stream reads .jsonl, plain or .gz, .bz2 and .zst; what reads files of other formats "
+        f"{first_lines(paths)}: a stream reads .jsonl, plain or .gz, .bz2 and .zst, under "
+        "names that are UTF-8; what reads files of other formats "
         "as they come is `watch`; name the files that are meant with --name '*.jsonl*'"
     )
 

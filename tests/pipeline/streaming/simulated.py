@@ -1,4 +1,4 @@
-"""A stream without an engine: workers that read, close windows, are set back to older states, and live on as zombies."""
+"""A stream without an engine: workers that read, close windows, are set back to older states, live on as zombies."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -80,7 +80,7 @@ class Worker:
             due = min(self.due)
             self.due.remove(due)
             before = self.now()
-            self.reached = max(due, before)
+            self.reached = due if self.reached is None else max(due, self.reached)
             _, self.held = self.closer.close(self.held, self.reached, before)
             for one in self.held:
                 self.due.update(time for time in self.closer.due_times(one) if time > self.reached)

@@ -1,6 +1,7 @@
 """However records are cut into files and read again: each comes out once, in order, and in the same files."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -68,7 +69,7 @@ def batchings(draw: st.DrawFn, logs: Sequence[Log]) -> list[tuple[Log, list[int]
     for log in logs:
         count, number = len(log.positions), st.integers(0, len(log.positions) - 1)
         cuts = sorted({0, count, *draw(st.lists(number, max_size=4))})
-        found += [(log, list(range(*pair))) for pair in zip(cuts[:-1], cuts[1:], strict=True)]
+        found += [(log, list(range(*pair))) for pair in pairwise(cuts)]
         found += [(log, sorted(picked)) for picked in draw(st.lists(st.sets(number, min_size=1), max_size=3))]
     return draw(st.permutations(found))
 
@@ -81,7 +82,7 @@ def content(gathered: Gathered) -> tuple[list[str], list[bytes], list[tuple[str,
 
 
 @given(st.data(), LOGS, st.integers(1, 60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_each_record_comes_out_once_whatever_files_hold_it(data: st.DataObject, logs: list[Log], size: int) -> None:
     found = []
     for _ in range(2):
@@ -106,7 +107,7 @@ def test_each_record_comes_out_once_whatever_files_hold_it(data: st.DataObject, 
 
 
 @given(st.data(), LOGS, st.integers(1, 4))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_windows_that_share_records_share_them_out(data: st.DataObject, logs: list[Log], windows: int) -> None:
     covered: dict[str, Ranges] = {}
     every: list[tuple[str, int]] = []

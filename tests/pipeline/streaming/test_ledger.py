@@ -61,7 +61,7 @@ def read(folder: str) -> Ledger:
 
 
 @given(MADE, MADE, st.data())
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_folded_and_unfolded_say_the_same(first: list[Closing], more: list[Closing], data: st.DataObject) -> None:
     with TemporaryDirectory() as root:
         folder = folder_in(root)
