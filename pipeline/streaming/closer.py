@@ -12,6 +12,7 @@ from pipeline.streaming.due import Held, Times, due_time, free_name, held_bytes,
 from pipeline.streaming.gather import Gathered, Placed, gather, new_lines, positions_of
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.ledger import Ledger
+from pipeline.streaming.publish import is_there
 from pipeline.streaming.spooled import Spooled
 from schemas.errors import DataError, RefusedError
 from schemas.formats.rejected import Rejected, dump_rejected, excerpt
@@ -33,6 +34,7 @@ class Closer:
     def __init__(self, job: StreamJob) -> None:
         self.job = job
         self.times = Times(job.window, job.lateness)
+        self._others: set[str] = set()  # spans that were there and are none of a stream's
         self._told: set[str] = set()  # closings whose spans somebody has been asked to publish
         self._told_open = -1
         self._sizes: Counter[int] | None = None  # bytes that are held, by window
@@ -98,7 +100,9 @@ class Closer:
           DataError: Records cannot be read, or nothing can be written.
         """
         for _ in range(_ATTEMPTS):
-            name, now = free_name(kind, window, self.job.window, self.ledger.names)
+            name, now = free_name(kind, window, self.job.window, self.ledger.names | self._others)
+            if self._is_of_others(name, now):
+                continue
             closing = self._plan(name, now, window, new())
             if closing is None:
                 return
@@ -109,6 +113,15 @@ class Closer:
             files.delete([files.join(self.job.root, path) for path in closing.files])
             self.ledger.refresh()
         raise DataError(f"{self.job.root}: others close windows there all the time; stop all streams but one")
+
+    def _is_of_others(self, name: str, kind: str) -> bool:
+        """Returns whether a name is taken by a span, so that another one has to be found."""
+        if kind == TOO_LATE or not is_there(self.job.root, name):
+            return False
+        self.ledger.refresh()
+        if name not in self.ledger.names:  # else another worker was faster, and what it took is left out
+            self._others.add(name)
+        return True
 
     def _plan(self, name: str, kind: str, window: int, parts: Iterable[Placed]) -> Closing | None:
         """Returns what a window is made of; None: of nothing that is not in another one."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from pipeline import files
 from pipeline.runners.identity import Submitter
+from pipeline.streaming.status import FOLDER, TOO_LATE_FOLDER
 from schemas.dataset_pb2 import DatasetSpec
 
-FOLDER = ".stream"  # of a folder of spans
 NOT_YET = -(1 << 62)  # an event time before all others
 
 
@@ -83,7 +83,7 @@ class StreamJob:
     @property
     def too_late(self) -> str:
         """Folder of records that came too late for a span."""
-        return files.join(self.root, "too_late")
+        return files.join(self.root, TOO_LATE_FOLDER)
 
     @property
     def stop_path(self) -> str:
@@ -97,7 +97,7 @@ class StreamJob:
 
     @property
     def drained_path(self) -> str:
-        """Path of the file that says that all that was read has been handed on, and the windows that are over closed."""
+        """Path of the file that says that all that was read is handed on, and windows that are over are closed."""
         return files.join(self.folder, f"drained-{self.run}")
 
     def published_path(self, name: str) -> str:

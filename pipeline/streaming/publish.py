@@ -17,7 +17,7 @@ from apache_beam.metrics import Metrics
 from pipeline import files
 from pipeline.failure import reporting
 from pipeline.guards import lease
-from pipeline.spans.published import span_folder
+from pipeline.spans.published import load_span, span_folder
 from pipeline.streaming import closings
 from pipeline.streaming.closings import Closing
 from pipeline.streaming.job import StreamJob
@@ -52,11 +52,12 @@ def publish(job: StreamJob, name: str) -> None:
       name: Of the closing.
 
     Raises:
-      RefusedError: The records are not what the spec says, so that to try again comes to the same.
-      DataError: The process was killed.
+      RefusedError: The records are not what the spec says, so that to try again comes to the same; or somebody else
+        has made a span of this name.
+      DataError: The process was killed, or the records are gone.
     """
     closing = closings.load(job.closings, name)
-    while not is_published(job, name):
+    while not is_published(job, closing):
         lease.check(job)
         check_there(job, closing)
         code, said = _run(job, closing)
@@ -70,10 +71,30 @@ def publish(job: StreamJob, name: str) -> None:
     files.delete_empty_parents([job.window_folder(name)])
 
 
-def is_published(job: StreamJob, name: str) -> bool:
-    """Returns whether the span of a closed window is there, or was there."""
-    manifest = files.join(span_folder(job.root, name), MANIFEST_NAME)
-    return files.exists(manifest) or files.exists(job.published_path(name))
+def is_published(job: StreamJob, closing: Closing) -> bool:
+    """Returns whether the span of a closed window is there, or was there.
+
+    Raises:
+      RefusedError: A span of this name is there that was made of other records.
+      DataError: Its manifest cannot be read.
+    """
+    name = closing.name
+    if files.exists(job.published_path(name)):
+        return True
+    if not is_there(job.root, name):
+        return False
+    inputs = sorted(PurePosixPath(file.path).name for file in load_span(job.root, name).inputs)
+    if inputs == sorted(PurePosixPath(path).name for path in closing.files):  # which tell what the files hold
+        return True
+    raise RefusedError(
+        f"span {name}: was made of other records by somebody else, after the stream had closed this window; move "
+        f"{span_folder(job.root, name)} away, and start the stream again, which then makes the span of its own records"
+    )
+
+
+def is_there(root: str, name: str) -> bool:
+    """Returns whether there is a span of a name, whoever made it."""
+    return files.exists(files.join(span_folder(root, name), MANIFEST_NAME))
 
 
 def check_there(job: StreamJob, closing: Closing) -> None:

@@ -84,6 +84,10 @@ class PartTracker(OffsetRestrictionTracker):  # type: ignore[misc]
         """Returns that there is no end."""
         return False
 
+    def try_split(self, fraction_of_remainder: float) -> Any:
+        """Leaves the rest to another invocation, but never shares it out: a part has one reader."""
+        return None if fraction_of_remainder else super().try_split(fraction_of_remainder)
+
 
 class PartRestrictions(RestrictionProvider):  # type: ignore[misc]
     """A part is read from its first position on, by one worker at a time."""
