@@ -1,6 +1,5 @@
 """What a person wants of a stream, and whether it can be: the base, the spec, the folder of spans."""
 
-import contextlib
 import os.path
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -12,15 +11,17 @@ from pipeline.spans.request import check_holds_spans
 from pipeline.spec_file import read_spec
 from pipeline.vocabulary.given import given_by_base
 from pipeline.watching.store import FOLDER as WATCH_FOLDER
-from schemas.dataset_pb2 import DatasetSpec, Format, Group, Input
+from schemas.dataset_pb2 import Compression, DatasetSpec, Format, Group, Input
 from schemas.errors import UsageError
-from schemas.formats.reading import JSONL, PLAIN, Reading, reading_of
+from schemas.formats.content import check_encoding
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 from schemas.manifest_pb2 import Manifest
 from schemas.spans.difference import FREE_OF_BASE, spec_difference
 from schemas.spans.names import SPANS
 from schemas.spec import event_time_of
 from schemas.streams.windows import parse_length
+
+_UTF8 = ("utf-8", "utf-8-sig")
 
 
 class Wanted(NamedTuple):
@@ -137,12 +138,14 @@ def _check_input(given: Input, where: str) -> None:
     Raises:
       UsageError: It asks for others.
     """
-    reading = Reading(JSONL, PLAIN, "")
-    said = [field.name for field, _ in given.ListFields() if field.name not in ("format", "max_record_bytes")]
-    with contextlib.suppress(UsageError):
-        if reading_of("window.jsonl", given) == reading and set(said) <= {"encoding", "compression"}:
-            return
-    name = "format" if given.HasField("format") and given.format != Format.Value.jsonl else said[0]
+    others = {
+        "format": given.HasField("format") and given.format != Format.Value.jsonl,
+        "compression": given.HasField("compression") and given.compression != Compression.Value.none,
+        "encoding": check_encoding(given.encoding or _UTF8[0]) not in _UTF8,
+    }
+    name = next((name for name, is_other in others.items() if is_other), "")
+    if not name:
+        return
     raise UsageError(
         f"{where}: says input.{name}, and the records of a stream are JSON in UTF-8, one a line; leave `input.{name}` "
         "out of a copy of the spec, and name that with --spec"
