@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         "--base",
         required=True,
         metavar="DATASET",
-        help="data set whose vocabularies and buckets to take",
+        help="data set whose vocabularies, normalisation and buckets all spans take",
     )
     stream.add_argument(
         "--source",

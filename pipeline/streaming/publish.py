@@ -64,7 +64,7 @@ def publish(job: StreamJob, name: str) -> None:
         if code == 0:
             break
         if code != HeldError.exit_code:
-            raise _error(name, code, said)
+            raise _error(job, name, code, said)
         time.sleep(_AGAIN_SECONDS)
     files.write(job.published_path(name), b"")
     files.delete_folder(job.window_folder(name))
@@ -140,15 +140,16 @@ def _run(job: StreamJob, closing: Closing) -> tuple[int, str]:
     return done.returncode, done.stderr.decode("utf-8", "replace")
 
 
-def _error(name: str, code: int, said: str) -> DataError:
+def _error(job: StreamJob, name: str, code: int, said: str) -> DataError:
     lines = [line for line in said.splitlines() if line.strip()]
+    own = span_folder(job.root, name)  # which it names where it tells how far it is
     if code < 0:
         return DataError(f"span {name}: its process was killed by signal {-code}; nothing of it is published")
     told = next((line.removeprefix(_ERROR) for line in reversed(lines) if line.startswith(_ERROR)), "")
     if code in (DataError.exit_code, UsageError.exit_code) and told:
         return RefusedError(
-            f"span {name}: {told}; nothing is lost: the same command goes on from there",
-            [line for line in lines[-_MOST_SAID:] if not line.startswith(_ERROR)],
+            f"span {name}: {told}; nothing is lost: once that is mended or allowed, start the stream again",
+            [line for line in lines[-_MOST_SAID:] if not (line.startswith((_ERROR, f"{name}: ")) or own in line)],
         )
     more = lines[-1] if lines else "it said nothing"
     return DataError(f"span {name}: its process ended with exit code {code}: {more}; nothing of it is published")

@@ -165,7 +165,8 @@ def _reading(job: StreamJob, source: Source, told: Told) -> ReadSettings:
 
 def _describe(begun: Begun, parts: int, options: PipelineOptions) -> str:
     """Returns the lines with which a stream begins."""
-    spans = sum(count for kind, count in begun.ledger.spans.items() if kind != closings.TOO_LATE)
+    closed = sum(count for kind, count in begun.ledger.spans.items() if kind != closings.TOO_LATE)
+    spans = closed - len(begun.pending)
     pending = f", {len(begun.pending)} to be written first" if begun.pending else ""
     return (
         f"{parts} part(s) of the source → {begun.job.root}: {spans:,} span(s) of it there{pending}; runner: "

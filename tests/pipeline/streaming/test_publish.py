@@ -92,7 +92,8 @@ def test_it_waits_no_longer_than_the_stream(job: StreamJob, monkeypatch: pytest.
 
 @pytest.mark.parametrize("code", [1, 2])
 def test_what_a_run_refuses(job: StreamJob, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
-    said = "a:1: no label\n\nerror: 4 records are rejected, and --max_rejected allows 3; mend them\n"
+    own = f"1 file(s) → {job.root}/spans/{NAME}; runner: FnApiRunner\n{NAME}: takes vocabularies\n"
+    said = f"{own}a:1: no label\n\nerror: 4 records are rejected, and --max_rejected allows 3; mend them\n"
     Processes(monkeypatch, (code, said))
     with pytest.raises(RefusedError) as caught:
         publish(job, NAME)
