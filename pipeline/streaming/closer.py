@@ -35,7 +35,7 @@ class Closer:
         self.job = job
         self.times = Times(job.window, job.lateness)
         self._others: set[str] = set()  # spans that were there and are none of a stream's
-        self._told: set[str] = set()  # closings whose spans somebody has been asked to publish
+        self._told = set(job.left)  # closings whose spans somebody has been asked to publish
         self._told_open = -1
         self._sizes: Counter[int] | None = None  # bytes that are held, by window
 

@@ -25,6 +25,7 @@ class StreamJob:
       run_options: Of `pipeline run`, which makes the spans, but for the span and its input.
       reached: The end of the newest window that was closed when the stream began, as event time; NOT_YET: none was.
       close_all: Whether a drain closes windows that are not over yet.
+      left: Names of windows that were closed before it began, and whose spans are published first.
       submitter: As of `pipeline.job.Job`.
       leased: As of `pipeline.job.Job`.
     """
@@ -38,6 +39,7 @@ class StreamJob:
     run_options: tuple[str, ...]
     reached: int = NOT_YET
     close_all: bool = False
+    left: tuple[str, ...] = ()
     submitter: Submitter = field(default_factory=Submitter)
     leased: bool = True
 

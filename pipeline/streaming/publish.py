@@ -21,7 +21,7 @@ from pipeline.spans.published import load_span, span_folder
 from pipeline.streaming import closings
 from pipeline.streaming.closings import Closing
 from pipeline.streaming.job import StreamJob
-from schemas.errors import DataError, HeldError, RefusedError, UsageError
+from schemas.errors import DataError, HeldError, LengthwiseError, RefusedError, UsageError
 from schemas.manifest import MANIFEST_NAME
 
 _ERROR = "error: "
@@ -59,16 +59,27 @@ def publish(job: StreamJob, name: str) -> None:
     closing = closings.load(job.closings, name)
     while not is_published(job, closing):
         lease.check(job)
-        check_there(job, closing)
-        code, said = _run(job, closing)
-        if code == 0:
+        error = _attempt(job, closing)
+        if error is None or is_published(job, closing):  # by another worker, which deletes the records then
             break
-        if code != HeldError.exit_code:
-            raise _error(job, name, code, said)
+        if not isinstance(error, HeldError):
+            raise error
         time.sleep(_AGAIN_SECONDS)
     files.write(job.published_path(name), b"")
     files.delete_folder(job.window_folder(name))
     files.delete_empty_parents([job.window_folder(name)])
+
+
+def _attempt(job: StreamJob, closing: Closing) -> LengthwiseError | None:
+    """Makes a span; returns why that failed."""
+    try:
+        check_there(job, closing)
+    except DataError as error:
+        return error
+    code, said = _run(job, closing)
+    if code == HeldError.exit_code:
+        return HeldError(said)
+    return _error(job, closing.name, code, said) if code else None
 
 
 def is_published(job: StreamJob, closing: Closing) -> bool:

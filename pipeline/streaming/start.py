@@ -1,6 +1,7 @@
 """From what a person wants to a stream that can begin, and what is left of the last start."""
 
 import contextlib
+import dataclasses
 from typing import NamedTuple
 
 from pipeline import files
@@ -69,7 +70,7 @@ def begin(wanted: Wanted) -> Begun:
     pending = _sweep(job, ledger)
     ledger.fold()
     files.delete_folder(files.join(folder, "published"))  # which only closings need that are not folded
-    return Begun(job, ledger, pending)
+    return Begun(dataclasses.replace(job, left=tuple(pending)), ledger, pending)
 
 
 def end(job: StreamJob) -> None:

@@ -90,6 +90,20 @@ def test_it_waits_no_longer_than_the_stream(job: StreamJob, monkeypatch: pytest.
         publish(job, NAME)
 
 
+def test_another_worker_was_faster(job: StreamJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = Processes(monkeypatch)
+
+    def run(words: Sequence[str], **_: object) -> "subprocess.CompletedProcess[bytes]":
+        processes.asked.append(words)
+        files.write(job.published_path(NAME), b"")
+        files.delete_folder(job.window_folder(NAME))
+        return subprocess.CompletedProcess(words, 2, b"", b"error: --input a.jsonl: matches no file\n")
+
+    monkeypatch.setattr(publishing.subprocess, "run", run)
+    publish(job, NAME)
+    assert len(processes.asked) == 1
+
+
 @pytest.mark.parametrize("code", [1, 2])
 def test_what_a_run_refuses(job: StreamJob, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     own = f"1 file(s) → {job.root}/spans/{NAME}; runner: FnApiRunner\n{NAME}: takes vocabularies\n"
