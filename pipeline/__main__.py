@@ -25,6 +25,8 @@ def main() -> int:
     code = cli.main()
     if code == INTERRUPTED:
         _end_at_once(code, not_ours)
+    if code:
+        _say_no_more()
     gc.freeze()  # the memory of a process that ends needs no last look through it either
     return code
 
@@ -33,6 +35,16 @@ def _tell_of_thread(failed: "threading.ExceptHookArgs") -> None:
     """Prints what ended a thread, but for what gRPC says in those of Beam's workers: that their engine has ended."""
     if failed.exc_type.__module__.partition(".")[0] != "grpc":
         threading.__excepthook__(failed)
+
+
+def _say_no_more() -> None:
+    """Throws away what Beam's workers in this process still print, which go on for a while behind a run that failed.
+
+    The error is told by now. They end with one of their own, for their engine has forgotten them.
+    """
+    sys.stderr.flush()
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stderr.fileno())
 
 
 def _end_at_once(code: int, not_ours: frozenset[int]) -> NoReturn:

@@ -13,7 +13,7 @@ from schemas.streams.windows import parse_length, parse_window
 
 if TYPE_CHECKING:  # which imports Beam, as --help must not wait for
     from pipeline.streaming.sources.source import SourceSettings
-    from pipeline.streaming.start import Wanted
+    from pipeline.streaming.wanted import Wanted
 
 BEAM_OPTIONS = True
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -32,7 +32,7 @@ def add(commands: Commands) -> None:
         "--base",
         required=True,
         metavar="DATASET",
-        help="data set whose vocabularies and buckets to take",
+        help="data set whose vocabularies, normalisation and buckets all spans take",
     )
     stream.add_argument(
         "--source",
@@ -120,7 +120,7 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
     wanted, settings = _wanted(options), _source_settings(options)
     told = Told(
         once=options.once,
-        delay=parse_length(options.delay, "--delay"),
+        delay=_length_or_0(options.delay, "--delay"),
         idle=seconds_of(options.idle, "--idle"),
         flush=seconds_of(options.flush, "--flush", positive=True),
         metrics=options.metrics,
@@ -134,7 +134,7 @@ def execute(options: argparse.Namespace, rest: list[str], console: Console) -> i
 
 
 def _wanted(options: argparse.Namespace) -> "Wanted":
-    from pipeline.streaming.start import Wanted
+    from pipeline.streaming.wanted import Wanted
 
     parse_limit(options.max_rejected)
     runs = ["--max_rejected", options.max_rejected]
@@ -144,7 +144,7 @@ def _wanted(options: argparse.Namespace) -> "Wanted":
         base=options.base,
         spec=options.spec,
         window=parse_window(options.window, "--window"),
-        lateness=0 if options.allowed_lateness == "0" else parse_length(options.allowed_lateness, "--allowed_lateness"),
+        lateness=_length_or_0(options.allowed_lateness, "--allowed_lateness"),
         window_bytes=bytes_of(options.window_bytes, "--window_bytes"),
         run_options=tuple(runs),
         close_all=options.close_all,
@@ -163,6 +163,10 @@ def _source_settings(options: argparse.Namespace) -> "SourceSettings":
         name=options.name,
         root=options.output,
     )
+
+
+def _length_or_0(text: str, option: str) -> int:
+    return 0 if text == "0" else parse_length(text, option)
 
 
 def bytes_of(text: str, option: str) -> int:

@@ -123,6 +123,17 @@ def _refuse_unknown(flags: Sequence[str]) -> None:
             "--once",
             "--at_least_files",
             "--at_most_wait",
+            "--source",
+            "--window",
+            "--delay",
+            "--allowed_lateness",
+            "--idle",
+            "--flush",
+            "--checkpoint",
+            "--close_all",
+            "--kafka_config",
+            "--allow_gap",
+            "--window_bytes",
             "--model",
             "--format",
             "--output_format",
@@ -138,7 +149,7 @@ def _known_runners() -> set[str]:
 
 def _hint(flag: str, names: list[str]) -> str:
     hint = nearest(flag, names)
-    return hint if hint.startswith("did you mean") else "see `python -m pipeline run --help`"
+    return hint if hint.startswith("did you mean") else "see --help of the command"
 
 
 def _all_kinds(base: Any) -> list[Any]:

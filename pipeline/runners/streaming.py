@@ -20,6 +20,7 @@ _WHY_NOT = {
     "bundlebaseddirect": "it cannot read a source that never ends, and is for tests",
     "spark": "Beam has no streams from Python on Spark",
 }
+_STREAMING = "--streaming"
 _OPTION_OF_FLINK = "flink_master"
 _MILLISECONDS = 1_000
 
@@ -34,6 +35,7 @@ def streaming_options(flags: Sequence[str], checkpoint_seconds: float) -> Pipeli
     Raises:
       UsageError: See `pipeline.runners.options.beam_options`; or the runner cannot stream.
     """
+    flags = [flag for flag in flags if flag != _STREAMING]  # as people who know Beam say it; it goes without saying
     options = beam_options(flags)
     check_can_stream(options)
     # Flink's job server knows it; the Python SDK hands on what it does not know itself.
@@ -56,24 +58,34 @@ def check_can_stream(options: PipelineOptions) -> None:
         raise UsageError(f"--runner={_name(options)}: cannot stream: {_WHY_NOT[kind]}; {_REMEDY}")
     if kind in ("flink", "prism", "dataflow"):
         return
-    endpoint = str(options.view_as(PortableOptions).job_endpoint)
-    if kind == "portable" and endpoint != "embed" and _OPTION_OF_FLINK in options_of_service(endpoint):
+    if kind == "portable":
+        _check_service(str(options.view_as(PortableOptions).job_endpoint))
         return
-    what = f"--job_endpoint={endpoint}" if kind == "portable" else f"--runner={_name(options)}"
-    raise UsageError(f"{what}: is not known to stream: no Flink is behind it; {_REMEDY}")
+    raise UsageError(f"--runner={_name(options)}: is not known to stream; {_REMEDY}")
+
+
+def _check_service(endpoint: str) -> None:
+    found = frozenset() if endpoint == "embed" else options_of_service(endpoint)
+    if found is None:
+        raise UsageError(
+            f"--job_endpoint={endpoint}: does not answer, so that nobody knows whether it streams; check that the "
+            f"job service runs there, or {_REMEDY}"
+        )
+    if _OPTION_OF_FLINK not in found:
+        raise UsageError(f"--job_endpoint={endpoint}: is not known to stream: no Flink is behind it; {_REMEDY}")
 
 
 def _name(options: PipelineOptions) -> str:
     return str(options.view_as(StandardOptions).runner)
 
 
-def options_of_service(endpoint: str, seconds: float = SECONDS) -> frozenset[str]:
-    """Returns the names of the options that the runner behind a job service has; none of one that does not answer."""
+def options_of_service(endpoint: str, seconds: float = SECONDS) -> frozenset[str] | None:
+    """Returns the names of the options that the runner behind a job service has; None: it does not answer."""
     request = beam_job_api_pb2.DescribePipelineOptionsRequest()
     with grpc.insecure_channel(endpoint) as channel:
         try:
             service = beam_job_api_pb2_grpc.JobServiceStub(channel)
             answer = service.DescribePipelineOptions(request, timeout=seconds)
         except grpc.RpcError:
-            return frozenset()
+            return None
     return frozenset(option.name for option in answer.options)

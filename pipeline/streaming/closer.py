@@ -15,6 +15,7 @@ from pipeline.streaming.due import Held, Times, due_time, free_name, held_bytes,
 from pipeline.streaming.gather import Gathered, Placed, gather, is_covered, new_lines, positions_of
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.ledger import Ledger
+from pipeline.streaming.publish import is_there
 from pipeline.streaming.spooled import Spooled
 from schemas.errors import DataError, RefusedError
 from schemas.formats.rejected import Rejected, dump_rejected, excerpt
@@ -38,7 +39,8 @@ class Closer:
     def __init__(self, job: StreamJob) -> None:
         self.job = job
         self.times = Times(job.window, job.lateness)
-        self._told: set[str] = set()  # closings whose spans somebody has been asked to publish
+        self._others: set[str] = set()  # spans that were there and are none of a stream's
+        self._told = set(job.left)  # closings whose spans somebody has been asked to publish
         self._told_open = -1
         self._sizes: Counter[int] | None = None  # bytes that are held, by window
 
@@ -129,7 +131,9 @@ class Closer:
         """
         for _ in range(_ATTEMPTS):
             self.ledger.refresh()  # others may have closed what is held here, under another name
-            name, now = free_name(kind, window, self.job.window, self.ledger.names)
+            name, now = free_name(kind, window, self.job.window, self.ledger.names | self._others)
+            if self._is_of_others(name, now):
+                continue
             closing = self._plan(name, now, window, new())
             if closing is None:
                 return
@@ -144,6 +148,15 @@ class Closer:
         """Deletes files of a closing that somebody else was quicker with, who may have written some of the same."""
         needed = closings.load(self.job.closings, closing.name).files
         files.delete([files.join(self.job.root, path) for path in closing.files if path not in needed])
+
+    def _is_of_others(self, name: str, kind: str) -> bool:
+        """Returns whether a name is taken by a span, so that another one has to be found."""
+        if kind == TOO_LATE or not is_there(self.job.root, name):
+            return False
+        self.ledger.refresh()
+        if name not in self.ledger.names:  # else another worker was faster, and what it took is left out
+            self._others.add(name)
+        return True
 
     def _plan(self, name: str, kind: str, window: int, parts: Iterable[Placed]) -> Closing | None:
         """Returns what a window is made of; None: of nothing that is not in another one."""

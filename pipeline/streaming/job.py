@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from pipeline import files
 from pipeline.runners.identity import Submitter
+from pipeline.streaming.status import FOLDER, TOO_LATE_FOLDER
 from schemas.dataset_pb2 import DatasetSpec
 
-FOLDER = ".stream"  # of a folder of spans
 NOT_YET = -(1 << 62)  # an event time before all others
 
 
@@ -25,6 +25,7 @@ class StreamJob:
       run_options: Of `pipeline run`, which makes the spans, but for the span and its input.
       reached: The end of the newest window that was closed when the stream began, as event time; NOT_YET: none was.
       close_all: Whether a drain closes windows that are not over yet.
+      left: Names of windows that were closed before it began, and whose spans are published first.
       submitter: As of `pipeline.job.Job`.
       leased: As of `pipeline.job.Job`.
     """
@@ -38,6 +39,7 @@ class StreamJob:
     run_options: tuple[str, ...]
     reached: int = NOT_YET
     close_all: bool = False
+    left: tuple[str, ...] = ()
     submitter: Submitter = field(default_factory=Submitter)
     leased: bool = True
 
@@ -83,7 +85,7 @@ class StreamJob:
     @property
     def too_late(self) -> str:
         """Folder of records that came too late for a span."""
-        return files.join(self.root, "too_late")
+        return files.join(self.root, TOO_LATE_FOLDER)
 
     @property
     def stop_path(self) -> str:

@@ -13,7 +13,7 @@ from pipeline.streaming.closings import Closing
 from schemas.errors import DataError
 from schemas.streams.positions import NONE, Ranges, union
 
-_FOLDED = "ledger.json"
+FILE = "ledger.json"  # of all closings together
 
 
 class Ledger:
@@ -92,7 +92,7 @@ class Ledger:
 
     @property
     def _path(self) -> str:
-        return files.join(self._folder.rsplit("/", 1)[0], _FOLDED)
+        return files.join(self._folder.rsplit("/", 1)[0], FILE)
 
     def _unfold(self) -> None:
         if not files.exists(self._path):

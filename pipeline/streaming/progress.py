@@ -3,7 +3,7 @@
 import contextlib
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,6 +23,7 @@ from schemas.streams.windows import SECOND, UNKNOWN
 _LOOK_SECONDS = 2.0
 _REMOTE_SECONDS = 30.0  # where each look is several lists of an object store, which are paid for
 _LINE_SECONDS = 10.0  # between lines
+_RATE_SECONDS = 15.0  # over which records a second are taken: parts tell of theirs every few seconds
 _SILENT_SECONDS = 90.0  # without a word of any part, after which somebody may want to look
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -33,7 +34,7 @@ class State:
 
     Attributes:
       records: Read since this start.
-      rate: Records a second since the look before.
+      rate: Records a second of late.
       lag: What is there and not read yet: records of Kafka, bytes of files; None: nobody knows.
       watermark: Event time that all parts have reached, in microseconds since 1970; UNKNOWN: none yet.
       parts: That have said something.
@@ -75,9 +76,9 @@ class Watched:
           ledger: As it was when the stream began; refreshed here.
         """
         self._job, self._ledger = job, ledger
-        self._counted = {name for name in ledger.names if name not in windows_there(job)}
+        self._counted = ledger.names - windows_there(job)
         self._counts: Counter[str] = Counter()
-        self._before = (time.monotonic(), 0)
+        self._looks = deque([(time.monotonic(), 0)])  # when, and records until then
 
     def look(self) -> State:
         """Returns how the stream is doing now.
@@ -90,12 +91,15 @@ class Watched:
         waiting = windows_there(self._job) & self._ledger.names
         self._count(waiting)
         records, now = sum(part.records for part in parts), time.monotonic()
-        rate = max(0, records - self._before[1]) / max(1e-3, now - self._before[0])
-        self._before = (now, records)
+        caught_up = bool(parts) and records <= self._looks[-1][1]
+        self._looks.append((now, records))
+        while now - self._looks[1][0] >= _RATE_SECONDS:
+            self._looks.popleft()
+        since, before = self._looks[0]
         lags = [part.lag for part in parts]
         return State(
             records=records,
-            rate=rate,
+            rate=max(0, records - before) / max(1e-3, now - since),
             lag=None if None in lags or not parts else sum(lag for lag in lags if lag is not None),
             watermark=min((part.watermark for part in parts), default=UNKNOWN),
             parts=len(parts),
@@ -106,7 +110,7 @@ class Watched:
             too_late=self._ledger.records[closings.TOO_LATE],
             rejected=self._counts["rejected"],
             kept=self._counts["kept"],
-            caught_up=bool(parts) and not rate,
+            caught_up=caught_up,
             notes=sorted({part.note for part in parts if part.note}),
         )
 
@@ -228,6 +232,8 @@ class ShowStream:
                 self._notes.add(note)
                 self._console.print(f"warning: {note}", highlight=False)
         why = "" if self._stopping else self._should_stop(self.state)
+        if not self._stopping and not why and files.exists(self._job.stop_path):
+            why = f"{self._job.stop_path} is there: asked to stop"
         if why:
             self._stopping = True
             self._console.print(why, highlight=False)

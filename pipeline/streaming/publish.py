@@ -17,11 +17,11 @@ from apache_beam.metrics import Metrics
 from pipeline import files
 from pipeline.failure import reporting
 from pipeline.guards import lease
-from pipeline.spans.published import span_folder
+from pipeline.spans.published import load_span, span_folder
 from pipeline.streaming import closings
 from pipeline.streaming.closings import Closing
 from pipeline.streaming.job import StreamJob
-from schemas.errors import DataError, HeldError, RefusedError, UsageError
+from schemas.errors import DataError, HeldError, LengthwiseError, RefusedError, UsageError
 from schemas.manifest import MANIFEST_NAME
 
 _ERROR = "error: "
@@ -52,28 +52,60 @@ def publish(job: StreamJob, name: str) -> None:
       name: Of the closing.
 
     Raises:
-      RefusedError: The records are not what the spec says, so that to try again comes to the same.
-      DataError: The process was killed.
+      RefusedError: The records are not what the spec says, so that to try again comes to the same; or somebody else
+        has made a span of this name.
+      DataError: The process was killed, or the records are gone.
     """
     closing = closings.load(job.closings, name)
-    while not is_published(job, name):
+    while not is_published(job, closing):
         lease.check(job)
-        check_there(job, closing)
-        code, said = _run(job, closing)
-        if code == 0:
+        error = _attempt(job, closing)
+        if error is None or is_published(job, closing):  # by another worker, which deletes the records then
             break
-        if code != HeldError.exit_code:
-            raise _error(name, code, said)
+        if not isinstance(error, HeldError):
+            raise error
         time.sleep(_AGAIN_SECONDS)
     files.write(job.published_path(name), b"")
     files.delete_folder(job.window_folder(name))
     files.delete_empty_parents([job.window_folder(name)])
 
 
-def is_published(job: StreamJob, name: str) -> bool:
-    """Returns whether the span of a closed window is there, or was there."""
-    manifest = files.join(span_folder(job.root, name), MANIFEST_NAME)
-    return files.exists(manifest) or files.exists(job.published_path(name))
+def _attempt(job: StreamJob, closing: Closing) -> LengthwiseError | None:
+    """Makes a span; returns why that failed."""
+    try:
+        check_there(job, closing)
+    except DataError as error:
+        return error
+    code, said = _run(job, closing)
+    if code == HeldError.exit_code:
+        return HeldError(said)
+    return _error(job, closing.name, code, said) if code else None
+
+
+def is_published(job: StreamJob, closing: Closing) -> bool:
+    """Returns whether the span of a closed window is there, or was there.
+
+    Raises:
+      RefusedError: A span of this name is there that was made of other records.
+      DataError: Its manifest cannot be read.
+    """
+    name = closing.name
+    if files.exists(job.published_path(name)):
+        return True
+    if not is_there(job.root, name):
+        return False
+    inputs = sorted(PurePosixPath(file.path).name for file in load_span(job.root, name).inputs)
+    if inputs == sorted(PurePosixPath(path).name for path in closing.files):  # which tell what the files hold
+        return True
+    raise RefusedError(
+        f"span {name}: was made of other records by somebody else, after the stream had closed this window; move "
+        f"{span_folder(job.root, name)} away, and start the stream again, which then makes the span of its own records"
+    )
+
+
+def is_there(root: str, name: str) -> bool:
+    """Returns whether there is a span of a name, whoever made it."""
+    return files.exists(files.join(span_folder(root, name), MANIFEST_NAME))
 
 
 def check_there(job: StreamJob, closing: Closing) -> None:
@@ -119,15 +151,16 @@ def _run(job: StreamJob, closing: Closing) -> tuple[int, str]:
     return done.returncode, done.stderr.decode("utf-8", "replace")
 
 
-def _error(name: str, code: int, said: str) -> DataError:
+def _error(job: StreamJob, name: str, code: int, said: str) -> DataError:
     lines = [line for line in said.splitlines() if line.strip()]
+    own = span_folder(job.root, name)  # which it names where it tells how far it is
     if code < 0:
         return DataError(f"span {name}: its process was killed by signal {-code}; nothing of it is published")
     told = next((line.removeprefix(_ERROR) for line in reversed(lines) if line.startswith(_ERROR)), "")
     if code in (DataError.exit_code, UsageError.exit_code) and told:
         return RefusedError(
-            f"span {name}: {told}; nothing is lost: the same command goes on from there",
-            [line for line in lines[-_MOST_SAID:] if not line.startswith(_ERROR)],
+            f"span {name}: {told}; nothing is lost: once that is mended or allowed, start the stream again",
+            [line for line in lines[-_MOST_SAID:] if not (line.startswith((_ERROR, f"{name}: ")) or own in line)],
         )
     more = lines[-1] if lines else "it said nothing"
     return DataError(f"span {name}: its process ended with exit code {code}: {more}; nothing of it is published")

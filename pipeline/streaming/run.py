@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
+from pipeline import files
 from pipeline.guards.locks import holding, name_run
 from pipeline.logs import note
 from pipeline.run import execute
@@ -24,7 +25,9 @@ from pipeline.streaming.ledger import covered_by
 from pipeline.streaming.progress import ShowStream, State, time_of
 from pipeline.streaming.read import ReadSettings
 from pipeline.streaming.sources.source import Source
-from pipeline.streaming.start import Begun, Wanted, begin, end
+from pipeline.streaming.start import Begun, begin, end
+from pipeline.streaming.status import FOLDER
+from pipeline.streaming.wanted import Wanted
 
 _OUTCOME = "all windows that are closed stay, and the same command goes on from there"
 
@@ -104,10 +107,11 @@ def stream(wanted: Wanted, source: Source, told: Told, options: PipelineOptions,
       KeyboardInterrupt: It was told to stop twice.
     """
     root = wanted.root.rstrip("/") or wanted.root
-    with holding(f"{root}/.stream", "stream", console), _asking() as asked:
+    folder = files.join(root, FOLDER)
+    with holding(folder, "stream", console), _asking() as asked:
         begun = begin(wanted, source.identity())
         job = begun.job
-        name_run(f"{root}/.stream", job.run)
+        name_run(folder, job.run)
         note(console, run=job.run)
         try:
             state = _stream(begun, source, told, options, console, asked)
@@ -129,7 +133,7 @@ def _stream(
 
     def show(terminal: Console, hint: str) -> ShowStream:
         figures = partial(write_figures, told.metrics, job.root)
-        why = partial(_why_stop, asked, told.once, len(parts))
+        why = partial(_why_stop, asked, told.once, job.close_all, len(parts))
         finish = asked.finish if kind in _ENDLESS else _ends_by_itself
         shown.append(ShowStream(job, begun.ledger, terminal, hint, figures, why, finish))
         return shown[-1]
@@ -162,7 +166,8 @@ def _reading(job: StreamJob, source: Source, told: Told) -> ReadSettings:
 
 def _describe(begun: Begun, parts: int, options: PipelineOptions) -> str:
     """Returns the lines with which a stream begins."""
-    spans = sum(count for kind, count in begun.ledger.spans.items() if kind != closings.TOO_LATE)
+    closed = sum(count for kind, count in begun.ledger.spans.items() if kind != closings.TOO_LATE)
+    spans = closed - len(begun.pending)
     pending = f", {len(begun.pending)} to be written first" if begun.pending else ""
     return (
         f"{parts} part(s) of the source → {begun.job.root}: {spans:,} span(s) of it there{pending}; runner: "
@@ -170,10 +175,11 @@ def _describe(begun: Begun, parts: int, options: PipelineOptions) -> str:
     )
 
 
-def _why_stop(asked: Asked, once: bool, parts: int, state: State) -> str:
+def _why_stop(asked: Asked, once: bool, close_all: bool, parts: int, state: State) -> str:
     """Returns why sources are to end; empty: they are not."""
     if asked.count:
-        return "asked to stop: what is read is handed on; windows that are not over are read again at the next start"
+        rest = "published as they are" if close_all else "read again at the next start"
+        return f"asked to stop: what is read is handed on; windows that are not over are {rest}"
     if once and state.parts == parts and state.lag == 0 and state.caught_up:
         return "all that is there has been read"
     return ""

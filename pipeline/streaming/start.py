@@ -1,56 +1,29 @@
-"""From what a person said to a stream that can begin: the base, the spec, what is left of the last start."""
+"""From what a person wants to a stream that can begin, and what is left of the last start."""
 
 import contextlib
+import dataclasses
 import time
-from pathlib import PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import files
 from pipeline.guards import lease
 from pipeline.inputs import run_name
-from pipeline.spans.request import check_holds_spans
-from pipeline.spec_file import read_spec
 from pipeline.streaming import closings
 from pipeline.streaming.closer import windows_there
-from pipeline.streaming.job import FOLDER, NOT_YET, StreamJob, closings_folder
+from pipeline.streaming.job import NOT_YET, StreamJob, closings_folder
+from pipeline.streaming.ledger import FILE as LEDGER
 from pipeline.streaming.ledger import Ledger
 from pipeline.streaming.publish import check_there, is_published
-from schemas.dataset_pb2 import DatasetSpec, Group
+from pipeline.streaming.status import FOLDER
+from pipeline.streaming.wanted import Wanted, check_root, load_base, spec_of
 from schemas.errors import DataError, UsageError
-from schemas.manifest import MANIFEST_NAME, parse_manifest
-from schemas.manifest_pb2 import Manifest
 from schemas.messages import printable
-from schemas.spans.difference import FREE_OF_BASE, spec_difference
-from schemas.spans.names import SPANS
-from schemas.spec import dump_spec, event_time_of
-from schemas.streams.windows import SECOND, parse_length
+from schemas.spec import dump_spec
+from schemas.streams.windows import SECOND
 
 SPEC = "spec.yaml"
 _SOURCE = "source"
-
-
-class Wanted(NamedTuple):
-    """What a person wants of a stream.
-
-    Attributes:
-      root: Folder of all spans.
-      base: Folder of the data set whose vocabularies, normalisation and buckets to take.
-      spec: Path of a spec; empty: the base's.
-      window: Length of a window in microseconds.
-      lateness: As of `StreamJob`.
-      window_bytes: As of `StreamJob`.
-      run_options: Of `run`, as the person gave them.
-      close_all: As of `StreamJob`.
-    """
-
-    root: str
-    base: str
-    spec: str
-    window: int
-    lateness: int
-    window_bytes: int
-    run_options: tuple[str, ...]
-    close_all: bool
 
 
 class Begun(NamedTuple):
@@ -65,69 +38,6 @@ class Begun(NamedTuple):
     job: StreamJob
     ledger: Ledger
     pending: list[str]
-
-
-def load_base(folder: str) -> Manifest:
-    """Returns the manifest of the base.
-
-    Raises:
-      UsageError: The folder holds no data set.
-    """
-    path = files.join(folder, MANIFEST_NAME)
-    if not files.exists(path):
-        spans = files.match_within(folder, f"{SPANS}/*/{MANIFEST_NAME}")
-        remedy = (
-            f"name one of its spans, such as --base {PurePosixPath(spans[-1]).parent}"
-            if spans
-            else "make one with `python -m pipeline run` of records from the past"
-        )
-        raise UsageError(
-            f"--base {folder}: holds no {MANIFEST_NAME}, so that there are no vocabularies, normalisation and buckets "
-            f"that windows could share; {remedy}"
-        )
-    return parse_manifest(files.read(path), path)
-
-
-def spec_of(wanted: Wanted, base: Manifest) -> DatasetSpec:
-    """Returns the resolved spec of all windows.
-
-    Raises:
-      UsageError: It reads records otherwise than the base, or does not say when a record came to be.
-    """
-    spec = read_spec(wanted.spec)[0] if wanted.spec else base.spec
-    found = spec_difference(spec, base.spec, FREE_OF_BASE)
-    if found:
-        raise UsageError(
-            f"--spec {wanted.spec}: {found.path} is {found.ours}, and {found.theirs} in that of the base "
-            f"{wanted.base}; windows share its vocabularies, so all are read alike: correct it, or make another base"
-        )
-    where = f"--spec {wanted.spec}" if wanted.spec else f"the spec of the base {wanted.base}"
-    if event_time_of(spec) is None:
-        raise UsageError(
-            f"{where}: names no event time, so that nobody knows which window a record belongs to; say "
-            "`event_time: {from: FIELD}` in a copy of it, and name that with --spec"
-        )
-    if spec.HasField("group"):
-        _check_group(spec.group, wanted.window, where)
-    return spec
-
-
-def _check_group(group: Group, window: int, where: str) -> None:
-    """Checks that records end which are made of events.
-
-    Raises:
-      UsageError: They do not, or not with the windows of the stream.
-    """
-    if not (group.session_gap or group.window or group.max_events):
-        raise UsageError(
-            f"{where}: groups all events of a key into one record, which would never end; say group.session_gap, "
-            "group.window or group.max_events in the spec, and make a base with it"
-        )
-    if group.window and not group.session_gap and window % parse_length(group.window, "group.window"):
-        raise UsageError(
-            f"{where}: group.window is {group.window}, which --window must be or hold several of; say "
-            f"--window {group.window}"
-        )
 
 
 def check_source(folder: str, identity: str) -> None:
@@ -151,6 +61,11 @@ def check_source(folder: str, identity: str) -> None:
         )
 
 
+def absolute(folder: str) -> str:
+    """Returns a folder as workers find it, which were started elsewhere."""
+    return str(Path(folder).absolute()) if files.is_local(folder) else folder.rstrip("/")
+
+
 def begin(wanted: Wanted, identity: str) -> Begun:
     """Prepares the folder of a stream; nobody else may write to it.
 
@@ -161,14 +76,14 @@ def begin(wanted: Wanted, identity: str) -> Begun:
     Raises:
       LengthwiseError: The base, the spec or the folder cannot be used.
     """
-    check_holds_spans(wanted.root)
     base = load_base(wanted.base)
+    check_root(wanted, base)
     spec = spec_of(wanted, base)
-    root = wanted.root.rstrip("/") or wanted.root
+    root = absolute(wanted.root)
     folder, ledger = files.join(root, FOLDER), Ledger(closings_folder(root))
     ledger.refresh()
     spec_path = files.join(folder, SPEC)
-    options = ("--spec", spec_path, "--base_dataset", wanted.base.rstrip("/") or wanted.base, *wanted.run_options)
+    options = ("--spec", spec_path, "--base_dataset", absolute(wanted.base), *wanted.run_options)
     job = StreamJob(
         root=root,
         run=run_name(),
@@ -191,23 +106,26 @@ def begin(wanted: Wanted, identity: str) -> Begun:
     ledger.refresh()  # once nobody else closes windows
     pending = _sweep(job, ledger)
     ledger.fold(pending)
-    files.delete_folder(files.join(folder, "published"))  # which only closings need that are not folded
-    return Begun(job, ledger, pending)
+    return Begun(dataclasses.replace(job, left=tuple(pending)), ledger, pending)
 
 
 def end(job: StreamJob) -> None:
-    """Says that a stream is over, and removes what only this start needed."""
+    """Says that a stream is over, and removes what only this start needed; of one that closed no window all of it."""
     with contextlib.suppress(OSError, DataError):
         lease.end(job)
         files.delete_folder(job.spool)
-        files.delete([job.stop_path, job.drained_path])
+        gone = [job.stop_path, job.drained_path]
+        if not closings.names_in(job.closings):
+            files.delete_folder(files.join(job.folder, "status"))
+            gone += [job.held_path, *(files.join(job.folder, name) for name in (SPEC, LEDGER, _SOURCE))]
+        files.delete(gone)
         files.delete_empty_parents([job.spool])
 
 
 def _take_over(folder: str) -> None:
     """Ends whoever may still work for an earlier start, and deletes what that has read and not closed."""
     files.delete(files.match_any(folder, ["goes-on-*", "drained-*"]))
-    files.delete([files.join(folder, "stop")])
+    files.delete([files.join(folder, name) for name in ("stop", "open_windows")])
     for part in ("spool", "status"):
         files.delete_folder(files.join(folder, part))
 
@@ -223,8 +141,9 @@ def _sweep(job: StreamJob, ledger: Ledger) -> list[str]:
         files.delete_folder(job.window_folder(name))
     _sweep_too_late(job, ledger)
     for name in sorted(ledger.fresh):
-        if not is_published(job, name):
-            check_there(job, closings.load(job.closings, name))
+        closing = closings.load(job.closings, name)
+        if not is_published(job, closing):
+            check_there(job, closing)
     return sorted(there & ledger.names)
 
 

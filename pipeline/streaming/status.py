@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pipeline import files
 from schemas.errors import DataError
 
-STREAM = ".stream"  # the folder of a stream in the folder of its spans
+FOLDER = ".stream"  # of a stream, in the folder of its spans
+TOO_LATE_FOLDER = "too_late"  # beside it: of records that came too late for a span
 _SHOWN = 40  # characters of a name that stand in one of a file
 
 
@@ -46,12 +47,12 @@ def slug(name: str) -> str:
 
 def stop_path(root: str) -> str:
     """Returns the path of the file that asks a stream to stop."""
-    return files.join(root, STREAM, "stop")
+    return files.join(root, FOLDER, "stop")
 
 
 def status_path(root: str, part: str) -> str:
     """Returns the path of the file that tells of a part."""
-    return files.join(root, STREAM, "status", f"{slug(part)}.json")
+    return files.join(root, FOLDER, "status", f"{slug(part)}.json")
 
 
 def dump(root: str, status: Status) -> None:
@@ -77,5 +78,5 @@ def load(path: str) -> Status:
 
 def load_all(root: str) -> list[Status]:
     """Returns what all parts say, by name."""
-    found = files.match_within(files.join(root, STREAM, "status"), "*.json")
+    found = files.match_within(files.join(root, FOLDER, "status"), "*.json")
     return sorted((load(path) for path in found), key=lambda status: status.part)

@@ -4,11 +4,13 @@ import argparse
 import contextlib
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 
 from pipeline.guards.locks import holding
 from pipeline.spans.request import check_holds_spans
+from pipeline.streaming.status import FOLDER as STREAM_FOLDER
 from pipeline.watching.child import Child
 from pipeline.watching.discard import discard
 from pipeline.watching.known import Published
@@ -44,6 +46,10 @@ def open_watch(
     given = load_spec(options.spec).input
     folder = check_folders(options.folder, options.output)
     check_holds_spans(options.output)
+    if Path(options.output, STREAM_FOLDER).is_dir():
+        raise UsageError(
+            f"--output {options.output}: is filled by `stream`, whose spans are windows of time; name another folder"
+        )
     store = Store(options.output)
 
     def tell(line: str) -> None:

@@ -27,6 +27,21 @@ def interrupted():
 command.cli.main = interrupted
 sys.exit(command.main())
 """
+FAILED_COMMAND = """
+import sys, threading
+from pipeline import __main__ as command
+
+def failed():
+    threading.Thread(target=lambda: (ended.wait(), print("Traceback of a worker", file=sys.stderr))).start()
+    print("error: why", file=sys.stderr)
+    return 1
+
+ended = threading.Event()
+command.cli.main = failed
+code = command.main()
+ended.set()
+sys.exit(code)
+"""
 
 
 class Ended(grpc.RpcError):  # type: ignore[misc]  # gRPC has no types
@@ -48,6 +63,15 @@ def _is_over(pid: int) -> bool:
 def test_the_end_of_an_engine_is_no_news(kind: type[Exception], told: bool, capsys: pytest.CaptureFixture[str]) -> None:
     _tell_of_thread(threading.ExceptHookArgs((kind, kind("why"), None, threading.current_thread())))
     assert ("why" in capsys.readouterr().err) == told
+
+
+def test_workers_that_end_behind_the_error_say_nothing(tmp_path: Path) -> None:
+    (tmp_path / "failed.py").write_text(FAILED_COMMAND)
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, tmp_path / "failed.py"], capture_output=True, text=True, env=env, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "error: why\n")
 
 
 def test_only_processes_that_the_command_started_end_with_it(tmp_path: Path) -> None:

@@ -26,7 +26,11 @@ def make_source(text: str, settings: SourceSettings) -> Source:
     Raises:
       UsageError: It means none.
     """
-    if text.startswith(_KAFKA):
+    if not text:
+        raise UsageError("--source: is empty; name a folder, or kafka://HOST:PORT/TOPIC")
+    is_kafka = text.startswith(_KAFKA)
+    _check_settings(settings, is_kafka)
+    if is_kafka:
         found = _ADDRESS.fullmatch(text)
         if found is None:
             raise UsageError(
@@ -47,6 +51,15 @@ def make_source(text: str, settings: SourceSettings) -> Source:
         )
     _check_apart(folder, settings.root)
     return FolderSource(str(folder), settings.name, settings.settle, settings.poll, settings.max_record_bytes)
+
+
+def _check_settings(settings: SourceSettings, is_kafka: bool) -> None:
+    """Checks that nothing is said that the source would pass over."""
+    of_kafka = {"--kafka_config": bool(settings.kafka), "--allow_gap": settings.allow_gap}
+    foreign = {"--name": bool(settings.name)} if is_kafka else of_kafka
+    for option in (option for option, is_said in foreign.items() if is_said):
+        other = "a folder" if is_kafka else "Kafka"
+        raise UsageError(f"{option}: is for a source that is {other}; leave it out, or correct --source")
 
 
 def _check_apart(folder: Path, root: str) -> None:

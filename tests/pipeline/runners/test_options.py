@@ -67,7 +67,7 @@ def test_an_unknown_flag_with_a_hint() -> None:
 
 
 def test_an_unknown_flag_without_a_hint() -> None:
-    text = "is no option of this command or of Beam; see `python -m pipeline run --help`"
+    text = "is no option of this command or of Beam; see --help of the command"
     assert refusal("--zzzz") == f"--zzzz: {text}"
     assert refusal("stray") == f"stray: {text}"
 

@@ -1,6 +1,9 @@
 """What tests of streams share: records that were read, and what happens in event time."""
 
+import itertools
+import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import apache_beam as beam
@@ -18,12 +21,17 @@ from pipeline.streaming import closings
 from pipeline.streaming.closings import Closing
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.lines import Lines, name_of, write_lines
+from pipeline.streaming.sources.source import Batch
+from pipeline.streaming.spool import spool
 from pipeline.streaming.spooled import Drained, Spooled
+from schemas.spec import parse_spec
 from schemas.streams.positions import runs
 from schemas.streams.windows import MINUTE, windows_of
+from tests.pipeline.helpers import REVIEW_SPEC
 
 WINDOW = 10 * MINUTE
 TOPIC = "kafka:events/0"
+STREAM_SPEC = f"{REVIEW_SPEC}event_time: {{from: at, format: unix_seconds}}\n"
 
 
 def stream_job(root: Path, **changed: object) -> StreamJob:
@@ -108,3 +116,25 @@ def offsets_of(job: StreamJob, name: str) -> list[int]:
 def held(job: StreamJob) -> Mapping[str, list[int]]:
     """Offsets of the records of all closings."""
     return {name: offsets_of(job, name) for name in closed(job)}
+
+
+def reviews_job(root: Path, base: Path, *run_options: str, **changed: object) -> StreamJob:
+    """A stream of reviews, as `begin` makes it, whose windows have the vocabulary of a base."""
+    job = stream_job(root, **{"spec_bytes": parse_spec(STREAM_SPEC).SerializeToString(), **changed})
+    spec = files.join(job.folder, "spec.yaml")
+    files.write(spec, STREAM_SPEC.encode())
+    options = ("--spec", spec, "--base_dataset", str(base), "--no_report", *run_options)
+    return replace(job, run_options=options)
+
+
+def read(job: StreamJob, start: int, records: Sequence[object], source: str = TOPIC) -> list[Spooled]:
+    """What is handed on of records, or of raw lines, that are read from an offset on."""
+    values = [record if isinstance(record, bytes) else json.dumps(record).encode() for record in records]
+    places = np.arange(start, start + len(values))
+    batch = Batch(source, values, places, places, places + 1, np.zeros(len(values), np.int64))
+    return spool(batch, job.spec, job.window, job.spool).files
+
+
+def at(records: Iterable[Mapping[str, object]], *minutes: float) -> list[dict[str, object]]:
+    """Records that came to be at minutes since 1970, which are repeated as often as there are records."""
+    return [{**record, "at": minute * 60} for record, minute in zip(records, itertools.cycle(minutes), strict=False)]

@@ -6,6 +6,7 @@ from pathlib import Path
 import apache_beam as beam
 import pytest
 
+from pipeline import files
 from pipeline.failure import find_message
 from pipeline.streaming.collect import CollectWindows
 from pipeline.streaming.graph import _to_one_key
@@ -60,6 +61,14 @@ def test_late_records_are_one_span_beside_the_window(tmp_path: Path) -> None:
     run(job, spooled(job, 0, [1]), 11, spooled(job, 1, [2]), 15, spooled(job, 2, [3, 16]), 25)
     assert held(job) == {"1970-01-01T0000": [0], "1970-01-01T0000-late": [1, 2], "1970-01-01T0010": [3]}
     assert closed(job)["1970-01-01T0000-late"].kind == "late"
+
+
+def test_a_window_whose_name_another_span_has(tmp_path: Path) -> None:
+    job = stream_job(tmp_path)
+    for name in ("1970-01-01T0000", "1970-01-01T0000-late"):  # as of a backfill
+        files.write(f"{job.root}/spans/{name}/manifest.json", b"{}")
+    run(job, spooled(job, 0, [1, 12]), 11, spooled(job, 2, [2]), 30)
+    assert held(job) == {"1970-01-01T0000-late-2": [0], "1970-01-01T0000-late-3": [2], "1970-01-01T0010": [1]}
 
 
 def test_very_late_records_are_rejected_with_their_place(tmp_path: Path) -> None:

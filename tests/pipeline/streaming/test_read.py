@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import apache_beam as beam
 import numpy as np
 import pytest
+from apache_beam.io.restriction_trackers import OffsetRange
 from apache_beam.io.watermark_estimators import ManualWatermarkEstimator
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.sdf_utils import RestrictionTrackerView, ThreadsafeRestrictionTracker
@@ -16,7 +17,7 @@ from apache_beam.transforms.window import TimestampedValue
 
 from pipeline.failure import find_message
 from pipeline.streaming import status
-from pipeline.streaming.read import PartRestrictions, ReadParts, ReadSettings
+from pipeline.streaming.read import PartRestrictions, PartTracker, ReadParts, ReadSettings
 from pipeline.streaming.sources.source import Covered, Part
 from pipeline.streaming.spooled import Drained, Spooled
 from schemas.errors import DataError, RefusedError
@@ -254,3 +255,10 @@ def test_a_part_that_has_more_lets_others_have_their_turn(tmp_path: Path) -> Non
     assert len(turn.take(read)) == 1
     assert turn.pause <= 0.1
     read.teardown()
+
+
+def test_a_part_is_never_shared_out() -> None:
+    tracker = PartTracker(OffsetRange(5, 1 << 62))
+    assert tracker.try_claim(6)
+    assert tracker.try_split(0.5) is None
+    assert tracker.try_split(0) == (OffsetRange(5, 7), OffsetRange(7, 1 << 62))

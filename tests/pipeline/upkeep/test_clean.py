@@ -87,6 +87,19 @@ def test_spans_without_a_manifest_go(tmp_path: Path) -> None:
     assert tree(root) == expected
 
 
+def test_what_a_stream_knows_stays(tmp_path: Path) -> None:
+    """Its closings say what each window holds, and a window may wait there for its span."""
+    name = "2026-11-20T0640"
+    mine = [".stream/ledger.json", f".stream/closings/{name}.json", f".stream/windows/{name}/a.jsonl"]
+    mine += [f"too_late/{name}-too-late-1.jsonl"]
+    put(tmp_path, [*mine, "too_late/notes.txt"])
+    put(tmp_path / f"spans/{name}", LEFT)  # of a process that was killed
+    done = clean(str(tmp_path), quiet())
+    assert len(done.removed) == len(LEFT)
+    assert done.not_ours == [f"{tmp_path}/too_late/notes.txt"]
+    assert tree(tmp_path) >= {*mine, "too_late/notes.txt"}
+
+
 def test_predictions_keep_what_their_result_names(tmp_path: Path) -> None:
     names = [f"predictions-{i:05d}-of-00002-0123456789ab.jsonl" for i in range(2)]
     put(tmp_path, names)

@@ -1,0 +1,108 @@
+"""What a start of a stream takes over from the one before."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline import files
+from pipeline.guards import lease
+from pipeline.streaming import closings
+from pipeline.streaming.closings import Closing
+from pipeline.streaming.job import FOLDER
+from pipeline.streaming.start import Begun, begin, end
+from pipeline.streaming.wanted import Wanted
+from schemas.errors import DataError
+from schemas.streams.windows import MINUTE
+from tests.pipeline.conftest import Written
+from tests.pipeline.helpers import tree
+from tests.pipeline.streaming.happenings import STREAM_SPEC, WINDOW
+
+FIRST, SECOND = "1970-01-01T0000", "1970-01-01T0010"
+
+
+@pytest.fixture
+def wanted(tmp_path: Path, reviews: Written) -> Wanted:
+    (tmp_path / "spec.yaml").write_text(STREAM_SPEC)
+    spec = str(tmp_path / "spec.yaml")
+    return Wanted(f"{tmp_path}/out/", f"{reviews.folder}/", spec, WINDOW, MINUTE, 1 << 30, ("--no_report",), False)
+
+
+def close(begun: Begun, name: str, window: int, offset: int) -> str:
+    """Closes a window of one record; returns the path of that."""
+    job = begun.job
+    path = files.join(job.window_folder(name), f"{name}.jsonl")
+    files.write(path, b"{}\n")
+    relative = path.removeprefix(f"{job.root}/")
+    ranges = {"kafka:t/0": [[offset, offset + 1]]}
+    closing = Closing(name, closings.WINDOW, window, job.window, (relative,), 1, 3, {})
+    assert closings.create(job.closings, closing)
+    content = json.loads(files.read(closings.path_of(job.closings, name)))
+    files.write(closings.path_of(job.closings, name), json.dumps({**content, "positions": ranges}).encode())
+    return path
+
+
+def test_a_start(wanted: Wanted, reviews: Written) -> None:
+    begun = begin(wanted, "folder:one")
+    job = begun.job
+    assert job.root == wanted.root.rstrip("/")
+    spec = f"{job.root}/.stream/spec.yaml"
+    assert job.run_options == ("--spec", spec, "--base_dataset", str(reviews.folder), "--no_report")
+    assert (begun.pending, begun.ledger.covered, lease.goes_on(job)) == ([], {}, True)
+
+
+def test_a_stream_that_has_closed_nothing_leaves_nothing(wanted: Wanted) -> None:
+    begun = begin(wanted, "folder:one")
+    files.write(files.join(begun.job.spool, "a.jsonl"), b"{}\n")
+    files.write(begun.job.held_path, b"1")
+    files.write(files.join(begun.job.folder, "status", "a.json"), b"{}")
+    end(begun.job)
+    assert tree(Path(wanted.root).parent) == {"spec.yaml", "out/.stream"}  # which goes with its lock
+
+
+def test_windows_that_were_closed_and_not_published_come_first(wanted: Wanted) -> None:
+    killed = begin(wanted, "folder:one")
+    close(killed, SECOND, WINDOW, 5)
+    close(killed, FIRST, 0, 1)
+    files.write(files.join(killed.job.window_folder("1970-01-01T0020"), "a.jsonl"), b"{}\n")  # never closed
+    files.write(files.join(killed.job.spool, "a.jsonl"), b"{}\n")
+    files.write(files.join(killed.job.folder, "stop"), b"")
+    begun = begin(wanted, "folder:one")
+    assert begun.pending == list(begun.job.left) == [FIRST, SECOND]
+    assert begun.ledger.covered["kafka:t/0"].tolist() == [[1, 2], [5, 6]]  # what lay in others is read again
+    assert begun.job.reached == 2 * WINDOW
+    assert not lease.goes_on(killed.job)
+    left = tree(Path(begun.job.folder))
+    assert not {name for name in left if name.startswith(("spool/", "windows/1970-01-01T0020", "stop", "status/"))}
+
+
+def test_pruned_spans_do_not_come_back(wanted: Wanted) -> None:
+    first = begin(wanted, "folder:one")
+    close(first, FIRST, 0, 1)
+    files.write(first.job.published_path(FIRST), b"")
+    files.delete_folder(files.join(first.job.folder, "windows"))
+    end(first.job)
+    for _ in range(2):  # the marks that tell of publishing are gone with the first of these
+        begun = begin(wanted, "folder:one")
+        assert begun.pending == []
+        assert begun.ledger.names == {FIRST}
+        end(begun.job)
+    assert sorted(tree(Path(begun.job.folder))) == [f"closings/{FIRST}.json", "ledger.json", "spec.yaml"]
+
+
+def test_records_of_a_closed_window_that_are_gone(wanted: Wanted) -> None:
+    first = begin(wanted, "folder:one")
+    files.delete([close(first, FIRST, 0, 1)])
+    with pytest.raises(
+        DataError, match=rf"\.stream/windows/{FIRST}/.*: is gone, and the span {FIRST} is not published"
+    ):
+        begin(wanted, "folder:one")
+
+
+@pytest.mark.parametrize("name", ["ledger.json", f"closings/{FIRST}.json"])
+def test_damaged_notes(wanted: Wanted, name: str) -> None:
+    first = begin(wanted, "folder:one")
+    close(first, FIRST, 0, 1)
+    Path(wanted.root, FOLDER, name).write_text("{")
+    with pytest.raises(DataError, match=rf"{name}: is damaged .*; (delete it|restore it)"):
+        begin(wanted, "folder:one")
