@@ -15,7 +15,7 @@ from apache_beam.utils.timestamp import Timestamp
 from pipeline import files
 from pipeline.failure import reporting
 from pipeline.streaming.closer import Closer
-from pipeline.streaming.closings import LATE
+from pipeline.streaming.closings import LATE, TOO_LATE
 from pipeline.streaming.due import Held
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.session_closer import closer_of
@@ -93,8 +93,16 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
         # What has turned out to be late only now waits for a time that nobody has set.
         for time in {time for one in rest if one.kind == LATE for time in self._closer.due_times(one)}:
             again.set(Timestamp(micros=time), dynamic_timer_tag=str(time))
-        Metrics.counter(_NAMESPACE, "windows_closed").inc(len(names))
+        self._count(len(names), len({one.ref.window for one in rest}))
         yield from names
+
+    def _count(self, closed: int, is_open: int) -> None:
+        """Tells the engine's own figures."""
+        records = self._closer.ledger.records
+        Metrics.counter(_NAMESPACE, "windows_closed").inc(closed)
+        Metrics.gauge(_NAMESPACE, "open_windows").set(is_open)
+        Metrics.gauge(_NAMESPACE, "records_late").set(records[LATE])
+        Metrics.gauge(_NAMESPACE, "records_too_late").set(records[TOO_LATE])
 
     @on_timer(_END)  # type: ignore[untyped-decorator]  # Beam has no types
     @reporting

@@ -27,6 +27,7 @@ from schemas.manifest import MANIFEST_NAME
 _ERROR = "error: "
 _MOST_BYTES_OF_NAMES = 1 << 20  # they are arguments, and Linux takes 2 MiB of these with the environment
 _AGAIN_SECONDS = 2.0  # between attempts while another process writes to the span
+_NAMESPACE = "stream"
 _MOST_SAID = 20  # lines of an error
 
 
@@ -40,8 +41,17 @@ class PublishWindow(beam.DoFn):  # type: ignore[misc]  # Beam has no types
     def process(self, name: str) -> Iterator[str]:
         """Publishes one span, or waits for whoever does."""
         publish(self._job, name)
-        Metrics.counter("stream", "spans_published").inc()
+        self._count(name)
         yield name
+
+    def _count(self, name: str) -> None:
+        """Tells the engine's own figures."""
+        Metrics.counter(_NAMESPACE, "spans_published").inc()
+        if is_there(self._job.root, name):  # else it was pruned meanwhile
+            counts = load_span(self._job.root, name).counts
+            rejected = [*counts.rejected.values(), *counts.events.rejected.values()]
+            Metrics.counter(_NAMESPACE, "records_kept").inc(counts.kept)
+            Metrics.counter(_NAMESPACE, "records_rejected").inc(sum(rejected))
 
 
 def publish(job: StreamJob, name: str) -> None:

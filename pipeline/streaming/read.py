@@ -152,6 +152,7 @@ class ReadParts(beam.DoFn):  # type: ignore[misc]
         self._looked = float("-inf")
         self._records = Metrics.counter(_NAMESPACE, "records")
         self._bytes = Metrics.counter(_NAMESPACE, "bytes")
+        self._lag = Metrics.gauge(_NAMESPACE, "lag")
 
     @beam.DoFn.unbounded_per_element()  # type: ignore[untyped-decorator]
     def process(
@@ -224,6 +225,8 @@ class ReadParts(beam.DoFn):  # type: ignore[misc]
         opened.records += records
         opened.bytes += size
         lag = opened.reader.lag()
+        if lag is not None:
+            self._lag.set(lag)
         now = time.time()
         opened.clock.read(newest, lag == 0 and not records, time.monotonic(), round(now * SECOND))
         where = (part.name, opened.reader.position, lag, opened.clock.watermark)

@@ -219,7 +219,8 @@ def test_a_name_that_nothing_can_tell_is_left_out_and_told(tmp_path: Path) -> No
     put(tmp_path, os.fsdecode(b"a\xff.jsonl"), b"{}\n")
     good = put(tmp_path, "ä.jsonl", b"{}\n")
     assert [batch.source for batch in reader.poll(1, 1 << 20)] == [str(good)]
-    assert reader.note.startswith(f"not read: {tmp_path}/a\\udcff.jsonl: a stream reads")
+    assert reader.note.startswith(f"not read: {tmp_path}/a"[:60])  # a long path is cut short
+    assert ": a stream reads .jsonl" in reader.note
 
 
 def test_a_folder_that_is_gone_is_waited_for(tmp_path: Path) -> None:

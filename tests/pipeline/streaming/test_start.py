@@ -12,7 +12,7 @@ from pipeline.streaming.closings import Closing
 from pipeline.streaming.job import FOLDER
 from pipeline.streaming.start import Begun, begin, end
 from pipeline.streaming.wanted import Wanted
-from schemas.errors import DataError
+from schemas.errors import DataError, UsageError
 from schemas.streams.windows import MINUTE
 from tests.pipeline.conftest import Written
 from tests.pipeline.helpers import tree
@@ -82,12 +82,33 @@ def test_pruned_spans_do_not_come_back(wanted: Wanted) -> None:
     files.write(first.job.published_path(FIRST), b"")
     files.delete_folder(files.join(first.job.folder, "windows"))
     end(first.job)
-    for _ in range(2):  # the marks that tell of publishing are gone with the first of these
+    for _ in range(2):
         begun = begin(wanted, "folder:one")
         assert begun.pending == []
         assert begun.ledger.names == {FIRST}
         end(begun.job)
-    assert sorted(tree(Path(begun.job.folder))) == [f"closings/{FIRST}.json", "ledger.json", "spec.yaml"]
+    kept = [f"closings/{FIRST}.json", "ledger.json", f"published/{FIRST}", "source", "spec.yaml"]
+    assert sorted(tree(Path(begun.job.folder))) == kept
+
+
+def test_a_ledger_that_is_deleted_is_made_again_of_the_closings(wanted: Wanted) -> None:
+    test_pruned_spans_do_not_come_back(wanted)
+    folder = Path(wanted.root, ".stream")
+    before = (folder / "ledger.json").read_bytes()
+    (folder / "ledger.json").unlink()
+    begun = begin(wanted, "folder:one")
+    assert begun.pending == []
+    assert (folder / "ledger.json").read_bytes() == before
+
+
+def test_another_source_is_refused(wanted: Wanted) -> None:
+    first = begin(wanted, "kafka:C/events/T1")
+    close(first, FIRST, 0, 1)
+    end(first.job)
+    with pytest.raises(
+        UsageError, match=r"^--source: is kafka:C/events/T2, and what was streamed to .* is of kafka:C/e"
+    ):
+        begin(wanted, "kafka:C/events/T2")
 
 
 def test_records_of_a_closed_window_that_are_gone(wanted: Wanted) -> None:
