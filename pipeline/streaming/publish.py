@@ -58,16 +58,31 @@ def publish(job: StreamJob, name: str) -> None:
     closing = closings.load(job.closings, name)
     while not is_published(job, name):
         lease.check(job)
-        check_there(job, closing)
-        code, said = _run(job, closing)
-        if code == 0:
-            break
-        if code != HeldError.exit_code:
-            raise _error(name, code, said)
-        time.sleep(_AGAIN_SECONDS)
+        try:
+            _make(job, closing)
+        except HeldError:
+            time.sleep(_AGAIN_SECONDS)
+        except DataError:
+            if not is_published(job, name):  # else somebody has made it meanwhile, and deleted its records
+                raise
     files.write(job.published_path(name), b"")
     files.delete_folder(job.window_folder(name))
     files.delete_empty_parents([job.window_folder(name)])
+
+
+def _make(job: StreamJob, closing: Closing) -> None:
+    """Makes a span.
+
+    Raises:
+      HeldError: Another process is at it.
+      DataError: As of `publish`.
+    """
+    check_there(job, closing)
+    code, said = _run(job, closing)
+    if code == HeldError.exit_code:
+        raise HeldError(closing.name)
+    if code:
+        raise _error(closing.name, code, said)
 
 
 def is_published(job: StreamJob, name: str) -> bool:
