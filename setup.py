@@ -78,6 +78,7 @@ setup(
         "trainer.batches",
         "trainer.conversion",
         "trainer.export",
+        "trainer.following",
         "trainer.foreign",
         "trainer.generation",
         "trainer.models",

@@ -1,6 +1,7 @@
 """Rules that hold across the packages: who may import whom, and how long things may be."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,3 +102,14 @@ def test_no_function_is_too_long(folder: str) -> None:
                 if length > MOST_LINES_OF_A_FUNCTION:
                     too_long.append(f"{path.relative_to(ROOT)}: {node.name}: {length} lines")
     assert too_long == []
+
+
+def test_every_package_is_installed() -> None:
+    """An editable installation, which tests run on, has them all anyway."""
+    stated = ast.literal_eval(re.search(r"packages=(\[.*?\])", (ROOT / "setup.py").read_text(), re.DOTALL)[1])  # type: ignore[index]
+    there = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for package in FORBIDDEN
+        for path in (ROOT / package).rglob("__init__.py")
+    }
+    assert set(stated) == there

@@ -1,25 +1,30 @@
 """Closes windows: decides what each is made of, and writes that down, once."""
 
+import contextlib
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from pipeline import files
 from pipeline.guards import lease
+from pipeline.origins import SUFFIX
 from pipeline.streaming import closings
 from pipeline.streaming.closings import TOO_LATE, Closing
 from pipeline.streaming.due import Held, Times, due_time, free_name, held_bytes, kind_of, take_due
-from pipeline.streaming.gather import Gathered, Placed, gather, new_lines, positions_of
+from pipeline.streaming.gather import Gathered, Placed, gather, is_covered, new_lines, positions_of
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.ledger import Ledger
 from pipeline.streaming.spooled import Spooled
 from schemas.errors import DataError, RefusedError
 from schemas.formats.rejected import Rejected, dump_rejected, excerpt
+from schemas.streams.positions import NONE
 from schemas.streams.windows import window_name
 
 TOO_LATE_REASON = "too_late"
 _ATTEMPTS = 100  # to close a window that others close at the same time
 _MB = 1e6
+_DIGEST_DIGITS = 12
 
 
 def windows_there(job: StreamJob) -> set[str]:
@@ -66,12 +71,13 @@ class Closer:
         """Returns the event times at which `close` may have something to do with what is held."""
         return [due_time(held.kind, held.ref.window, self.times)]
 
-    def close(self, held: list[Held], reached: int) -> tuple[list[str], list[Held]]:
+    def close(self, held: list[Held], reached: int, before: int) -> tuple[list[str], list[Held]]:
         """Closes what is due.
 
         Args:
           held: All that waits.
-          reached: How far event time has come.
+          reached: How far event time has come: all that is not late has been read up to there.
+          before: How far it had come at the call before this one, or before an earlier start ended.
 
         Returns:
           Names of closings whose spans are to be published, and what goes on waiting.
@@ -79,12 +85,36 @@ class Closer:
         Raises:
           LengthwiseError: Records cannot be read, or nothing can be written.
         """
-        due, rest = take_due(held, self.times, reached)
-        for (kind, window), refs in due.items():
-            self.close_window(kind, window, lambda refs=refs: new_lines(refs, self.ledger.covered))  # type: ignore[misc]
+        rest = self._close_all_due(held, reached, before)
+        self._delete_closed(held, rest)
         self._sizes = held_bytes(rest)
         self._tell()
         return self._unpublished(), rest
+
+    def _close_all_due(self, held: list[Held], reached: int, before: int) -> list[Held]:
+        while True:
+            try:
+                return self._close_due(held, reached, before)
+            except DataError:  # somebody else has closed what was being read, and deleted it?
+                known = len(self.ledger.names)
+                self.ledger.refresh()
+                if len(self.ledger.names) == known:
+                    raise
+
+    def _delete_closed(self, held: list[Held], rest: list[Held]) -> None:
+        """Deletes files that nobody needs any more, whatever older state a worker may begin again with."""
+        left = {one.ref.path for one in rest}
+        done = [one.ref for one in held if one.ref.path not in left]
+        needless = [ref.path for ref in done if is_covered(ref.ranges, self.ledger.covered.get(ref.source, NONE))]
+        with contextlib.suppress(OSError, DataError):
+            files.delete([path + suffix for path in needless for suffix in ("", SUFFIX)])
+
+    def _close_due(self, held: list[Held], reached: int, _before: int) -> list[Held]:
+        """Closes what is due; returns what goes on waiting."""
+        due, rest = take_due(held, self.times, reached)
+        for (kind, window), refs in due.items():
+            self.close_window(kind, window, lambda refs=refs: new_lines(refs, self.ledger.covered))  # type: ignore[misc]
+        return rest
 
     def close_window(self, kind: str, window: int, new: Callable[[], Iterable[Placed]]) -> None:
         """Closes one window; what is in a closed window already is left out.
@@ -98,6 +128,7 @@ class Closer:
           DataError: Records cannot be read, or nothing can be written.
         """
         for _ in range(_ATTEMPTS):
+            self.ledger.refresh()  # others may have closed what is held here, under another name
             name, now = free_name(kind, window, self.job.window, self.ledger.names)
             closing = self._plan(name, now, window, new())
             if closing is None:
@@ -106,9 +137,13 @@ class Closer:
             if closings.create(self.job.closings, closing):
                 self.ledger.add(closing)
                 return
-            files.delete([files.join(self.job.root, path) for path in closing.files])
-            self.ledger.refresh()
+            self._delete_needless(closing)
         raise DataError(f"{self.job.root}: others close windows there all the time; stop all streams but one")
+
+    def _delete_needless(self, closing: Closing) -> None:
+        """Deletes files of a closing that somebody else was quicker with, who may have written some of the same."""
+        needed = closings.load(self.job.closings, closing.name).files
+        files.delete([files.join(self.job.root, path) for path in closing.files if path not in needed])
 
     def _plan(self, name: str, kind: str, window: int, parts: Iterable[Placed]) -> Closing | None:
         """Returns what a window is made of; None: of nothing that is not in another one."""
@@ -127,7 +162,9 @@ class Closer:
         if not rejected:
             return Gathered([], 0, 0, {})
         content = dump_rejected(rejected)
-        path = files.join(self.job.too_late, f"{name}.jsonl")
+        # Others that close the same at the same time may have other records for it.
+        digest = hashlib.sha256(content).hexdigest()[:_DIGEST_DIGITS]
+        path = files.join(self.job.too_late, f"{name}-{digest}.jsonl")
         files.write(path, content)
         return Gathered([path], len(rejected), len(content), positions_of(every))
 

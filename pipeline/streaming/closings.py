@@ -20,10 +20,10 @@ from pipeline import files
 from pipeline.guards import durable
 from pipeline.stores.systems import is_object_store, object_store
 from schemas.errors import DataError
-from schemas.messages import canonical_json
 from schemas.streams.positions import Ranges
 
-WINDOW, LATE, TOO_LATE = "window", "late", "too_late"  # kinds
+WINDOW, LATE, TOO_LATE = "window", "late", "too_late"
+KINDS = (WINDOW, LATE, TOO_LATE)
 _SUFFIX = ".json"
 
 
@@ -74,7 +74,9 @@ def create(folder: str, closing: Closing) -> bool:
     path, content = path_of(folder, closing.name), _dump(closing)
     if is_object_store(path):
         with files.in_words(path, "cannot be written"):
-            return object_store().write_over(path, content, "") or files.read(path) == content
+            # Asked first for the sake of stores that know no conditions, and would write over it.
+            is_new = not files.exists(path) and object_store().write_over(path, content, "")
+            return is_new or files.read(path) == content
     if files.is_local(path):
         return _link(path, content)
     if files.exists(path):
@@ -94,7 +96,7 @@ def load(folder: str, name: str) -> Closing:
         values: dict[str, Any] = json.loads(files.read(path))
         positions = {source: np.array(pairs, np.int64).reshape(-1, 2) for source, pairs in values["positions"].items()}
         return Closing(**{**values, "files": tuple(values["files"]), "positions": positions})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DataError(
             f"{path}: is damaged ({error}); restore it from a copy: it says which records the span {name} holds"
         ) from None
@@ -102,7 +104,9 @@ def load(folder: str, name: str) -> Closing:
 
 def _dump(closing: Closing) -> bytes:
     positions = {source: ranges.tolist() for source, ranges in closing.positions.items()}
-    return canonical_json({**vars(closing), "files": list(closing.files), "positions": positions}) + b"\n"
+    values = {**vars(closing), "files": list(closing.files), "positions": positions}
+    # Not canonical JSON, which has no numbers as large as the microseconds of the year 1.
+    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
 def _link(path: str, content: bytes) -> bool:

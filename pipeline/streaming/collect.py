@@ -15,6 +15,7 @@ from apache_beam.utils.timestamp import Timestamp
 from pipeline import files
 from pipeline.failure import reporting
 from pipeline.streaming.closer import Closer
+from pipeline.streaming.closings import LATE
 from pipeline.streaming.due import Held
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.session_closer import closer_of
@@ -74,17 +75,24 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
         held: Any = _HELD,
         drained: Any = _DRAINED,
         reached: Any = _REACHED,
+        again: Any = _TIMER,
     ) -> Iterator[str]:
         """Closes windows that are over."""
-        now = max(int(due), self._reached(reached))
+        known = reached.read()
+        # Not what an earlier start had reached: what it had read by then is being read again.
+        now = int(due) if known is None else max(int(due), known)
+        before = self._reached(reached)
         if not self._job.close_all and any(now > watermark for watermark in drained.read()):
             return  # time was not there yet where the source was stopped; what is held is read again at the next start
         reached.write(now)
         waiting: list[Held] = list(held.read())
-        names, rest = self._closer.close(waiting, now)
+        names, rest = self._closer.close(waiting, now, before)
         held.clear()
         for one in rest:
             held.add(one)
+        # What has turned out to be late only now waits for a time that nobody has set.
+        for time in {time for one in rest if one.kind == LATE for time in self._closer.due_times(one)}:
+            again.set(Timestamp(micros=time), dynamic_timer_tag=str(time))
         Metrics.counter(_NAMESPACE, "windows_closed").inc(len(names))
         yield from names
 

@@ -97,7 +97,7 @@ class StreamJob:
 
     @property
     def drained_path(self) -> str:
-        """Path of the file that says that all that was read has come to its windows, and those that are over closed."""
+        """Path of the file that says that all that was read is handed on, and windows that are over are closed."""
         return files.join(self.folder, f"drained-{self.run}")
 
     def published_path(self, name: str) -> str:

@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterable
 
 import numpy as np
 
 from pipeline import files
+from pipeline.guards import durable
 from pipeline.streaming import closings
 from pipeline.streaming.closings import Closing
 from schemas.errors import DataError
-from schemas.messages import canonical_json
 from schemas.streams.positions import NONE, Ranges, union
 
 _FOLDED = "ledger.json"
@@ -24,7 +25,7 @@ class Ledger:
       records: Number of these, by kind of closing.
       spans: Number of closings by kind.
       reached: The end of the newest window that was closed, in microseconds since 1970; None: none was.
-      fresh: Names of the closings of spans that were read one by one: since all of them were last folded.
+      fresh: Names of the closings of spans that came since all of them were last folded, or were not published then.
     """
 
     def __init__(self, folder: str) -> None:
@@ -40,6 +41,7 @@ class Ledger:
         self.spans: Counter[str] = Counter()
         self.reached: int | None = None
         self.fresh: set[str] = set()
+        self._settled: set[str] = set()  # closings whose spans were published before all of them were folded
 
     def refresh(self) -> None:
         """Reads the closings that are new.
@@ -47,10 +49,14 @@ class Ledger:
         Raises:
           DataError: One is damaged.
         """
+        there = closings.names_in(self._folder)
         if not self.names:
             self._unfold()
-        for name in sorted(closings.names_in(self._folder) - self.names):
+            if self.names - there:  # somebody has deleted one, so that its records are read again
+                self._forget(self.names - self.fresh)
+        for name in sorted(there - self.names):
             self.add(closings.load(self._folder, name))
+        self.fresh -= self._settled
 
     def add(self, closing: Closing) -> None:
         """Takes a closing into account."""
@@ -65,8 +71,11 @@ class Ledger:
             end = closing.window + closing.length
             self.reached = end if self.reached is None else max(self.reached, end)
 
-    def fold(self) -> None:
+    def fold(self, pending: Iterable[str]) -> None:
         """Writes what all closings say together, so that the next start need not read each; only one start may.
+
+        Args:
+          pending: Names of the closings whose spans are not published yet.
 
         Raises:
           DataError: It cannot be written.
@@ -77,8 +86,9 @@ class Ledger:
             "records": dict(self.records),
             "spans": dict(self.spans),
             "reached": self.reached,
+            "fresh": sorted(pending),
         }
-        files.write(self._path, canonical_json(values))
+        durable.write(self._path, json.dumps(values, separators=(",", ":")).encode())
 
     @property
     def _path(self) -> str:
@@ -93,11 +103,17 @@ class Ledger:
             covered = values["covered"].items()
             self.covered = {source: np.array(pairs, np.int64).reshape(-1, 2) for source, pairs in covered}
             self.records, self.spans = Counter(values["records"]), Counter(values["spans"])
-            self.reached = values["reached"]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            self.reached, self.fresh = values["reached"], set(values["fresh"])
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
             raise DataError(
                 f"{self._path}: is damaged ({error}); delete it: it is made again of the closings"
             ) from None
+
+    def _forget(self, settled: set[str]) -> None:
+        """Begins anew, but for which spans have been published."""
+        self.names, self.fresh, self.covered, self.reached = set(), set(), {}, None
+        self.records, self.spans = Counter(), Counter()
+        self._settled = settled
 
 
 def covered_by(folder: str) -> dict[str, Ranges]:

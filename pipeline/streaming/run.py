@@ -105,7 +105,7 @@ def stream(wanted: Wanted, source: Source, told: Told, options: PipelineOptions,
     """
     root = wanted.root.rstrip("/") or wanted.root
     with holding(f"{root}/.stream", "stream", console), _asking() as asked:
-        begun = begin(wanted)
+        begun = begin(wanted, source.identity())
         job = begun.job
         name_run(f"{root}/.stream", job.run)
         note(console, run=job.run)

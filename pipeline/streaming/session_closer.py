@@ -10,17 +10,17 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.streaming.closer import Closer
-from pipeline.streaming.closings import LATE, TOO_LATE, WINDOW
-from pipeline.streaming.due import Held
-from pipeline.streaming.gather import Placed, file_name, new_lines
+from pipeline.streaming.closings import LATE
+from pipeline.streaming.due import Held, kind_of
+from pipeline.streaming.gather import Placed, in_order, new_lines
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.lines import write_lines
+from pipeline.streaming.lines import name_of, write_lines
 from pipeline.streaming.spooled import Spooled
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.records.sessions import closing_times
 from schemas.streams.positions import NONE, Ranges, covers, runs, union
 from schemas.streams.windows import parse_length, windows_of
-from schemas.times import Int64s, Mask
+from schemas.times import Int64s
 
 OPEN = "open"  # kind of events that may be of a session which is not complete
 
@@ -54,23 +54,30 @@ class SessionCloser(Closer):
 
     def due_times(self, held: Held) -> list[int]:
         """Returns the ends of all windows in which a session of these events may be complete."""
+        if held.kind != OPEN:
+            return super().due_times(held)
         length, first = self.times.window, held.ref.window
         last = (first + length + self._gap) // length * length
         return list(range(first + length, last + length + 1, length))
 
-    def close(self, held: list[Held], reached: int) -> tuple[list[str], list[Held]]:
-        """Closes what is due: sessions that are complete, then what came late before."""
-        rest = [one for one in held if one.kind != OPEN]
-        waiting = wait_for(new_lines_of((one.ref for one in held if one.kind == OPEN), self.ledger.covered), self)
+    def _close_due(self, held: list[Held], reached: int, before: int) -> list[Held]:
+        """Closes what came late before and is due, then sessions that are complete."""
+        rest = super()._close_due([one for one in held if one.kind != OPEN], reached, before)
+        self.ledger.refresh()
+        taken = dict(self.ledger.covered)
+        for ref in (one.ref for one in rest):  # late ones, each in a file that holds nothing else
+            taken[ref.source] = union([taken.get(ref.source, NONE), ref.ranges])
+        waiting = wait_for(new_lines_of((one.ref for one in held if one.kind == OPEN), taken), self)
         due: dict[int, list[Placed]] = {}
+        left = []
         for one in waiting:
             is_due = one.windows + self.times.window <= reached
             for window in np.unique(one.windows[is_due]).tolist():
-                due.setdefault(window, []).append(where(one.placed, one.windows == window))
-            rest += self._left(one, ~is_due)
-        for window, parts in sorted(due.items()):
-            rest += self._close_sessions(window, parts, reached)
-        return super().close(rest, reached)
+                due.setdefault(window, []).append(one.placed.where(one.windows == window))
+            if not is_due.all():
+                left.append(Held(one.ref, OPEN))  # the whole file: what is closed of it is left out whenever it is read
+        late = [one for window, parts in sorted(due.items()) for one in self._close_sessions(window, parts, before)]
+        return [*super()._close_due([*rest, *late], reached, before), *left]
 
     def windows_of(self, lines: list[bytes], windows: Int64s) -> Int64s:
         """Returns the window in which each event will be.
@@ -82,24 +89,16 @@ class SessionCloser(Closer):
         complete = closing_times(lines, self._spec)
         return np.maximum(windows_of(complete - 1, self.times.window), windows)
 
-    def _close_sessions(self, window: int, parts: list[Placed], reached: int) -> list[Held]:
+    def _close_sessions(self, window: int, parts: list[Placed], before: int) -> list[Held]:
         """Closes a window; where it is closed already returns what is late for it, to wait for the rest of that."""
-        over = window + self.times.window + self.times.lateness <= reached
-        kind = WINDOW if not self.is_closed(window) else TOO_LATE if over else LATE
+        kind = kind_of(window, self.times, before, self.is_closed(window))
         if kind == LATE:
             return [Held(self._respool(part, window), LATE) for part in parts]
         self.close_window(kind, window, lambda: uncovered(parts, self.ledger.covered))
         return []
 
-    def _left(self, one: Waiting, left: Mask) -> list[Held]:
-        """Returns what goes on waiting of a file: the file itself where that is all of it."""
-        if left.all() and len(left) == one.ref.records:
-            return [Held(one.ref, OPEN)]
-        return [Held(self._respool(where(one.placed, left), one.ref.window), OPEN)] if left.any() else []
-
     def _respool(self, part: Placed, window: int) -> Spooled:
-        name = file_name(part.source, int(part.lines.positions[0]))
-        written = write_lines(self.job.spool, name, part.source, part.lines)
+        written = write_lines(self.job.spool, name_of(part.source, part.lines), [(part.source, part.lines)])
         ranges = runs(part.starts, part.ends)
         records = len(part.lines.texts)
         return Spooled(written.path, part.source, window, records, written.bytes, written.sha256, ranges, window)
@@ -125,15 +124,9 @@ def wait_for(found: Iterable[tuple[Spooled, Placed]], closer: SessionCloser) -> 
     return [Waiting(ref, part, windows[ends[i] : ends[i + 1]]) for i, (ref, part) in enumerate(every)]
 
 
-def where(part: Placed, mask: Mask) -> Placed:
-    """Returns the lines of a mask, (records,)."""
-    return Placed(part.source, part.lines.where(mask), part.starts[mask], part.ends[mask])
-
-
-def uncovered(parts: Iterable[Placed], covered: Mapping[str, Ranges]) -> Iterator[Placed]:
-    """Yields the lines that are in no closed window, by source and position."""
-    for part in sorted(parts, key=lambda part: (part.source, int(part.lines.positions[0]))):
-        yield where(part, ~covers(covered.get(part.source, NONE), part.lines.positions))
+def uncovered(parts: Iterable[Placed], covered: Mapping[str, Ranges]) -> list[Placed]:
+    """Returns the lines that are in no closed window, by source and position."""
+    return in_order([part.where(~covers(covered.get(part.source, NONE), part.lines.positions)) for part in parts])
 
 
 def closer_of(job: StreamJob) -> Closer:

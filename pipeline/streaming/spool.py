@@ -3,27 +3,21 @@
 The names of the files follow from what they hold, so that what is tried again writes the same files.
 """
 
-import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import pyarrow as pa
 
-from pipeline import arrow_files, files
+from pipeline.streaming.lines import Lines, name_of, write_lines
 from pipeline.streaming.sources.source import Batch
 from pipeline.streaming.spooled import Spooled
-from pipeline.streaming.status import slug
 from schemas.dataset_pb2 import DatasetSpec
-from schemas.formats.lines import BYTE_ORDER_MARK
 from schemas.records.event_time import event_times
 from schemas.streams.positions import runs
 from schemas.streams.windows import UNKNOWN, windows_of
-from schemas.times import Int64s, Mask
+from schemas.times import FIRST_MICROS, LAST_MICROS, Int64s, Mask
 
-ORIGINS = ".from.arrow"  # follows the path of a file of lines
-_ORIGINS = pa.schema([("source", pa.dictionary(pa.int32(), pa.string())), ("position", pa.int64())])
 _NOTHING = b"null"  # no record: a line that a run rejects, for a blank one would vanish
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _NEWLINE_WITHIN = b"\x01"  # within quotes JSON allows it as little as a newline
@@ -78,7 +72,7 @@ def place(times: Int64s, bad: Mask, fallback: Int64s) -> Int64s:
       fallback: int64, (n,); times for where there is none at all.
     """
     if bad.all():
-        return fallback
+        return np.clip(fallback, FIRST_MICROS, LAST_MICROS)  # a producer may tell the broker anything
     first = times[np.argmin(bad)]
     newest = np.maximum.accumulate(np.where(bad, np.iinfo(np.int64).min, times))
     before_first = np.arange(len(bad)) < np.argmin(bad)
@@ -105,15 +99,8 @@ def _pieces(value: bytes) -> Iterator[bytes]:
 
 
 def _write(batch: Batch, lines: Sequence[bytes], placed: Int64s, rows: Int64s, window: int, folder: str) -> Spooled:
-    content = b"".join(line for i in rows for line in (lines[i], b"\n"))
-    if content.startswith(BYTE_ORDER_MARK):
-        content = b" " + content  # at the beginning of a file it would be passed over, elsewhere it is a mistake
-    digest = hashlib.sha256(content).hexdigest()
-    places = batch.places[rows]
-    path = files.join(folder, f"{slug(batch.source)}-{places[0]:016d}-{digest[:16]}.jsonl")
-    source = pa.DictionaryArray.from_arrays(np.zeros(len(rows), np.int32), [batch.source])
-    origins = pa.record_batch([source, pa.array(places)], schema=_ORIGINS)
-    arrow_files.write_batches(f"{path}{ORIGINS}", _ORIGINS, [origins])
-    files.write(path, content)
+    kept = Lines([lines[i] for i in rows.tolist()], batch.places[rows], batch.starts[rows])
+    written = write_lines(folder, name_of(batch.source, kept), [(batch.source, kept)])
     ranges = runs(batch.starts[rows], batch.ends[rows])
-    return Spooled(path, batch.source, window, len(rows), len(content), digest, ranges, int(placed[rows].max()))
+    newest = int(placed[rows].max())
+    return Spooled(written.path, batch.source, window, len(rows), written.bytes, written.sha256, ranges, newest)

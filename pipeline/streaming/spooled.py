@@ -9,7 +9,7 @@ class Spooled(NamedTuple):
     """Records of one window in one file, of one partition of a topic or of one file that was read.
 
     Beside the file of JSON lines lies `PATH.from.arrow`: a row for each line with its `source` (dictionary of
-    strings) and its `position` (int64).
+    strings), its `position` and its `start` (int64).
 
     Attributes:
       path: Of the file.
@@ -17,7 +17,7 @@ class Spooled(NamedTuple):
       window: When the window begins, in microseconds since 1970; `windows.UNKNOWN` where records are not in one yet.
       records: Number of lines.
       bytes: Of the file.
-      sha256: Of the file, hexadecimal.
+      sha256: Of the file and of where its lines came from, hexadecimal.
       ranges: Positions of the records in `source`, int64, (ranges, 2).
       newest: Newest event time of the records, in microseconds since 1970; those without a valid one count with the
         time that placed them.

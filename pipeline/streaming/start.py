@@ -1,6 +1,7 @@
 """From what a person said to a stream that can begin: the base, the spec, what is left of the last start."""
 
 import contextlib
+import time
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -18,12 +19,14 @@ from schemas.dataset_pb2 import DatasetSpec, Group
 from schemas.errors import DataError, UsageError
 from schemas.manifest import MANIFEST_NAME, parse_manifest
 from schemas.manifest_pb2 import Manifest
+from schemas.messages import printable
 from schemas.spans.difference import FREE_OF_BASE, spec_difference
 from schemas.spans.names import SPANS
 from schemas.spec import dump_spec, event_time_of
-from schemas.streams.windows import parse_length
+from schemas.streams.windows import SECOND, parse_length
 
 SPEC = "spec.yaml"
+_SOURCE = "source"
 
 
 class Wanted(NamedTuple):
@@ -127,8 +130,33 @@ def _check_group(group: Group, window: int, where: str) -> None:
         )
 
 
-def begin(wanted: Wanted) -> Begun:
+def check_source(folder: str, identity: str) -> None:
+    """Checks that the spans of a folder are of this source, and notes it where they are the first.
+
+    Positions tell what has been read, and mean other records in another source.
+
+    Raises:
+      UsageError: They are of another one.
+    """
+    path = files.join(folder, _SOURCE)
+    if not files.exists(path):
+        files.write(path, identity.encode())
+        return
+    known = files.read(path).decode()
+    if known != identity:
+        raise UsageError(
+            f"--source: is {printable(identity)}, and what was streamed to {folder.removesuffix(f'/{FOLDER}')} is of "
+            f"{printable(known)} (of Kafka: cluster, topic and its id, another one for a topic that was deleted and "
+            "made again); name another --output"
+        )
+
+
+def begin(wanted: Wanted, identity: str) -> Begun:
     """Prepares the folder of a stream; nobody else may write to it.
+
+    Args:
+      wanted: By a person.
+      identity: Of the source.
 
     Raises:
       LengthwiseError: The base, the spec or the folder cannot be used.
@@ -149,9 +177,11 @@ def begin(wanted: Wanted) -> Begun:
         lateness=wanted.lateness,
         window_bytes=wanted.window_bytes,
         run_options=options,
-        reached=NOT_YET if ledger.reached is None else ledger.reached,
+        # Where windows that are to come were closed as well, at the end of the input: no further than the clock.
+        reached=NOT_YET if ledger.reached is None else min(ledger.reached, round(time.time() * SECOND)),
         close_all=wanted.close_all,
     )
+    check_source(folder, identity)
     _take_over(folder)
     files.write(spec_path, dump_spec(spec).encode())
     try:
@@ -160,7 +190,7 @@ def begin(wanted: Wanted) -> Begun:
         raise UsageError(f"--output: {error}; name another folder") from None
     ledger.refresh()  # once nobody else closes windows
     pending = _sweep(job, ledger)
-    ledger.fold()
+    ledger.fold(pending)
     files.delete_folder(files.join(folder, "published"))  # which only closings need that are not folded
     return Begun(job, ledger, pending)
 
@@ -191,7 +221,21 @@ def _sweep(job: StreamJob, ledger: Ledger) -> list[str]:
     there = windows_there(job)
     for name in there - ledger.names:
         files.delete_folder(job.window_folder(name))
+    _sweep_too_late(job, ledger)
     for name in sorted(ledger.fresh):
         if not is_published(job, name):
             check_there(job, closings.load(job.closings, name))
     return sorted(there & ledger.names)
+
+
+def _sweep_too_late(job: StreamJob, ledger: Ledger) -> None:
+    """Deletes rows of records that came too late where the closing of this name has others, or there is none."""
+    by_name: dict[str, list[str]] = {}
+    for path in files.match_within(job.too_late, "*.jsonl"):
+        by_name.setdefault(files.stem(path).rpartition("-")[0], []).append(path)
+    for name, paths in by_name.items():
+        if name not in ledger.names:
+            files.delete(paths)
+        elif len(paths) > 1:
+            needed = {files.join(job.root, path) for path in closings.load(job.closings, name).files}
+            files.delete(set(paths) - needed)

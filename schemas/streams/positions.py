@@ -36,6 +36,17 @@ def union(parts: Iterable[Ranges]) -> Ranges:
     return np.stack([every[first, 0], reach[last]], axis=1)
 
 
+def without(ranges: Ranges, others: Ranges) -> Ranges:
+    """Returns what the ranges hold and others do not."""
+    outside = np.concatenate([[np.iinfo(np.int64).min], others.ravel(), [np.iinfo(np.int64).max]]).reshape(-1, 2)
+    first = np.searchsorted(outside[:, 1], ranges[:, 0], side="right")
+    last = np.searchsorted(outside[:, 0], ranges[:, 1], side="left")
+    counts = np.maximum(last - first, 0)
+    of = np.repeat(np.arange(len(ranges)), counts)
+    gap = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts) + first[of]
+    return np.stack([np.maximum(ranges[of, 0], outside[gap, 0]), np.minimum(ranges[of, 1], outside[gap, 1])], axis=1)
+
+
 def covers(ranges: Ranges, positions: Int64s) -> Mask:
     """Returns which positions lie in one of the ranges, (positions,)."""
     if not len(ranges):

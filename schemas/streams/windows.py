@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from schemas.errors import UsageError
 from schemas.messages import printable
 from schemas.spans.names import Period
-from schemas.times import Int64s
+from schemas.times import FIRST_MICROS, Int64s
 
 SECOND = 1_000_000  # microseconds, as all times here
 MINUTE, HOUR, DAY = 60 * SECOND, 3_600 * SECOND, 86_400 * SECOND
@@ -71,7 +71,8 @@ def window_name(start: int, length: int) -> str:
       length: Of a window, in microseconds.
     """
     unit = next(unit for unit in (DAY, HOUR, MINUTE, SECOND) if length % unit == 0)
-    return Period(_EPOCH + timedelta(microseconds=start), timedelta(microseconds=unit)).name
+    first = max(start, FIRST_MICROS)  # of several days: the one that holds the first day begins before all dates
+    return Period(_EPOCH + timedelta(microseconds=first), timedelta(microseconds=unit)).name
 
 
 def late_name(name: str, number: int) -> str:

@@ -17,6 +17,7 @@ from croniter import croniter
 
 from examples.scheduled import nightly
 from pipeline import cli
+from trainer import cli as trainer_cli
 
 FOLDER = Path(nightly.__file__).parent
 INSTALLED, DATA = "/opt/lengthwise", "/srv/lengthwise"
@@ -73,6 +74,29 @@ def unit(name: str) -> dict[str, dict[str, str]]:
     parser.optionxform = str  # type: ignore[assignment,method-assign]  # keys of units have capitals
     parser.read_string((FOLDER / name).read_text())
     return {section: dict(parser[section]) for section in parser.sections()}
+
+
+def streamed(words: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Returns the options of a stream, and those that are Beam's."""
+    assert words[:3] == [PYTHON, "-m", "pipeline"]
+    options, rest = cli.parse(words[3:])
+    return vars(options), rest
+
+
+def test_the_stream_and_its_follower_are_commands_that_there_are_and_fit_each_other() -> None:
+    stream, follow = (unit(f"lengthwise-{name}.service")["Service"] for name in ("stream", "follow"))
+    options, beam = streamed(shlex.split(stream["ExecStart"].replace("%%", "%")))  # % begins a specifier of systemd
+    assert (options["command"], options["source"], options["max_rejected"]) == ("stream", f"{DATA}/incoming", "1%")
+    assert beam == ["--runner=FlinkRunner", "--flink_master=[local]", "--flink_version=1.20"]
+    words = shlex.split(follow["ExecStart"])
+    assert words[:3] == [PYTHON, "-m", "trainer"]
+    follows = trainer_cli._parser().parse_args(words[3:])
+    assert follows.follow
+    assert str(follows.data) == options["output"]
+    for service in (stream, follow):
+        assert (service["KillMode"], service["KillSignal"], service["Restart"]) == ("mixed", "SIGTERM", "on-failure")
+        assert "2" in service["RestartPreventExitStatus"].split()
+        assert int(service["TimeoutStopSec"]) >= 60
 
 
 @pytest.mark.parametrize("name", ["lengthwise-nightly.service", "lengthwise-watch.service"])

@@ -6,6 +6,7 @@ folder counts the bytes that were read of all files.
 
 import contextlib
 import itertools
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -43,6 +44,10 @@ class FolderSource:
     poll: float = 10.0
     max_record_bytes: int = MAX_RECORD_BYTES
 
+    def identity(self) -> str:
+        """Returns the folder: names of files say what positions are of."""
+        return f"folder:{self.folder}"
+
     def parts(self, covered: Covered) -> list[Part]:
         """Returns the folder as one part; see `Source`.
 
@@ -62,7 +67,9 @@ class FolderSource:
 
 
 def reading_as_lines(path: str) -> Reading | None:
-    """Returns how a file of JSON lines is read; None of any other."""
+    """Returns how a file of JSON lines is read; None of any other, or one whose name no record could be told by."""
+    if path.encode("utf-8", "ignore") != os.fsencode(path):
+        return None
     with contextlib.suppress(UsageError):
         reading = reading_of(path)
         return reading if reading.format == JSONL else None
@@ -196,7 +203,8 @@ class FolderReader:
 
 def _refused(paths: list[str]) -> str:
     return (
-        f"{first_lines(paths)}: a stream reads .jsonl, plain or .gz, .bz2 and .zst; what reads files of other formats "
+        f"{first_lines(paths)}: a stream reads .jsonl, plain or .gz, .bz2 and .zst, under "
+        "names that are UTF-8; what reads files of other formats "
         "as they come is `watch`; name the files that are meant with --name '*.jsonl*'"
     )
 

@@ -36,6 +36,14 @@ class KafkaSource:
     properties: Mapping[str, str] = field(default_factory=dict, repr=False)
     allow_gap: bool = False
 
+    def identity(self) -> str:
+        """Returns the cluster's id and the topic's, another one for a topic that was deleted and made again."""
+        client = Client(self.address, self.properties)
+        try:
+            return f"kafka:{client.cluster()}/{self.address.topic}/{client.topic_id()}"
+        finally:
+            client.close()
+
     def parts(self, covered: Covered) -> list[Part]:
         """Returns the partitions; see `Source`."""
         client = Client(self.address, self.properties)

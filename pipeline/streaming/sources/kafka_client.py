@@ -67,6 +67,7 @@ class Client:
         self.trouble = ""
         self._denied = ""
         stated = {**_DEFAULTS, **properties, **_OURS, "bootstrap.servers": address.servers, "error_cb": self._hear}
+        self._admin = {**properties, "bootstrap.servers": address.servers}
         try:
             self.consumer: Any = Consumer(stated)
         except (KafkaException, TypeError, ValueError) as error:
@@ -92,6 +93,32 @@ class Client:
                 f"user in {OPTION}"
             )
         raise UsageError(f"{self._address}: there is no such topic ({found.error.str()}); make it, or correct its name")
+
+    def cluster(self, seconds: float = START_SECONDS) -> str:
+        """Returns the id of the cluster; empty: it has none.
+
+        Raises:
+          UsageError: No broker answers within so many seconds.
+        """
+        from confluent_kafka import KafkaException
+
+        try:
+            return self.consumer.list_topics(self._address.topic, seconds).cluster_id or ""
+        except KafkaException as error:
+            raise self._unreachable(error) from None
+
+    def topic_id(self, seconds: float = START_SECONDS) -> str:
+        """Returns the id of the topic, as brokers since 2.8 give each; empty where nobody says one."""
+        from confluent_kafka import KafkaException, TopicCollection
+        from confluent_kafka.admin import AdminClient
+
+        topics = TopicCollection([self._address.topic])
+        client = AdminClient(self._admin)  # which must be there until the answer is
+        try:
+            asked = client.describe_topics(topics, request_timeout=seconds)
+            return str(asked[self._address.topic].result(seconds).topic_id)
+        except (KafkaException, TimeoutError):  # a right that reading does not need
+            return ""
 
     def ends(self, partition: int, seconds: float = START_SECONDS) -> tuple[int, int]:
         """Returns the first offset of a partition that is there, and the one behind the last that is committed.

@@ -82,6 +82,13 @@ class Reader(Protocol):
 class Source(Protocol):
     """Something that is read for ever; can be pickled."""
 
+    def identity(self) -> str:
+        """Returns what makes it the same source: positions in another one mean other records.
+
+        Raises:
+          UsageError: There is no such source, or it cannot be read.
+        """
+
     def parts(self, covered: Covered) -> list[Part]:
         """Returns the parts, each with the position at which its reading begins.
 

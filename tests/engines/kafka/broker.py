@@ -68,6 +68,14 @@ class Broker:
         admin = self._admin()
         admin.create_partitions([NewPartitions(topic, total)])[topic].result(_ASK_SECONDS)
 
+    def delete(self, topic: str) -> None:
+        """Deletes a topic, and waits until it is gone."""
+        admin = self._admin()
+        admin.delete_topics([topic])[topic].result(_ASK_SECONDS)
+        wait_until(
+            lambda: topic not in admin.list_topics(timeout=_ASK_SECONDS).topics, _ASK_SECONDS, "its end", self.child
+        )
+
     def delete_before(self, topic: str, partition: int, offset: int) -> None:
         """Deletes the records of a partition before an offset, as retention does."""
         place = TopicPartition(topic, partition, offset)

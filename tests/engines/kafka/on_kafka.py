@@ -192,6 +192,17 @@ def test_a_topic_that_was_made_again_is_told(broker: Broker, topic: str) -> None
         source_of(broker, topic).parts({f"kafka:{topic}/0": np.array([[0, 20]])})
 
 
+def test_a_topic_that_was_made_again_is_another_source(broker: Broker, topic: str) -> None:
+    broker.create(topic)
+    source = source_of(broker, topic)
+    before = source.identity()
+    assert before == source.identity()
+    broker.delete(topic)
+    broker.create(topic)
+    assert source.identity() != before
+    assert f"/{topic}/" in before
+
+
 def test_nulls_and_blanks_are_records(broker: Broker, topic: str) -> None:
     broker.create(topic)
     broker.produce(topic, [None, b"", b" ", b"\n", b'{"a":\n1}', b"\xff"])

@@ -1,6 +1,5 @@
 """What tests of streams share: records that were read, and what happens in event time."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,12 +11,13 @@ from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
 from pipeline import files
+from pipeline.arrow_files import read_table
 from pipeline.guards import lease
+from pipeline.origins import SUFFIX
 from pipeline.streaming import closings
 from pipeline.streaming.closings import Closing
-from pipeline.streaming.gather import file_name
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.lines import Lines, read_lines, write_lines
+from pipeline.streaming.lines import Lines, name_of, write_lines
 from pipeline.streaming.spooled import Drained, Spooled
 from schemas.streams.positions import runs
 from schemas.streams.windows import MINUTE, windows_of
@@ -52,8 +52,9 @@ def spooled(
     found = []
     for window in np.unique(windows).tolist():
         mask = windows == window
-        lines = Lines([text.format(i=i).encode() for i in positions[mask].tolist()], positions[mask])
-        written = write_lines(job.spool, file_name(source, int(lines.positions[0])), source, lines)
+        texts = [text.format(i=i).encode() for i in positions[mask].tolist()]
+        lines = Lines(texts, positions[mask], positions[mask])
+        written = write_lines(job.spool, name_of(source, lines), [(source, lines)])
         ranges, newest = runs(lines.positions, lines.positions + 1), int(times[mask].max())
         found.append(Spooled(*written[:1], source, window, len(lines.texts), *written[1:], ranges, newest))
     return found
@@ -97,16 +98,13 @@ def offsets_of(job: StreamJob, name: str) -> list[int]:
     assert sum(files.size(files.join(job.root, path)) for path in closing.files) == closing.bytes
     if closing.kind != closings.TOO_LATE:
         paths = [files.join(job.root, path) for path in closing.files]
-        lines = [read_lines(path, _sha256(path)) for path in paths]
-        assert sorted(i for part in lines for i in part.positions.tolist()) == sorted(stated)
-        assert sorted(int(text) for part in lines for text in part.texts) == sorted(stated)
+        texts = [text for path in paths for text in Path(path).read_bytes().splitlines()]
+        positions = [i for path in paths for i in read_table(path + SUFFIX)["position"].to_pylist()]
+        assert sorted(positions) == sorted(stated)
+        assert [int(text) for text in texts] == positions
     return sorted(stated)
 
 
 def held(job: StreamJob) -> Mapping[str, list[int]]:
     """Offsets of the records of all closings."""
     return {name: offsets_of(job, name) for name in closed(job)}
-
-
-def _sha256(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -201,8 +201,9 @@ def test_files_of_other_formats_are_refused_with_what_reads_them(tmp_path: Path)
     with pytest.raises(UsageError) as raised:
         source.parts({})
     assert str(raised.value) == (
-        f"--source {tmp_path}: {path}: a stream reads .jsonl, plain or .gz, .bz2 and .zst; what reads files of other "
-        "formats as they come is `watch`; name the files that are meant with --name '*.jsonl*'"
+        f"--source {tmp_path}: {path}: a stream reads .jsonl, plain or .gz, .bz2 and .zst, under names that are "
+        "UTF-8; what reads files of other formats as they come is `watch`; "
+        "name the files that are meant with --name '*.jsonl*'"
     )
     assert [part.name for part in make_source(str(tmp_path), SourceSettings(name="*.jsonl")).parts({})] == [
         f"folder:{tmp_path}"
@@ -211,6 +212,14 @@ def test_files_of_other_formats_are_refused_with_what_reads_them(tmp_path: Path)
     assert reader.poll(1, 1 << 20) == []
     assert reader.note.startswith(f"not read: {path}: a stream reads")
     assert reader.lag() == 0
+
+
+def test_a_name_that_nothing_can_tell_is_left_out_and_told(tmp_path: Path) -> None:
+    reader = reader_of(tmp_path, Clock())
+    put(tmp_path, os.fsdecode(b"a\xff.jsonl"), b"{}\n")
+    good = put(tmp_path, "ä.jsonl", b"{}\n")
+    assert [batch.source for batch in reader.poll(1, 1 << 20)] == [str(good)]
+    assert reader.note.startswith(f"not read: {tmp_path}/a\\udcff.jsonl: a stream reads")
 
 
 def test_a_folder_that_is_gone_is_waited_for(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.streams.positions import NONE, Ranges, covers, first_uncovered, runs, size, union
+from schemas.streams.positions import NONE, Ranges, covers, first_uncovered, runs, size, union, without
 
 ranges = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 6)), max_size=12).map(
     lambda pairs: np.array([(start, start + length) for start, length in pairs], np.int64).reshape(-1, 2)
@@ -19,6 +19,14 @@ def test_a_union_holds_what_its_parts_hold(parts: list[Ranges]) -> None:
     assert held(found) == set().union(*map(held, parts))
     assert size(found) == len(held(found))
     assert (found[1:, 0] > found[:-1, 1]).all()  # apart, or they would be one
+
+
+@given(ranges, ranges)
+def test_what_is_left_without_others(one: Ranges, other: Ranges) -> None:
+    found = without(union([one]), union([other]))
+    assert held(found) == held(one) - held(other)
+    assert size(found) == len(held(found))
+    assert found.tolist() == union([found]).tolist()  # sorted, apart, none of them empty
 
 
 @given(ranges)

@@ -62,3 +62,11 @@ def test_names_of_windows_are_names_of_spans(when: datetime, length: int) -> Non
     assert window_name(start + length, length) != name
     check_span_name(late_name(name, 1))
     assert len({name, late_name(name, 1), late_name(name, 2)}) == 3
+
+
+def test_the_first_and_the_last_window_of_all_have_names() -> None:
+    for length in (7 * DAY, 2 * DAY, DAY):
+        first, second, last = windows_of(np.array([FIRST_MICROS, FIRST_MICROS + length, LAST_MICROS]), length).tolist()
+        assert window_name(first, length) == "0001-01-01"
+        assert window_name(second, length) > "0001-01-01"
+        assert window_name(last, length).startswith("9999-12-")
