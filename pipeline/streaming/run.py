@@ -129,7 +129,7 @@ def _stream(
 
     def show(terminal: Console, hint: str) -> ShowStream:
         figures = partial(write_figures, told.metrics, job.root)
-        why = partial(_why_stop, asked, told.once, len(parts))
+        why = partial(_why_stop, asked, told.once, job.close_all, len(parts))
         finish = asked.finish if kind in _ENDLESS else _ends_by_itself
         shown.append(ShowStream(job, begun.ledger, terminal, hint, figures, why, finish))
         return shown[-1]
@@ -170,10 +170,11 @@ def _describe(begun: Begun, parts: int, options: PipelineOptions) -> str:
     )
 
 
-def _why_stop(asked: Asked, once: bool, parts: int, state: State) -> str:
+def _why_stop(asked: Asked, once: bool, close_all: bool, parts: int, state: State) -> str:
     """Returns why sources are to end; empty: they are not."""
     if asked.count:
-        return "asked to stop: what is read is handed on; windows that are not over are read again at the next start"
+        rest = "published as well" if close_all else "read again at the next start"
+        return f"asked to stop: what is read is handed on; windows that are not over are {rest}"
     if once and state.parts == parts and state.lag == 0 and state.caught_up:
         return "all that is there has been read"
     return ""
