@@ -17,12 +17,14 @@ from pipeline.failure import reporting
 from pipeline.streaming.closer import Closer
 from pipeline.streaming.closings import LATE, TOO_LATE
 from pipeline.streaming.due import Held
-from pipeline.streaming.job import StreamJob
+from pipeline.streaming.job import NOT_YET, StreamJob
 from pipeline.streaming.session_closer import closer_of
 from pipeline.streaming.spooled import Drained, Spooled
+from schemas.times import LAST_MICROS
 
 _NAMESPACE = "stream"
 _CLOSE, _END = TimerSpec("close", TimeDomain.WATERMARK), TimerSpec("end", TimeDomain.WATERMARK)
+_LAST = LAST_MICROS + (1 << 60)  # later than any record, a window and its lateness
 # As Beam finds them: in the defaults of parameters.
 _HELD = beam.DoFn.StateParam(BagStateSpec("held", PickleCoder()))
 _DRAINED = beam.DoFn.StateParam(BagStateSpec("drained", PickleCoder()))
@@ -81,9 +83,12 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
         known = reached.read()
         # Not what an earlier start had reached: what it had read by then is being read again.
         now = int(due) if known is None else max(int(due), known)
-        before = self._reached(reached)
         if not self._job.close_all and any(now > watermark for watermark in drained.read()):
             return  # time was not there yet where the source was stopped; what is held is read again at the next start
+        yield from self._close(now, held, reached, again)
+
+    def _close(self, now: int, held: Any, reached: Any, again: Any) -> list[str]:
+        before = self._reached(reached)
         reached.write(now)
         waiting: list[Held] = list(held.read())
         names, rest = self._closer.close(waiting, now, before)
@@ -94,7 +99,7 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
         for time in {time for one in rest if one.kind == LATE for time in self._closer.due_times(one)}:
             again.set(Timestamp(micros=time), dynamic_timer_tag=str(time))
         self._count(len(names), len({one.ref.window for one in rest}))
-        yield from names
+        return names
 
     def _count(self, closed: int, is_open: int) -> None:
         """Tells the engine's own figures."""
@@ -106,10 +111,22 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
 
     @on_timer(_END)  # type: ignore[untyped-decorator]  # Beam has no types
     @reporting
-    def end(self) -> Iterator[str]:
-        """Says that nothing is left to do, to engines whose streams do not end by themselves."""
+    def end(
+        self,
+        held: Any = _HELD,
+        drained: Any = _DRAINED,
+        reached: Any = _REACHED,
+        again: Any = _TIMER,
+    ) -> Iterator[str]:
+        """Closes what is left to be closed, and says so to engines whose streams do not end by themselves.
+
+        At the end of time not every engine keeps timers in order: this one may come before those of windows.
+        """
+        ends = list(drained.read())
+        now = _LAST if self._job.close_all else min(ends, default=NOT_YET)
+        names = self._close(now, held, reached, again) if now > self._reached(reached) else []
         files.write(self._job.drained_path, b"")
-        yield from ()
+        yield from names
 
     def _reached(self, state: Any) -> int:
         known = state.read()

@@ -12,12 +12,14 @@ from types import TracebackType
 from rich.console import Console
 
 from pipeline import files
+from pipeline.failure import leave_message
 from pipeline.spans.published import load_span
 from pipeline.streaming import closings, status
 from pipeline.streaming.closer import windows_there
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.ledger import Ledger
-from schemas.errors import DataError
+from pipeline.streaming.publish import publish
+from schemas.errors import DataError, LengthwiseError
 from schemas.streams.windows import SECOND, UNKNOWN
 
 _LOOK_SECONDS = 2.0
@@ -25,6 +27,7 @@ _REMOTE_SECONDS = 30.0  # where each look is several lists of an object store, w
 _LINE_SECONDS = 10.0  # between lines
 _RATE_SECONDS = 15.0  # over which records a second are taken: parts tell of theirs every few seconds
 _SILENT_SECONDS = 90.0  # without a word of any part, after which somebody may want to look
+_STUCK_SECONDS = 20.0  # without another span, once all is closed, after which the command publishes what is left
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -114,6 +117,10 @@ class Watched:
             notes=sorted({part.note for part in parts if part.note}),
         )
 
+    def waiting(self) -> list[str]:
+        """Returns the names of closed windows whose spans are not published."""
+        return sorted(windows_there(self._job) & self._ledger.names)
+
     def _open_windows(self) -> int:
         path = self._job.held_path
         return int(files.read(path)) if files.exists(path) else 0
@@ -194,6 +201,7 @@ class ShowStream:
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._notes: set[str] = set()
         self._stopping = False
+        self._left = (-1, 0.0)  # windows that wait, and since when it is as many
         self.state = State()
 
     def __enter__(self) -> "ShowStream":
@@ -238,9 +246,25 @@ class ShowStream:
             self._stopping = True
             self._console.print(why, highlight=False)
             files.write(self._job.stop_path, b"")
-        elif self._stopping and not self._over.is_set() and not self.state.waiting and self._is_drained():
+        elif self._stopping and not self._over.is_set() and files.exists(self._job.drained_path):
+            self._end()
+
+    def _end(self) -> None:
+        """Ends a stream whose sources have ended, once nothing is left to publish."""
+        now, waiting = time.monotonic(), self.state.waiting
+        if waiting != self._left[0]:
+            self._left = (waiting, now)
+        if waiting and now - self._left[1] >= _STUCK_SECONDS:
+            self._publish_left()
+            waiting = 0
+        if not waiting:
             self._finished()
             self._over.set()
 
-    def _is_drained(self) -> bool:
-        return files.exists(self._job.drained_path)
+    def _publish_left(self) -> None:
+        """Publishes what no worker does: of an engine that has come to the end of time not all is heard any more."""
+        try:
+            for name in self._watched.waiting():
+                publish(self._job, name)
+        except LengthwiseError as error:
+            leave_message(self._job.failed, error)

@@ -12,6 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import files
+from pipeline.failure import find_message
 from pipeline.guards.locks import holding, name_run
 from pipeline.logs import note
 from pipeline.run import execute
@@ -144,6 +145,9 @@ def _stream(
     except KeyboardInterrupt:
         if asked.broken_off.is_set():
             raise
+    failure = find_message(job.failed)
+    if failure:
+        raise failure
     return shown[-1].state
 
 

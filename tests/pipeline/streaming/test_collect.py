@@ -9,6 +9,7 @@ import pytest
 from pipeline import files
 from pipeline.failure import find_message
 from pipeline.streaming.collect import CollectWindows
+from pipeline.streaming.due import Held
 from pipeline.streaming.graph import _to_one_key
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.spooled import Drained
@@ -117,3 +118,44 @@ def test_a_window_that_holds_too_much(tmp_path: Path) -> None:
     assert str(said).startswith("window 1970-01-01T0000: holds 0.0 MB of records before it is over")
     assert held(job) == {}
     assert not Path(job.lease_path).exists()
+
+
+class _State:
+    """State of Beam, of one key."""
+
+    def __init__(self, *values: object) -> None:
+        self.values = list(values)
+
+    def read(self) -> object:
+        return self.values
+
+    def add(self, value: object) -> None:
+        self.values.append(value)
+
+    def clear(self) -> None:
+        self.values.clear()
+
+
+class _Value(_State):
+    def read(self) -> object:
+        return self.values[0] if self.values else None
+
+    def write(self, value: object) -> None:
+        self.values[:] = [value]
+
+
+@pytest.mark.parametrize(
+    ("close_all", "names"), [(False, ["1970-01-01T0000"]), (True, ["1970-01-01T0000", "1970-01-01T0010"])]
+)
+def test_the_end_of_time_may_come_before_that_of_windows(tmp_path: Path, close_all: bool, names: list[str]) -> None:
+    job = stream_job(tmp_path, close_all=close_all)
+    step, reached = CollectWindows(job), _Value()
+    waiting = _State(*(Held(ref, "window") for ref in spooled(job, 0, [1, 12])))
+    drained = _State(15 * MINUTE, 14 * MINUTE)
+    assert list(step.end(waiting, drained, reached, None)) == names
+    assert list(held(job)) == names
+    assert Path(job.drained_path).exists()
+    for due in (10, 20):  # the timers that should have come first
+        assert list(step.close(str(due * MINUTE), waiting, drained, reached, None)) == []
+    assert list(held(job)) == names
+    assert len(waiting.values) == 2 - len(names)
