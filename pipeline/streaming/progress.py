@@ -4,7 +4,7 @@ import contextlib
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
@@ -19,6 +19,7 @@ from pipeline.streaming.closer import windows_there
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.ledger import Ledger
 from pipeline.streaming.publish import publish
+from pipeline.streaming.status import Status
 from schemas.errors import DataError, LengthwiseError
 from schemas.streams.windows import SECOND, UNKNOWN
 
@@ -27,6 +28,7 @@ _REMOTE_SECONDS = 30.0  # where each look is several lists of an object store, w
 _LINE_SECONDS = 10.0  # between lines
 _RATE_SECONDS = 15.0  # over which records a second are taken: parts tell of theirs every few seconds
 _SILENT_SECONDS = 90.0  # without a word of any part, after which somebody may want to look
+_UNHEARD_SECONDS = 180.0  # longer than a turn, a pause and the publishing of a span on the same worker
 _STUCK_SECONDS = 20.0  # without another span, once all is closed, after which the command publishes what is left
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -114,7 +116,7 @@ class Watched:
             rejected=self._counts["rejected"],
             kept=self._counts["kept"],
             caught_up=caught_up,
-            notes=sorted({part.note for part in parts if part.note}),
+            notes=sorted({part.note for part in parts if part.note} | silent(parts, time.time())),
         )
 
     def waiting(self) -> list[str]:
@@ -137,6 +139,21 @@ class Watched:
                     sum(counts.rejected.values()) if of is not counts else 0
                 )
                 self._counts["kept"] += counts.kept
+
+
+def silent(parts: Iterable[Status], now: float) -> set[str]:
+    """Returns a line for each part that nobody seems to read any more.
+
+    Args:
+      parts: What they said last.
+      now: Seconds since 1970.
+    """
+    return {
+        f"{part.part}: nothing was heard of it for {_UNHEARD_SECONDS / 60:.0f} minutes; where that does not pass, look "
+        "at the engine and its workers, and start the stream again: nothing is lost"
+        for part in parts
+        if now - part.seconds > _UNHEARD_SECONDS
+    }
 
 
 def line(state: State, now: float) -> str:

@@ -1,6 +1,7 @@
 """What is said of a stream while it goes on, and when its sources are told to end."""
 
 import io
+import time
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ FIRST, LATE = "1970-01-01T0000", "1970-01-01T0000-late"
 
 
 def say(job: StreamJob, part: str, records: int, lag: int | None = 0, watermark: int = 0, note: str = "") -> None:
-    status.dump(job.root, Status(part, records, lag, watermark, records, 10 * records, 0.0, note))
+    status.dump(job.root, Status(part, records, lag, watermark, records, 10 * records, time.time(), note))
 
 
 def close(job: StreamJob, name: str, kind: str, records: int) -> None:
@@ -204,6 +205,13 @@ def test_a_note_is_told_once(tmp_path: Path) -> None:
     shown = Shown(job)
     say(job, "a", 1, note="part 2 is gone")
     assert shown.look() == shown.look() == ["warning: part 2 is gone"]
+
+
+def test_a_part_that_nobody_reads_any_more_is_told() -> None:
+    parts = [Status("a", 1, 0, 0, 1, 1, 1_000.0), Status("b", 1, 0, 0, 1, 1, 1_100.0)]
+    assert progress.silent(parts, 1_180.0) == set()
+    [said] = progress.silent(parts, 1_181.0)
+    assert said.startswith("a: nothing was heard of it for 3 minutes;")
 
 
 def test_figures() -> None:
