@@ -1,8 +1,10 @@
 """What an engine says while it is at work: kept for whoever looks into a failure, and not printed."""
 
 import contextlib
+import functools
 import logging
 import signal
+import subprocess
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -73,7 +75,7 @@ def cancelling(
     """
     yield pipeline
     handler, cluster = signal.getsignal(signal.SIGINT), cluster_of(pipeline.options)
-    with _unheard() if has_own_stop else contextlib.nullcontext():
+    with _apart() if has_own_stop else contextlib.nullcontext():
         result = pipeline.run()
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGINT, handler)  # where Beam has started a server it takes the signal to stop that
@@ -91,14 +93,17 @@ def cancelling(
 
 
 @contextlib.contextmanager
-def _unheard() -> Iterator[None]:
-    """Context in which this process, and for good those that it starts, pass over what ends a group of processes."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+def _apart() -> Iterator[None]:
+    """Context in which what is started is in a group of its own, which a signal to the group of this process passes by.
+
+    Beam starts its job servers itself, and asks nobody how.
+    """
+    before = subprocess.Popen
+    setattr(subprocess, "Popen", functools.partial(before, process_group=0))  # noqa: B010  # no assignment to a class
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        setattr(subprocess, "Popen", before)  # noqa: B010
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
 from pipeline import files
-from pipeline.guards import lease
+from pipeline.guards import durable, lease
 from pipeline.origins import SUFFIX
 from pipeline.streaming import closings
 from pipeline.streaming.closings import TOO_LATE, Closing
@@ -66,7 +66,7 @@ class Closer:
             self._sizes = held_bytes(others())
         self._sizes[ref.window] += ref.bytes
         self._tell()
-        self._check_size(ref.window, self._sizes[ref.window])
+        self.check_size(f"window {window_name(ref.window, self.job.window)}: holds", self._sizes[ref.window])
         return Held(ref, kind_of(ref.window, self.times, reached, self.is_closed(ref.window)))
 
     def due_times(self, held: Held) -> list[int]:
@@ -137,12 +137,17 @@ class Closer:
             closing = self._plan(name, now, window, new())
             if closing is None:
                 return
+            # What a loss of power took of them nobody would read again, once they are said to be in this window.
+            durable.sync(files.join(self.job.root, path) + end for path in closing.files for end in self._ends(closing))
             lease.check(self.job)  # who has taken over reads what is not closed again
             if closings.create(self.job.closings, closing):
                 self.ledger.add(closing)
                 return
             self._delete_needless(closing)
         raise DataError(f"{self.job.root}: others close windows there all the time; stop all streams but one")
+
+    def _ends(self, closing: Closing) -> tuple[str, ...]:
+        return ("",) if closing.kind == TOO_LATE else ("", SUFFIX)
 
     def _delete_needless(self, closing: Closing) -> None:
         """Deletes files of a closing that somebody else was quicker with, who may have written some of the same."""
@@ -188,13 +193,27 @@ class Closer:
             files.write(self.job.held_path, str(count).encode())
             self._told_open = count
 
-    def _check_size(self, window: int, size: int) -> None:
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of all records that wait."""
+        return sum((self._sizes or Counter()).values())
+
+    def check_size(self, what: str, size: int) -> None:
+        """Checks that records that are held together are not more than they may be.
+
+        Args:
+          what: Of which so many bytes are held, in words.
+          size: In bytes.
+
+        Raises:
+          RefusedError: They are.
+        """
         most = self.job.window_bytes
         if size > most:
             raise RefusedError(
-                f"window {window_name(window, self.job.window)}: holds {size / _MB:,.1f} MB of records before it is "
-                f"over, and --window_bytes allows {most / _MB:,.1f} MB; nothing of it is published and nothing is "
-                "lost: start the stream again with a shorter --window, or allow more"
+                f"{what} {size / _MB:,.1f} MB of records before it is over, and --window_bytes allows "
+                f"{most / _MB:,.1f} MB; nothing of it is published and nothing is lost: start the stream again and "
+                "allow more, or with a shorter --window and another --output"
             )
 
     def is_closed(self, window: int) -> bool:

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from pipeline import files
 from pipeline.failure import leave_message
+from pipeline.guards import lease
 from pipeline.spans.published import load_span
 from pipeline.streaming import closings, status
 from pipeline.streaming.closer import windows_there
@@ -30,6 +31,7 @@ _RATE_SECONDS = 15.0  # over which records a second are taken: parts tell of the
 _SILENT_SECONDS = 90.0  # without a word of any part, after which somebody may want to look
 _UNHEARD_SECONDS = 180.0  # longer than a turn, a pause and the publishing of a span on the same worker
 _STUCK_SECONDS = 20.0  # without another span, once all is closed, after which the command publishes what is left
+_JOIN_SECONDS = 5.0  # for a thread that may be waiting for a span to be written
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -231,7 +233,7 @@ class ShowStream:
     ) -> None:
         """Stops watching, with a last look."""
         self._over.set()
-        self._thread.join()
+        self._thread.join(_JOIN_SECONDS)
         with contextlib.suppress(DataError):
             self.state = self._watched.look()
             self._told(self.state)
@@ -239,8 +241,7 @@ class ShowStream:
     def _watch(self) -> None:
         started = shown = time.monotonic()
         while not self._over.wait(self._seconds):
-            with contextlib.suppress(DataError):  # of a store that does not answer now; the next look may see more
-                self._look()
+            self._look()
             now = time.monotonic()
             if now - shown >= _LINE_SECONDS:
                 shown = now
@@ -250,12 +251,26 @@ class ShowStream:
                 self._hint = ""
 
     def _look(self) -> None:
+        """Looks, decides and tells: each for itself, for a wish to stop must come through whatever cannot be read."""
+        for step in (self._see, self._decide, lambda: self._told(self.state)):
+            try:
+                step()
+            except Exception as error:  # of a store, or a file: the next look may do better
+                self._warn(str(error))
+
+    def _see(self) -> None:
         self.state = self._watched.look()
-        self._told(self.state)
         for note in self.state.notes:
-            if note not in self._notes:
-                self._notes.add(note)
-                self._console.print(f"warning: {note}", highlight=False)
+            self._warn(note)
+
+    def _warn(self, note: str) -> None:
+        """Tells what a person should know, once."""
+        if note not in self._notes:
+            self._notes.add(note)
+            self._console.print(f"warning: {note}", highlight=False)
+
+    def _decide(self) -> None:
+        """Hands on a wish to stop, and ends what has come to its end."""
         why = "" if self._stopping else self._should_stop(self.state)
         if not self._stopping and not why and files.exists(self._job.stop_path):
             why = f"{self._job.stop_path} is there: asked to stop"
@@ -285,3 +300,4 @@ class ShowStream:
                 publish(self._job, name)
         except LengthwiseError as error:
             leave_message(self._job.failed, error)
+            lease.end(self._job)

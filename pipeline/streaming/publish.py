@@ -124,13 +124,15 @@ def check_there(job: StreamJob, closing: Closing) -> None:
     Raises:
       DataError: They are not.
     """
-    for path in closing.files:
-        if not files.exists(files.join(job.root, path)):
-            raise DataError(
-                f"{files.join(job.root, path)}: is gone, and the span {closing.name} is not published; delete "
-                f"{closings.path_of(job.closings, closing.name)} and start the stream again, which then reads its "
-                "records again"
-            )
+    paths = [files.join(job.root, path) for path in closing.files]
+    missing = next((path for path in paths if not files.exists(path)), None)
+    if missing or sum(map(files.size, paths)) != closing.bytes:
+        what = f"{missing}: is gone" if missing else f"{job.window_folder(closing.name)}: is not what was written there"
+        raise DataError(
+            f"{what}, and the span {closing.name} is not published; delete "
+            f"{closings.path_of(job.closings, closing.name)} and start the stream again, which then reads its "
+            "records again"
+        )
 
 
 def command(job: StreamJob, closing: Closing) -> list[str]:
@@ -165,7 +167,10 @@ def _error(job: StreamJob, name: str, code: int, said: str) -> DataError:
     lines = [line for line in said.splitlines() if line.strip()]
     own = span_folder(job.root, name)  # which it names where it tells how far it is
     if code < 0:
-        return DataError(f"span {name}: its process was killed by signal {-code}; nothing of it is published")
+        return DataError(
+            f"span {name}: its process was killed by signal {-code}; nothing of it is published: start the stream "
+            "again, with more memory for its workers where that was short"
+        )
     told = next((line.removeprefix(_ERROR) for line in reversed(lines) if line.startswith(_ERROR)), "")
     if code in (DataError.exit_code, UsageError.exit_code) and told:
         return RefusedError(
@@ -173,4 +178,7 @@ def _error(job: StreamJob, name: str, code: int, said: str) -> DataError:
             [line for line in lines[-_MOST_SAID:] if not (line.startswith((_ERROR, f"{name}: ")) or own in line)],
         )
     more = lines[-1] if lines else "it said nothing"
-    return DataError(f"span {name}: its process ended with exit code {code}: {more}; nothing of it is published")
+    return DataError(
+        f"span {name}: its process ended with exit code {code}: {more}; nothing of it is published: start the "
+        "stream again"
+    )

@@ -206,7 +206,7 @@ class ReadParts(beam.DoFn):  # type: ignore[misc]
             for one in (file for spooled in made for file in spooled.files):
                 yield TimestampedValue(one, _timestamp(one.newest))
             newest = max((spooled.newest for spooled in made if spooled.newest is not None), default=None)
-            more = self._tell(part, opened, batches, newest)
+            more = self._tell(part, opened, batches, newest) and opened.reader.position > before
             _advance(estimator, opened.clock.watermark)
             if not more or time.monotonic() >= end:
                 tracker.defer_remainder(_PAUSE if more else Duration(micros=round(self._settings.flush * SECOND)))
@@ -231,7 +231,7 @@ class ReadParts(beam.DoFn):  # type: ignore[misc]
         opened.clock.read(newest, lag == 0 and not records, time.monotonic(), round(now * SECOND))
         where = (part.name, opened.reader.position, lag, opened.clock.watermark)
         status.dump(self._settings.root, Status(*where, opened.records, opened.bytes, now, opened.reader.note))
-        return records > 0 and lag is not None and lag > records
+        return lag is not None and lag > records
 
     def _asked_to_stop(self) -> bool:
         now = time.monotonic()

@@ -50,7 +50,9 @@ class SessionCloser(Closer):
 
     def hold(self, ref: Spooled, reached: int, others: Callable[[], Iterable[Held]]) -> Held:
         """Returns events that have come: of what nobody knows before the sessions are looked at."""
-        return super().hold(ref, reached, others)._replace(kind=OPEN)
+        held = super().hold(ref, reached, others)._replace(kind=OPEN)
+        self.check_size("events of sessions that are not complete: hold", self.waiting_bytes)
+        return held
 
     def due_times(self, held: Held) -> list[int]:
         """Returns the ends of all windows in which a session of these events may be complete."""

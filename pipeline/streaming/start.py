@@ -53,12 +53,18 @@ def check_source(folder: str, identity: str) -> None:
         files.write(path, identity.encode())
         return
     known = files.read(path).decode()
-    if known != identity:
+    if not is_same(known, identity):
         raise UsageError(
             f"--source: is {printable(identity)}, and what was streamed to {folder.removesuffix(f'/{FOLDER}')} is of "
             f"{printable(known)} (of Kafka: cluster, topic and its id, another one for a topic that was deleted and "
             "made again); name another --output"
         )
+
+
+def is_same(one: str, other: str) -> bool:
+    """Returns whether two identities may be those of one source: of Kafka not every broker says the id of a topic."""
+    (start, _, number), (other_start, _, other_number) = one.rpartition("/"), other.rpartition("/")
+    return one == other or (one.startswith("kafka:") and start == other_start and not (number and other_number))
 
 
 def absolute(folder: str) -> str:

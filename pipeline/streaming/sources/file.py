@@ -9,6 +9,7 @@ from pipeline.failure import told_of
 from pipeline.files import in_words
 from pipeline.streaming.sources.source import Batch
 from pipeline.watching.observe import State
+from schemas.errors import DataError, RefusedError
 from schemas.formats.blocks import WholeLines
 from schemas.formats.content import open_content
 from schemas.formats.lines import split_lines
@@ -60,12 +61,15 @@ class FileReader:
         """Returns the records of the next piece of about so many bytes; None: there are none in it.
 
         Raises:
-          DataError: It cannot be read, or is damaged.
+          RefusedError: It cannot be read, or is damaged.
         """
-        with told_of(self.path), in_words(self.path, "cannot be read"):
-            if self._blocks is None:
-                self._blocks = self._begin(size)
-            block = next(self._blocks, None)
+        try:
+            with told_of(self.path), in_words(self.path, "cannot be read"):
+                if self._blocks is None:
+                    self._blocks = self._begin(size)
+                block = next(self._blocks, None)
+        except DataError as error:  # which to read again comes to as well
+            raise RefusedError(f"{error}; mend the file, or move it away, and start the stream again") from error
         if block is None:
             self.is_over = True
             return None

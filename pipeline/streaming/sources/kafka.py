@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.streaming.sources.kafka_client import Address, Client
 from pipeline.streaming.sources.source import Batch, Covered, Part
-from schemas.errors import DataError, RefusedError, UsageError
+from schemas.errors import DataError, LengthwiseError, RefusedError
 from schemas.streams.positions import NONE, Ranges, covers, first_uncovered
 
 _MOST_MESSAGES = 10_000  # asked for at a time
@@ -65,10 +65,12 @@ class KafkaSource:
         low, high = ends
         if not len(ranges):
             return low
-        start = first_uncovered(ranges, int(ranges[0, 0]))
-        if start > high:
+        first, last = int(ranges[0, 0]), int(ranges[-1, 1])
+        # What stands before the first that is in a closed window may be of a window that was still open.
+        start = low if low < first else first_uncovered(ranges, first)
+        if last > high:
             raise DataError(
-                f"{name}: has been read to offset {start:,}, and ends at {high:,}: the topic was deleted and made "
+                f"{name}: has been read to offset {last:,}, and ends at {high:,}: the topic was deleted and made "
                 "again, or is another one; name another --output for it"
             )
         if start < low and not self.allow_gap:
@@ -117,7 +119,7 @@ class KafkaReader:
         try:
             high = self._client.ends(self._partition, _ASK_SECONDS)[1]
             self._look_for_more()
-        except UsageError:
+        except LengthwiseError:
             self._tell(f"{self._source.address}: no broker answers ({self._client.trouble or 'it is away'}); waiting")
             return None
         self._client.trouble = ""
@@ -153,7 +155,7 @@ class KafkaReader:
             self._lose(found)
             return False
         elif error.fatal():
-            raise DataError(f"{self._part.name}: cannot be read any more: {error.str()}")
+            raise DataError(f"{self._part.name}: cannot be read any more: {error.str()}; start the stream again")
         else:
             self._tell(f"{self._part.name}: {error.str()}; waiting")
         return True
@@ -161,6 +163,9 @@ class KafkaReader:
     def _lose(self, found: "_Found") -> None:
         """Goes on behind what was deleted, where that is allowed."""
         low, high = self._client.ends(self._partition)
+        if low <= found.position <= high:  # a broker that lags behind the one that was asked before
+            self._assign(found.position)
+            return
         if found.position > high:
             raise RefusedError(
                 f"{self._part.name}: has been read to offset {found.position:,}, and ends at {high:,}: the topic was "

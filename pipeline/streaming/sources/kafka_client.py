@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from schemas.errors import UsageError
+from schemas.errors import DataError, LengthwiseError, UsageError
 from schemas.messages import printable
 
 OPTION = "--kafka_config"
@@ -77,7 +77,8 @@ class Client:
         """Returns how many partitions the topic has.
 
         Raises:
-          UsageError: There is no such topic, or no broker answers within so many seconds.
+          UsageError: There is no such topic, or it may not be read.
+          DataError: No broker answers within so many seconds.
         """
         from confluent_kafka import KafkaError, KafkaException
 
@@ -98,7 +99,7 @@ class Client:
         """Returns the id of the cluster; empty: it has none.
 
         Raises:
-          UsageError: No broker answers within so many seconds.
+          DataError: No broker answers within so many seconds.
         """
         from confluent_kafka import KafkaException
 
@@ -124,7 +125,7 @@ class Client:
         """Returns the first offset of a partition that is there, and the one behind the last that is committed.
 
         Raises:
-          UsageError: No broker answers within so many seconds.
+          DataError: No broker answers within so many seconds.
         """
         from confluent_kafka import KafkaException, TopicPartition
 
@@ -145,7 +146,7 @@ class Client:
         if error.code() in {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL}:
             self._denied = self.trouble
 
-    def _unreachable(self, error: Any) -> UsageError:
+    def _unreachable(self, error: Any) -> LengthwiseError:
         self.consumer.poll(0)  # hears what it has to say
         if self._denied:
             return UsageError(
@@ -153,7 +154,7 @@ class Client:
                 "security.protocol, user and certificates"
             )
         said = self.trouble or error.args[0].str()
-        return UsageError(
+        return DataError(  # which may be other tomorrow, with the same command
             f"{self._address}: no broker answers within {START_SECONDS:.0f} s ({said}); check host and port, and that "
             f"the broker runs; where it wants TLS or a user, say so in {OPTION}"
         )

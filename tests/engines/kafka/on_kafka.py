@@ -255,7 +255,7 @@ def test_a_topic_that_is_not_there_is_told(broker: Broker) -> None:
 
 def test_where_no_broker_is_that_is_told_in_one_line() -> None:
     source = make_source(f"kafka://localhost:{free_port()}/t", SourceSettings())
-    with pytest.raises(UsageError, match=r"no broker answers within 10 s .*Connection refused.*; check host and port"):
+    with pytest.raises(DataError, match=r"no broker answers within 10 s .*Connection refused.*; check host and port"):
         source.parts({})
 
 

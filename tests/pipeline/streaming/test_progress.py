@@ -207,6 +207,23 @@ def test_a_note_is_told_once(tmp_path: Path) -> None:
     assert shown.look() == shown.look() == ["warning: part 2 is gone"]
 
 
+def test_a_wish_to_stop_comes_through_whatever_fails(tmp_path: Path) -> None:
+    job = stream_job(tmp_path)
+    shown = Shown(job, "enough")
+
+    def fail(_: State) -> None:
+        raise OSError("no room for figures")
+
+    shown.show._told = fail
+    files.write(status.status_path(job.root, "a"), b"{")
+    for _ in range(2):
+        said = shown.look()
+    assert Path(job.stop_path).exists()
+    assert said[0].startswith("warning: ")
+    assert said[0].endswith("delete it: it is written again")
+    assert said[1:] == ["enough", "warning: no room for figures"]
+
+
 def test_a_part_that_nobody_reads_any_more_is_told() -> None:
     parts = [Status("a", 1, 0, 0, 1, 1, 1_000.0), Status("b", 1, 0, 0, 1, 1, 1_100.0)]
     assert progress.silent(parts, 1_180.0) == set()

@@ -176,3 +176,10 @@ def test_more_files_than_a_command_can_name(job: StreamJob) -> None:
     many = tuple(f"{'x' * 1000}/{i}" for i in range(2000))
     with pytest.raises(DataError, match=f"{NAME}: x+ holds 2,000 files, more than a run takes; say --window_bytes"):
         command(job, Closing(**{**vars(closing), "files": many}))
+
+
+def test_records_that_are_not_what_was_written(job: StreamJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    Processes(monkeypatch)
+    Path(job.window_folder(NAME), "b.jsonl").write_bytes(b"")  # as a loss of power may leave it
+    with pytest.raises(DataError, match=r"is not what was written there, and the span .* is not published; delete "):
+        publish(job, NAME)

@@ -10,7 +10,7 @@ from pipeline.guards import lease
 from pipeline.streaming import closings
 from pipeline.streaming.closings import Closing
 from pipeline.streaming.job import FOLDER
-from pipeline.streaming.start import Begun, begin, end
+from pipeline.streaming.start import Begun, begin, end, is_same
 from pipeline.streaming.wanted import Wanted
 from schemas.errors import DataError, UsageError
 from schemas.streams.windows import MINUTE
@@ -99,6 +99,22 @@ def test_a_ledger_that_is_deleted_is_made_again_of_the_closings(wanted: Wanted) 
     begun = begin(wanted, "folder:one")
     assert begun.pending == []
     assert (folder / "ledger.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("kafka:C/t/1", "kafka:C/t/1", True),
+        ("kafka:C/t/", "kafka:C/t/1", True),  # no broker said it then, or says it now
+        ("kafka:C/t/1", "kafka:C/t/", True),
+        ("kafka:C/t/1", "kafka:C/t/2", False),
+        ("kafka:C/t/1", "kafka:D/t/", False),
+        ("folder:/a/b", "folder:/a/c", False),
+        ("folder:/a", "folder:/", False),
+    ],
+)
+def test_identities(one: str, other: str, same: bool) -> None:
+    assert is_same(one, other) == same
 
 
 def test_another_source_is_refused(wanted: Wanted) -> None:
