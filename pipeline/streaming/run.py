@@ -119,7 +119,7 @@ def stream(wanted: Wanted, source: Source, told: Told, options: PipelineOptions,
             state = _stream(begun, source, told, options, console, asked)
         finally:
             end(job)
-        return _ended(begun, state, asked)
+        return _ended(begun, state, asked, told.once)
 
 
 def _stream(
@@ -190,14 +190,14 @@ def _why_stop(asked: Asked, once: bool, close_all: bool, parts: int, state: Stat
     return ""
 
 
-def _ended(begun: Begun, state: State, asked: Asked) -> dict[str, Any]:
+def _ended(begun: Begun, state: State, asked: Asked, once: bool) -> dict[str, Any]:
     """Returns what is said of a stream that has ended in order."""
     begun.ledger.refresh()
     reached = begun.ledger.reached
     return {
         "output": begun.job.root,
         "run": begun.job.run,
-        "stopped": "asked to" if asked.count else "all was read",
+        "stopped": "all was read" if once and not asked.count else "asked to",
         "records": state.records,
         "spans": state.spans,
         "kept": state.kept,
