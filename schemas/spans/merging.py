@@ -73,8 +73,9 @@ def of_model(manifest: Manifest) -> Manifest:
         return manifest
     kept = Manifest()
     kept.CopyFrom(manifest)
-    for file in _contract_files(kept):  # of one of the parts, or of a span beside them
-        file.path = file.path.removeprefix(f"{SPANS}/").split("/", 1)[1]
+    for file in _contract_files(kept):
+        if file.path.startswith(f"{SPANS}/"):  # of one of the parts, or of a span beside them; else it is done already
+            file.path = file.path.split("/", 2)[2]
     kept.fingerprint = fingerprint(kept)
     return kept
 

@@ -136,6 +136,7 @@ def test_the_data_are_those_of_one_data_set_with_the_same_records() -> None:
 def test_a_model_keeps_paths_as_of_one_data_set() -> None:
     merged = merge_manifests(two_spans())
     kept = of_model(merged)
+    assert of_model(kept) == kept  # as for a model that is exported
     assert kept.vocabularies["t"].path == "vocabulary/t-3.txt"
     assert kept.classes.path == "vocabulary/label-3.txt"
     assert kept.tokenizers["t"].path == "vocabulary/t.json"

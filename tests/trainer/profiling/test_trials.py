@@ -28,7 +28,8 @@ def test_what_a_trial_is_asked_and_answers(monkeypatch: Any) -> None:
     process(
         monkeypatch,
         "import json; asked = json.load(sys.stdin)\n"
-        "assert asked['data'] == {'root': 'data', 'since': '', 'until': '', 'last': 0}, asked['data']\n"
+        "chosen = {'since': '', 'until': '', 'last': 0, 'names': [], 'beside': []}\n"
+        "assert asked['data'] == {'root': 'data', **chosen}, asked['data']\n"
         "assert (asked['examples'], asked['steps'], asked['repeats']) == (8, 20, 3)\n"
         "assert asked['settings']['units'] == 64\n"
         "print('chatter'); print(json.dumps({'seconds': 0.0123456, 'peak_mib': 321}))",
