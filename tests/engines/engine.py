@@ -98,7 +98,7 @@ def assert_refused_alike(local: Ended, remote: Ended, here: Path, there: Path) -
     assert without_names(remote.error, there) == without_names(local.error, here)
     assert remote.error.startswith("error: 1 of ")
     said = [line for line in without_progress(remote.stderr) if not line.startswith("warning: ")]
-    assert len(said) == len(without_progress(local.stderr))  # no traceback of any worker
+    assert len(said) == len(without_progress(local.stderr)), said  # no traceback of any worker
     assert {path.split("/")[0] for path in tree(there)} == {"failed"}
 
 
