@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from pipeline import files
 from pipeline.runners.identity import Submitter
-from pipeline.streaming.status import FOLDER, TOO_LATE_FOLDER
+from pipeline.streaming.status import FOLDER, TOO_LATE_FOLDER, stop_path
 from schemas.dataset_pb2 import DatasetSpec
 
 NOT_YET = -(1 << 62)  # an event time before all others
@@ -90,7 +90,7 @@ class StreamJob:
     @property
     def stop_path(self) -> str:
         """Path of the file that tells sources to end."""
-        return files.join(self.folder, "stop")
+        return stop_path(self.root)
 
     @property
     def held_path(self) -> str:
