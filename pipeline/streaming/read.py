@@ -54,7 +54,6 @@ class ReadSettings:
       failed: Folder in which a worker leaves an error for the command.
       lease: Path of the file that says that the stream goes on; deleted where to read again comes to the same error.
       length: Of a window, in microseconds.
-      split: Whether records are put into windows as they are read; not where windows follow from sessions.
       covered: Returns which positions closed windows have.
       delay: Microseconds by which the watermark stays behind the newest event time.
       idle: Seconds without a record after which the watermark goes on by itself.
@@ -70,7 +69,6 @@ class ReadSettings:
     failed: str
     lease: str
     length: int
-    split: bool
     covered: Callable[[], Covered]
     delay: int = 0
     idle: float = 60.0
@@ -214,7 +212,7 @@ class ReadParts(beam.DoFn):  # type: ignore[misc]
 
     def _spool(self, batch: Batch) -> Spool:
         given = self._settings
-        return spool(batch, given.spec, given.length, given.spool, given.split)
+        return spool(batch, given.spec, given.length, given.spool)
 
     def _tell(self, part: Part, opened: _Open, batches: list[Batch], newest: int | None) -> bool:
         """Counts what was read, lets time go on, and writes the status; returns whether there is more to read."""

@@ -161,7 +161,6 @@ def _reading(job: StreamJob, source: Source, told: Told) -> ReadSettings:
         failed=job.failed,
         lease=job.lease_path,
         length=job.window,
-        split=True,
         covered=partial(covered_by, job.closings),
         delay=told.delay,
         idle=told.idle,

@@ -15,7 +15,7 @@ from pipeline.streaming.spooled import Spooled
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.records.event_time import event_times
 from schemas.streams.positions import runs
-from schemas.streams.windows import UNKNOWN, windows_of
+from schemas.streams.windows import windows_of
 from schemas.times import FIRST_MICROS, LAST_MICROS, Int64s, Mask
 
 _NOTHING = b"null"  # no record: a line that a run rejects, for a blank one would vanish
@@ -35,7 +35,7 @@ class Spool(NamedTuple):
     newest: int | None
 
 
-def spool(batch: Batch, spec: DatasetSpec, length: int, folder: str, split: bool = True) -> Spool:
+def spool(batch: Batch, spec: DatasetSpec, length: int, folder: str) -> Spool:
     """Writes the records of a batch.
 
     A record without a valid event time goes where the newest one before it in the batch goes, or the first one behind
@@ -46,7 +46,6 @@ def spool(batch: Batch, spec: DatasetSpec, length: int, folder: str, split: bool
       spec: Says what the event time is.
       length: Of a window, in microseconds.
       folder: For the files; made where it is missing.
-      split: Whether records of different windows go to different files; else the window is `UNKNOWN`.
 
     Raises:
       DataError: A file cannot be written.
@@ -54,7 +53,7 @@ def spool(batch: Batch, spec: DatasetSpec, length: int, folder: str, split: bool
     lines = [as_line(value) for value in batch.values]
     times, bad = event_times(lines, spec)
     placed = place(times, bad, batch.fallback)
-    windows = windows_of(placed, length) if split else np.full(len(lines), UNKNOWN)
+    windows = windows_of(placed, length)
     written = [
         _write(batch, lines, placed, rows, int(window), folder)
         for window in np.unique(windows)

@@ -107,21 +107,6 @@ def closing_times(lines: Sequence[bytes], spec: DatasetSpec) -> Int64s:
     return closing
 
 
-def open_events(lines: Sequence[bytes], spec: DatasetSpec, until: int) -> Mask:
-    """Returns which events are of sessions that may still go on at a time, (lines,).
-
-    Args:
-      lines: As of `closing_times`.
-      spec: As of `closing_times`.
-      until: Microseconds since 1970 UTC; all events before it are there.
-
-    Raises:
-      UsageError: The group says neither a window nor a session_gap.
-    """
-    is_open: Mask = closing_times(lines, spec) > until
-    return is_open
-
-
 def _begins(key: Int64s, times: npt.NDArray[Any], group: Group) -> Mask:
     """Returns which events begin a session, whatever the number of its events; by key and time."""
     begins = _changes(key)

@@ -61,8 +61,3 @@ def first_uncovered(ranges: Ranges, start: int) -> int:
     before = int(np.searchsorted(ranges[:, 0], start, side="right")) - 1
     inside = before >= 0 and start < ranges[before, 1]
     return int(ranges[before, 1]) if inside else start
-
-
-def size(ranges: Ranges) -> int:
-    """Returns how many positions the ranges hold."""
-    return int((ranges[:, 1] - ranges[:, 0]).sum())

@@ -52,9 +52,7 @@ def settings_of(folder: Path, values: list[list[bytes | None]], **changed: Any) 
         changed.pop("kind", DataError),
     )
     spool, failed = str(folder / ".stream" / "spool"), str(folder / "failed")
-    settings = ReadSettings(
-        source, spec_of(), str(folder), spool, failed, str(folder / "lease"), MINUTE, True, Covering({})
-    )
+    settings = ReadSettings(source, spec_of(), str(folder), spool, failed, str(folder / "lease"), MINUTE, Covering({}))
     return replace(settings, **{"flush": 0.0, "turn": 0.0, **changed})
 
 

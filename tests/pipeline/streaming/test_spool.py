@@ -15,7 +15,7 @@ from pipeline.streaming.lines import read_lines
 from pipeline.streaming.spool import as_line, place, spool
 from schemas.formats.fields import Field
 from schemas.formats.jsonl import parse_jsonl
-from schemas.streams.windows import SECOND, UNKNOWN
+from schemas.streams.windows import SECOND
 from tests.pipeline.streaming.helpers import batch_of, spec_of
 
 MINUTE = 60 * SECOND
@@ -62,12 +62,6 @@ def test_the_same_records_are_the_same_files_and_others_are_others(tmp_path: Pat
     others = [batch._replace(source="kafka:t/1"), batch_of(batch.values, start=1), batch_of([b'{"text":"c","at":1}'])]
     for other in others:
         assert not {one.path for one in spool(other, spec_of(), MINUTE, str(tmp_path)).files} & {a.path for a in before}
-
-
-def test_records_of_sessions_are_in_no_window_yet(tmp_path: Path) -> None:
-    batch = batch_of([b'{"text":"a","at":1}', b'{"text":"b","at":9999}'])
-    [one] = spool(batch, spec_of(), MINUTE, str(tmp_path), split=False).files
-    assert (one.window, one.records, one.ranges.tolist()) == (UNKNOWN, 2, [[0, 2]])
 
 
 def test_a_record_without_a_time_goes_where_the_newest_before_it_goes(tmp_path: Path) -> None:

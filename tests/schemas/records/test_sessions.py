@@ -17,7 +17,7 @@ from schemas.formats.fields import raw_fields_of
 from schemas.formats.jsonl import parse_jsonl
 from schemas.records.events import read_events
 from schemas.records.grouping import EventTable, Grouped, group_events
-from schemas.records.sessions import closing_times, open_events, record_ids
+from schemas.records.sessions import closing_times, record_ids
 from schemas.records.splits import place_examples
 from schemas.records.validate import validate
 from schemas.spec import parse_spec
@@ -192,7 +192,7 @@ def test_sessions_of_a_stream_are_those_of_all_events_at_once(
         coming = [one for one in left if one[1] < stop or random.random() < 0.4]
         left = [one for one in left if one not in coming]
         held += [event(*one) for one in coming]
-        is_open = open_events(held, spec, micros(stop))
+        is_open = closing_times(held, spec) > micros(stop)
         gone = [line for line, still in zip(held, is_open.tolist(), strict=True) if not still]
         held = [line for line, still in zip(held, is_open.tolist(), strict=True) if still]
         closed = records(gone, spec)
@@ -228,8 +228,7 @@ def _ends(rules: dict[str, Any]) -> list[Callable[[int], int]]:
 
 def test_an_event_at_the_very_end_of_a_gap_is_waited_for() -> None:
     spec, lines = spec_of(session_gap="10s"), [event("k", 0)]
-    assert open_events(lines, spec, micros(10)).tolist() == [True]
-    assert open_events(lines, spec, micros(10) + 1).tolist() == [False]
+    assert closing_times(lines, spec).tolist() == [micros(10) + 1]
     assert len(records([*lines, event("k", 10)], spec)) == 1
 
 
@@ -239,7 +238,6 @@ def test_a_rejected_event_is_in_no_session() -> None:
     lines = [event("k", 0), no_word, event("k", 16), b"nothing", b"", event("m", 3)]
     closing = closing_times(lines, spec_of(session_gap="10s"))
     assert closing.tolist() == [micros(10) + 1, micros(8), micros(26) + 1, 0, 0, micros(13) + 1]
-    assert open_events(lines, spec_of(session_gap="10s"), micros(14)).tolist() == [False] * 2 + [True] + [False] * 3
     assert closing_times([], spec_of(session_gap="10s")).tolist() == []
 
 
