@@ -70,6 +70,8 @@ setup(
         "pipeline.statistics",
         "pipeline.stores",
         "pipeline.streaming",
+        "pipeline.streaming.closing",
+        "pipeline.streaming.reading",
         "pipeline.streaming.sources",
         "pipeline.upkeep",
         "pipeline.vocabulary",

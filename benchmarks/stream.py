@@ -21,10 +21,10 @@ import numpy as np
 
 from pipeline.guards import lease
 from pipeline.spec_file import read_spec
+from pipeline.streaming.closing.session_closer import closer_of
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.session_closer import closer_of
+from pipeline.streaming.reading.spool import spool
 from pipeline.streaming.sources.source import Batch
-from pipeline.streaming.spool import spool
 from pipeline.streaming.spooled import Spooled
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.formats.fields import raw_fields_of

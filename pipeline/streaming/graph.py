@@ -4,10 +4,10 @@ from typing import Any
 
 import apache_beam as beam
 
-from pipeline.streaming.collect import CollectWindows
+from pipeline.streaming.closing.collect import CollectWindows
+from pipeline.streaming.closing.publish import PublishWindow
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.publish import PublishWindow
-from pipeline.streaming.read import ReadParts, ReadSettings
+from pipeline.streaming.reading.read import ReadParts, ReadSettings
 from pipeline.streaming.sources.source import Part
 from pipeline.streaming.spooled import Drained, Spooled
 

@@ -79,7 +79,7 @@ class StreamJob:
 
     @property
     def closings(self) -> str:
-        """Folder of what each closed window is made of, see `pipeline.streaming.closings`."""
+        """Folder of what each closed window is made of, see `pipeline.streaming.closing.closings`."""
         return closings_folder(self.root)
 
     @property

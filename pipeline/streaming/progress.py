@@ -15,11 +15,12 @@ from pipeline import files
 from pipeline.failure import leave_message
 from pipeline.guards import lease
 from pipeline.spans.published import load_span
-from pipeline.streaming import closings, status
-from pipeline.streaming.closer import windows_there
+from pipeline.streaming import status
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.closer import windows_there
+from pipeline.streaming.closing.ledger import Ledger
+from pipeline.streaming.closing.publish import publish
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.ledger import Ledger
-from pipeline.streaming.publish import publish
 from pipeline.streaming.status import Status
 from schemas.errors import DataError, LengthwiseError
 from schemas.streams.windows import SECOND, UNKNOWN

@@ -19,13 +19,13 @@ from pipeline.logs import note
 from pipeline.run import execute
 from pipeline.runners.checks import check_runner, kind_of
 from pipeline.runners.options import describe_runner
-from pipeline.streaming import closings
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.ledger import covered_by
 from pipeline.streaming.figures import write_figures
 from pipeline.streaming.graph import StreamGraph
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.ledger import covered_by
 from pipeline.streaming.progress import ShowStream, State, time_of
-from pipeline.streaming.read import ReadSettings
+from pipeline.streaming.reading.read import ReadSettings
 from pipeline.streaming.sources.source import Source
 from pipeline.streaming.start import Begun, begin, end
 from pipeline.streaming.status import FOLDER

@@ -9,12 +9,12 @@ from typing import NamedTuple
 from pipeline import files
 from pipeline.guards import lease
 from pipeline.inputs import run_name
-from pipeline.streaming import closings
-from pipeline.streaming.closer import windows_there
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.closer import windows_there
+from pipeline.streaming.closing.ledger import FILE as LEDGER
+from pipeline.streaming.closing.ledger import Ledger
+from pipeline.streaming.closing.publish import check_there, is_published
 from pipeline.streaming.job import NOT_YET, StreamJob, closings_folder
-from pipeline.streaming.ledger import FILE as LEDGER
-from pipeline.streaming.ledger import Ledger
-from pipeline.streaming.publish import check_there, is_published
 from pipeline.streaming.status import FOLDER
 from pipeline.streaming.wanted import Wanted, check_root, load_base, spec_of
 from schemas.errors import DataError, UsageError

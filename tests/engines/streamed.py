@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.cli import main
-from pipeline.streaming import closings
+from pipeline.streaming.closing import closings
 from schemas.manifest import load_manifest
 from schemas.spans.folder import load_data
 from tests.engines.commands import run_here

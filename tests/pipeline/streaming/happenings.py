@@ -17,12 +17,12 @@ from pipeline import files
 from pipeline.arrow_files import read_table
 from pipeline.guards import lease
 from pipeline.origins import SUFFIX
-from pipeline.streaming import closings
-from pipeline.streaming.closings import Closing
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.closings import Closing
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.lines import Lines, name_of, write_lines
+from pipeline.streaming.reading.spool import spool
 from pipeline.streaming.sources.source import Batch
-from pipeline.streaming.spool import spool
 from pipeline.streaming.spooled import Drained, Spooled
 from schemas.spec import parse_spec
 from schemas.streams.positions import runs

@@ -7,11 +7,11 @@ from random import Random
 import numpy as np
 
 from pipeline.guards import lease
-from pipeline.streaming.due import Held
+from pipeline.streaming.closing.due import Held
+from pipeline.streaming.closing.ledger import Ledger
+from pipeline.streaming.closing.session_closer import closer_of
 from pipeline.streaming.job import NOT_YET, StreamJob
-from pipeline.streaming.ledger import Ledger
 from pipeline.streaming.lines import Lines, name_of, write_lines
-from pipeline.streaming.session_closer import closer_of
 from pipeline.streaming.spooled import Spooled
 from schemas.streams.positions import NONE, covers, runs
 from schemas.streams.windows import windows_of

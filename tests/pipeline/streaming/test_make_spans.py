@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from pipeline.spans.request import SpanRequest
-from pipeline.streaming.closings import names_in
+from pipeline.streaming.closing.closings import names_in
+from pipeline.streaming.closing.publish import publish
 from pipeline.streaming.graph import MakeSpans
-from pipeline.streaming.publish import publish
 from schemas.formats.blocks import BLOCK_BYTES
 from schemas.spans.folder import load_data
 from tests.pipeline.conftest import Written

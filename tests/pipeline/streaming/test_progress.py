@@ -10,11 +10,12 @@ from rich.console import Console
 
 from pipeline import files
 from pipeline.failure import find_message
-from pipeline.streaming import closings, progress, status
-from pipeline.streaming.closings import Closing
+from pipeline.streaming import progress, status
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.closings import Closing
+from pipeline.streaming.closing.ledger import Ledger
 from pipeline.streaming.figures import figures, write_figures
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.ledger import Ledger
 from pipeline.streaming.progress import ShowStream, State, Watched, line
 from pipeline.streaming.status import Status
 from schemas.errors import DataError, RefusedError

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline import files
 from pipeline.guards import lease
-from pipeline.streaming import closings
-from pipeline.streaming.closings import Closing
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.closings import Closing
 from pipeline.streaming.job import FOLDER
 from pipeline.streaming.start import Begun, begin, end, is_same
 from pipeline.streaming.wanted import Wanted

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pipeline.streaming.closer import Closer
-from pipeline.streaming.closings import TOO_LATE
-from pipeline.streaming.due import Held
-from pipeline.streaming.gather import new_lines
-from pipeline.streaming.ledger import Ledger
+from pipeline.streaming.closing.closer import Closer
+from pipeline.streaming.closing.closings import TOO_LATE
+from pipeline.streaming.closing.due import Held
+from pipeline.streaming.closing.gather import new_lines
+from pipeline.streaming.closing.ledger import Ledger
 from pipeline.streaming.start import _sweep_too_late
 from tests.pipeline.streaming.happenings import WINDOW, closed, spooled, stream_job
 

@@ -11,11 +11,11 @@ from pipeline import files
 from pipeline.arrow_files import read_table
 from pipeline.guards import lease
 from pipeline.origins import SUFFIX
-from pipeline.streaming import closings
-from pipeline.streaming.closer import Closer
-from pipeline.streaming.closings import KINDS, LATE, TOO_LATE, WINDOW, Closing
-from pipeline.streaming.due import Held
-from pipeline.streaming.gather import new_lines
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.closer import Closer
+from pipeline.streaming.closing.closings import KINDS, LATE, TOO_LATE, WINDOW, Closing
+from pipeline.streaming.closing.due import Held
+from pipeline.streaming.closing.gather import new_lines
 from pipeline.streaming.job import StreamJob
 from schemas.errors import DataError
 from schemas.streams.positions import union

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.streaming.closings import KINDS, LATE, TOO_LATE, WINDOW
-from pipeline.streaming.due import Held, Times, due_time, free_name, held_bytes, kind_of, take_due
+from pipeline.streaming.closing.closings import KINDS, LATE, TOO_LATE, WINDOW
+from pipeline.streaming.closing.due import Held, Times, due_time, free_name, held_bytes, kind_of, take_due
 from pipeline.streaming.spooled import Spooled
 from schemas.spans.names import check_span_name, late_number, period_of
 from schemas.streams.windows import DAY, HOUR, MINUTE, SECOND, window_name, windows_of

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipeline import files
 from pipeline.guards import durable
-from pipeline.streaming import closings
-from pipeline.streaming.closings import Closing
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.closings import Closing
 from schemas.errors import DataError
 from schemas.streams.positions import NONE, Ranges, union
 

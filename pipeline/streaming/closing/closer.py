@@ -9,13 +9,13 @@ from functools import cached_property
 from pipeline import files
 from pipeline.guards import durable, lease
 from pipeline.origins import SUFFIX
-from pipeline.streaming import closings
-from pipeline.streaming.closings import TOO_LATE, Closing
-from pipeline.streaming.due import Held, Times, due_time, free_name, held_bytes, kind_of, take_due
-from pipeline.streaming.gather import Gathered, Placed, gather, is_covered, new_lines, positions_of
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.closings import TOO_LATE, Closing
+from pipeline.streaming.closing.due import Held, Times, due_time, free_name, held_bytes, kind_of, take_due
+from pipeline.streaming.closing.gather import Gathered, Placed, gather, is_covered, new_lines, positions_of
+from pipeline.streaming.closing.ledger import Ledger
+from pipeline.streaming.closing.publish import is_there
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.ledger import Ledger
-from pipeline.streaming.publish import is_there
 from pipeline.streaming.spooled import Spooled
 from schemas.errors import DataError, RefusedError
 from schemas.formats.rejected import Rejected, dump_rejected, excerpt

@@ -8,11 +8,11 @@ import pytest
 
 from pipeline import files
 from pipeline.guards import lease
-from pipeline.streaming import closings
-from pipeline.streaming import publish as publishing
-from pipeline.streaming.closings import Closing
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing import publish as publishing
+from pipeline.streaming.closing.closings import Closing
+from pipeline.streaming.closing.publish import command, is_published, publish
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.publish import command, is_published, publish
 from schemas.errors import DataError, RefusedError
 from schemas.manifest import SPAN_VERSION, dump_manifest, fingerprint, load_manifest
 from tests.pipeline.conftest import Written

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline import files
 from pipeline.arrow_files import read_table
 from pipeline.origins import SUFFIX
-from pipeline.streaming.gather import Gathered, gather, is_covered, new_lines, positions_of
+from pipeline.streaming.closing.gather import Gathered, gather, is_covered, new_lines, positions_of
 from pipeline.streaming.lines import Lines, name_of, read_lines, write_lines
 from pipeline.streaming.spooled import Spooled
 from schemas.errors import DataError

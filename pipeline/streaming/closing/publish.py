@@ -18,8 +18,8 @@ from pipeline import files
 from pipeline.failure import reporting
 from pipeline.guards import lease
 from pipeline.spans.published import load_span, span_folder
-from pipeline.streaming import closings
-from pipeline.streaming.closings import Closing
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.closings import Closing
 from pipeline.streaming.job import StreamJob
 from schemas.errors import DataError, HeldError, LengthwiseError, RefusedError, UsageError
 from schemas.manifest import MANIFEST_NAME

@@ -17,7 +17,7 @@ from apache_beam.transforms.window import TimestampedValue
 
 from pipeline.failure import find_message
 from pipeline.streaming import status
-from pipeline.streaming.read import PartRestrictions, PartTracker, ReadParts, ReadSettings
+from pipeline.streaming.reading.read import PartRestrictions, PartTracker, ReadParts, ReadSettings
 from pipeline.streaming.sources.source import Covered, Part
 from pipeline.streaming.spooled import Drained, Spooled
 from schemas.errors import DataError, RefusedError

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from pipeline import files
-from pipeline.streaming.closings import LATE, TOO_LATE, WINDOW, Closing
-from pipeline.streaming.collect import CollectWindows
+from pipeline.streaming.closing.closings import LATE, TOO_LATE, WINDOW, Closing
+from pipeline.streaming.closing.collect import CollectWindows
+from pipeline.streaming.closing.session_closer import SessionCloser, closer_of
 from pipeline.streaming.graph import _to_one_key
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.session_closer import SessionCloser, closer_of
 from pipeline.streaming.spooled import Spooled
 from schemas.dataset_pb2 import DatasetSpec
 from schemas.formats.fields import raw_fields_of

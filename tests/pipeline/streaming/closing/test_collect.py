@@ -8,8 +8,8 @@ import pytest
 
 from pipeline import files
 from pipeline.failure import find_message
-from pipeline.streaming.collect import CollectWindows
-from pipeline.streaming.due import Held
+from pipeline.streaming.closing.collect import CollectWindows
+from pipeline.streaming.closing.due import Held
 from pipeline.streaming.graph import _to_one_key
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.spooled import Drained

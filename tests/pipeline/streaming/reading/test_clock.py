@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.streaming.clock import EventClock
+from pipeline.streaming.reading.clock import EventClock
 from schemas.streams.windows import SECOND, UNKNOWN
 
 DAY = 1_700_000_000 * SECOND

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from pipeline.streaming.closings import LATE, TOO_LATE, WINDOW
+from pipeline.streaming.closing.closings import LATE, TOO_LATE, WINDOW
 from pipeline.streaming.spooled import Spooled
 from schemas.streams.windows import late_name, window_name
 

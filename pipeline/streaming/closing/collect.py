@@ -14,11 +14,11 @@ from apache_beam.utils.timestamp import Timestamp
 
 from pipeline import files
 from pipeline.failure import reporting
-from pipeline.streaming.closer import Closer
-from pipeline.streaming.closings import LATE, TOO_LATE
-from pipeline.streaming.due import Held
+from pipeline.streaming.closing.closer import Closer
+from pipeline.streaming.closing.closings import LATE, TOO_LATE
+from pipeline.streaming.closing.due import Held
+from pipeline.streaming.closing.session_closer import closer_of
 from pipeline.streaming.job import NOT_YET, StreamJob
-from pipeline.streaming.session_closer import closer_of
 from pipeline.streaming.spooled import Drained, Spooled
 from schemas.times import LAST_MICROS
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.arrow_files import read_table
 from pipeline.origins import SUFFIX as ORIGINS
 from pipeline.streaming.lines import read_lines
-from pipeline.streaming.spool import as_line, place, spool
+from pipeline.streaming.reading.spool import as_line, place, spool
 from schemas.formats.fields import Field
 from schemas.formats.jsonl import parse_jsonl
 from schemas.streams.windows import SECOND

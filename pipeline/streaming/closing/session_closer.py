@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipeline.streaming.closer import Closer
-from pipeline.streaming.closings import LATE
-from pipeline.streaming.due import Held, kind_of
-from pipeline.streaming.gather import Placed, in_order, new_lines
+from pipeline.streaming.closing.closer import Closer
+from pipeline.streaming.closing.closings import LATE
+from pipeline.streaming.closing.due import Held, kind_of
+from pipeline.streaming.closing.gather import Placed, in_order, new_lines
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.lines import name_of, write_lines
 from pipeline.streaming.spooled import Spooled

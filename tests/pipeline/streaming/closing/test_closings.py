@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import files
-from pipeline.streaming import closings
-from pipeline.streaming.closings import Closing
+from pipeline.streaming.closing import closings
+from pipeline.streaming.closing.closings import Closing
 from schemas.errors import DataError
 from schemas.streams.positions import union
 from schemas.streams.windows import MINUTE

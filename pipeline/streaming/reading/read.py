@@ -24,9 +24,9 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Duration, Timestamp
 from pipeline import files
 from pipeline.failure import leave_message
 from pipeline.streaming import status
-from pipeline.streaming.clock import EventClock
+from pipeline.streaming.reading.clock import EventClock
+from pipeline.streaming.reading.spool import Spool, spool
 from pipeline.streaming.sources.source import Batch, Covered, Part, Reader, Source
-from pipeline.streaming.spool import Spool, spool
 from pipeline.streaming.spooled import Drained
 from pipeline.streaming.status import Status
 from schemas.dataset_pb2 import DatasetSpec

@@ -1,0 +1,1 @@
+"""Windows that are over are closed, once each, and become spans."""
