@@ -22,6 +22,9 @@ _WHY_NOT = {
 }
 _STREAMING = "--streaming"
 _OPTION_OF_FLINK = "flink_master"
+# Else what a step gives in the bundle that a checkpoint ends goes into the checkpoint, and on only with the next
+# element or watermark of that step: of one that gets none any more, never.
+_BUNDLE_FIRST = "--finish_bundle_before_checkpointing"
 _MILLISECONDS = 1_000
 
 
@@ -38,8 +41,8 @@ def streaming_options(flags: Sequence[str], checkpoint_seconds: float) -> Pipeli
     flags = [flag for flag in flags if flag != _STREAMING]  # as people who know Beam say it; it goes without saying
     options = beam_options(flags)
     check_can_stream(options)
-    # Flink's job server knows it; the Python SDK hands on what it does not know itself.
-    extra = [f"--checkpointing_interval={round(checkpoint_seconds * _MILLISECONDS)}"]
+    # Flink's job server knows them; the Python SDK hands on what it does not know itself.
+    extra = [f"--checkpointing_interval={round(checkpoint_seconds * _MILLISECONDS)}", _BUNDLE_FIRST]
     told = PipelineOptions([*flags, *(extra if kind_of(options) in ("flink", "portable") else [])])
     standard = told.view_as(StandardOptions)
     standard.runner, standard.streaming = options.view_as(StandardOptions).runner, True

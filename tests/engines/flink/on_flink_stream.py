@@ -8,12 +8,15 @@ import json
 import os
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import apache_beam as beam
 import pytest
 
+from pipeline.runners.streaming import streaming_options
 from pipeline.streaming import status
 from tests.engines.commands import Ended, ended, start_command
 from tests.engines.fetching import CACHE
@@ -31,6 +34,7 @@ from tests.engines.streamed import assert_as_batch, assert_each_once, assert_not
 LOGS = CACHE / "flink-stream-logs"
 TABLE = CACHE / "flink-stream.txt"
 _SECONDS = 600.0  # to wait at most for anything on a busy machine
+_SOON_SECONDS = 90.0  # for one element
 _OPTIONS = ["--window=5m", "--allowed_lateness=10m", "--checkpoint=10", "--max_rejected=50%", "--no_report"]
 
 
@@ -117,6 +121,21 @@ def streams(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
         if not is_well:
             shutil.rmtree(LOGS, ignore_errors=True)
             shutil.copytree(folder / "logs", LOGS)
+
+
+def _slow(path: str) -> str:
+    time.sleep(3.0)  # some checkpoints
+    return path
+
+
+def test_a_checkpoint_holds_nothing_back(streams: Streams, tmp_path: Path) -> None:
+    came = tmp_path / "came"
+    pipeline = beam.Pipeline(options=streaming_options(streams.cluster.flags, checkpoint_seconds=0.5))
+    only = pipeline | beam.Create([str(came)], reshuffle=False)  # no other element pushes it on
+    _ = only | "Slow" >> beam.Map(_slow) | beam.Reshuffle() | "Note" >> beam.Map(lambda path: Path(path).touch())
+    pipeline.run()
+    wait_until(came.exists, _SOON_SECONDS, "what a slow step gave")
+    streams.cluster.cancel()
 
 
 def _spans(root: Path) -> int:

@@ -47,6 +47,7 @@ def test_flink_takes_checkpoints() -> None:
     options = streaming_options(["--runner=FlinkRunner", "--flink_master=localhost:8081"], 1.5)
     assert options.view_as(StandardOptions).streaming
     assert "--checkpointing_interval=1500" in options._flags
+    assert "--finish_bundle_before_checkpointing" in options._flags
 
 
 def test_prism_streams_and_takes_none() -> None:
