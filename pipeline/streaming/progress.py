@@ -12,17 +12,14 @@ from types import TracebackType
 from rich.console import Console
 
 from pipeline import files
-from pipeline.failure import leave_message
-from pipeline.guards import lease
 from pipeline.spans.published import load_span
 from pipeline.streaming import status
 from pipeline.streaming.closing import closings
 from pipeline.streaming.closing.closer import windows_there
 from pipeline.streaming.closing.ledger import Ledger
-from pipeline.streaming.closing.publish import publish
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.status import Status
-from schemas.errors import DataError, LengthwiseError
+from schemas.errors import DataError
 from schemas.streams.windows import SECOND, UNKNOWN
 
 _LOOK_SECONDS = 2.0
@@ -31,8 +28,7 @@ _LINE_SECONDS = 10.0  # between lines
 _RATE_SECONDS = 15.0  # over which records a second are taken: parts tell of theirs every few seconds
 _SILENT_SECONDS = 90.0  # without a word of any part, after which somebody may want to look
 _UNHEARD_SECONDS = 180.0  # longer than a turn, a pause and the publishing of a span on the same worker
-_STUCK_SECONDS = 20.0  # without another span, once all is closed, after which the command publishes what is left
-_JOIN_SECONDS = 5.0  # for a thread that may be waiting for a span to be written
+_JOIN_SECONDS = 5.0  # for a look that waits for a store
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -121,10 +117,6 @@ class Watched:
             caught_up=caught_up,
             notes=sorted({part.note for part in parts if part.note} | silent(parts, time.time())),
         )
-
-    def waiting(self) -> list[str]:
-        """Returns the names of closed windows whose spans are not published."""
-        return sorted(windows_there(self._job) & self._ledger.names)
 
     def _open_windows(self) -> int:
         path = self._job.held_path
@@ -221,7 +213,6 @@ class ShowStream:
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._notes: set[str] = set()
         self._stopping = False
-        self._left = (-1, 0.0)  # windows that wait, and since when it is as many
         self.state = State()
 
     def __enter__(self) -> "ShowStream":
@@ -284,21 +275,6 @@ class ShowStream:
 
     def _end(self) -> None:
         """Ends a stream whose sources have ended, once nothing is left to publish."""
-        now, waiting = time.monotonic(), self.state.waiting
-        if waiting != self._left[0]:
-            self._left = (waiting, now)
-        if waiting and now - self._left[1] >= _STUCK_SECONDS:
-            self._publish_left()
-            waiting = 0
-        if not waiting:
+        if not self.state.waiting:
             self._finished()
             self._over.set()
-
-    def _publish_left(self) -> None:
-        """Publishes what no worker does: of an engine that has come to the end of time not all is heard any more."""
-        try:
-            for name in self._watched.waiting():
-                publish(self._job, name)
-        except LengthwiseError as error:
-            leave_message(self._job.failed, error)
-            lease.end(self._job)

@@ -9,7 +9,6 @@ from prometheus_client import generate_latest
 from rich.console import Console
 
 from pipeline import files
-from pipeline.failure import find_message
 from pipeline.streaming import progress, status
 from pipeline.streaming.closing import closings
 from pipeline.streaming.closing.closings import Closing
@@ -18,7 +17,7 @@ from pipeline.streaming.figures import figures, write_figures
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.progress import ShowStream, State, Watched, line
 from pipeline.streaming.status import Status
-from schemas.errors import DataError, RefusedError
+from schemas.errors import DataError
 from schemas.manifest import SPAN_VERSION, dump_manifest, seal
 from schemas.manifest_pb2 import Manifest
 from schemas.streams.windows import MINUTE, SECOND, UNKNOWN
@@ -169,36 +168,6 @@ def test_it_is_finished_once_all_is_published(tmp_path: Path) -> None:
     shown.look()
     shown.look()
     assert shown.finished == 1
-
-
-@pytest.mark.parametrize("problem", ["", "bad records"])
-def test_the_command_publishes_what_no_worker_does(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, problem: str
-) -> None:
-    now, published = [100.0], []
-
-    def take(_: StreamJob, name: str) -> None:
-        published.append(name)
-        if problem:
-            raise RefusedError(problem)
-
-    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(progress, "publish", take)
-    job = stream_job(tmp_path)
-    shown = Shown(job, "enough")
-    close(job, FIRST, closings.WINDOW, 9)
-    close(job, LATE, closings.LATE, 9)
-    shown.look()
-    files.write(job.drained_path, b"")
-    for seconds in (1, 19):
-        now[0] = 100.0 + seconds
-        shown.look()
-    assert (published, shown.finished) == ([], 0)  # a worker may be at it
-    now[0] = 121.0
-    shown.look()
-    assert (published, shown.finished) == ([FIRST] if problem else [FIRST, LATE], 1)
-    said = find_message(job.failed)
-    assert (str(said) if said else "") == problem
 
 
 def test_a_note_is_told_once(tmp_path: Path) -> None:
