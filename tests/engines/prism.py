@@ -1,7 +1,7 @@
 """Builds Prism and runs the cases on it: `python -m tests.engines.prism [--where_possible]`.
 
 Prism is the runner that comes with Beam's module for Go, of which the version of the installed Beam is built, into
-`.engines/` of this folder and nowhere else. Ends with 1 where a case fails, or Prism is not to be had; with
+`.engines/` of this folder and nowhere else. Ends with 1 where a case fails, with 2 where Prism is not to be had; with
 `--where_possible` the latter is only said.
 """
 
@@ -79,7 +79,7 @@ def main() -> int:
         os.environ[BINARY] = str(prism())
     except MissingError as error:
         print(f"not run on Prism: {error}", file=sys.stderr)
-        return 0 if given.where_possible else 1
+        return 0 if given.where_possible else 2
     return int(pytest.main(["-q", "--durations=5", str(Path(__file__).with_name("on_prism.py"))]))
 
 

@@ -31,7 +31,7 @@ def started(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
 
 def test_without_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("PATH", f"{tmp_path}/bin")
-    assert started(monkeypatch) == 1
+    assert started(monkeypatch) == 2
     said = capsys.readouterr().err
     assert said.startswith("not run on Prism: Go is not installed, which builds Prism; install it (https://go.dev/")
     assert len(said.splitlines()) == 1
@@ -44,7 +44,7 @@ def test_where_go_cannot_fetch_it(
 ) -> None:
     (tmp_path / "bin" / "go").write_text(GO)
     (tmp_path / "bin" / "go").chmod(0o755)
-    assert started(monkeypatch) == 1
+    assert started(monkeypatch) == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert said.endswith("fails; it needs the Go module proxy (GOPROXY) and says: go: proxy.example: no such host")
     assert [path.name for path in (tmp_path / ".engines").iterdir()] == []  # nothing of the attempt is left
