@@ -35,6 +35,8 @@ LOGS = CACHE / "flink-stream-logs"
 TABLE = CACHE / "flink-stream.txt"
 _SECONDS = 600.0  # to wait at most for anything on a busy machine
 _SOON_SECONDS = 90.0  # for one element
+_MOST_GROWTH = 1.25  # of the memory of Python from the second third of the time to the last one
+_MOST_SECONDS_BEHIND = 10.0  # what is not read yet, in the time in which it was sent
 _OPTIONS = ["--window=5m", "--allowed_lateness=10m", "--checkpoint=10", "--max_rejected=50%", "--no_report"]
 
 
@@ -182,6 +184,10 @@ def test_every_message_is_in_one_place(
     assert end.code == 0, end.stderr
     assert published(root) == before
     _show(f"{scale}\n{fates}, restored {restored} times\n{samples.table()}", scale is HOUR, capsys)
+    if scale is HOUR:
+        growth = samples.growth()
+        assert max(growth.workers, growth.command) < _MOST_GROWTH, growth
+        assert growth.lag < _MOST_SECONDS_BEHIND * scale.count * scale.speed / scale.hour, growth
 
 
 def _losses(scale: Scale) -> list[tuple[str, int, int]]:

@@ -1,8 +1,10 @@
 """What a stream takes over time, each some seconds, as a table: figures of the command, of Flink, of processes."""
 
 import contextlib
+import statistics
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -51,6 +53,20 @@ class Sample(NamedTuple):
     command: int
 
 
+class Growth(NamedTuple):
+    """What goes on rising, if anything does.
+
+    Attributes:
+      workers: Memory of the Python workers of the host with most of it, the last third of the time to the second one.
+      command: The same of the command.
+      lag: Messages behind in the last third, the median.
+    """
+
+    workers: float
+    command: float
+    lag: float
+
+
 class Samples:
     """Context in which a thread looks at a stream."""
 
@@ -84,6 +100,13 @@ class Samples:
         before = [Sample(-_SECONDS, 0, 0, 0, 0, 0, 0.0, 0, [], [], 0), *self.found]
         return "\n".join([_HEAD, *map(_line, before, self.found)])
 
+    def growth(self) -> Growth:
+        """Returns how far the last looks are from those in the middle."""
+        workers = [float(max(one.workers)) for one in self.found]
+        command = [float(one.command) for one in self.found]
+        lag = [float(one.lag) for one in self.found]
+        return Growth(rise(workers), rise(command), statistics.median(_thirds(lag)[2]))
+
     def _look_again_and_again(self) -> None:
         began = time.monotonic()
         while not self._over.wait(_SECONDS):
@@ -110,6 +133,17 @@ class Samples:
             workers=[sum(map(_resident, worker_processes(host.pool))) for host in hosts],
             command=_resident(self._command.pid),
         )
+
+
+def rise(values: Sequence[float]) -> float:
+    """Returns the median of the last third of some values to that of the second one; the first one is the start."""
+    _, second, last = _thirds(values)
+    return statistics.median(last) / statistics.median(second)
+
+
+def _thirds(values: Sequence[float]) -> list[Sequence[float]]:
+    count = len(values)
+    return [values[count * i // 3 : count * (i + 1) // 3] for i in range(3)]
 
 
 def _line(before: Sample, one: Sample) -> str:
