@@ -115,8 +115,12 @@ class Watched:
             rejected=self._counts["rejected"],
             kept=self._counts["kept"],
             caught_up=caught_up,
-            notes=sorted({part.note for part in parts if part.note} | silent(parts, time.time())),
+            notes=sorted({part.note for part in parts if part.note} | self._silent(parts)),
         )
+
+    def _silent(self, parts: list[Status]) -> set[str]:
+        """Returns what is to be said of parts that say nothing, as all do that have ended."""
+        return set() if files.exists(self._job.drained_path) else silent(parts, time.time())
 
     def _open_windows(self) -> int:
         path = self._job.held_path
@@ -213,6 +217,7 @@ class ShowStream:
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._notes: set[str] = set()
         self._stopping = False
+        self._left = (-1, 0.0)  # windows that wait in a drain, and since when it is as many
         self.state = State()
 
     def __enter__(self) -> "ShowStream":
@@ -275,6 +280,15 @@ class ShowStream:
 
     def _end(self) -> None:
         """Ends a stream whose sources have ended, once nothing is left to publish."""
-        if not self.state.waiting:
+        now, waiting = time.monotonic(), self.state.waiting
+        if waiting != self._left[0]:
+            self._left = (waiting, now)
+        if now - self._left[1] > _UNHEARD_SECONDS:
+            self._warn(
+                f"{waiting} closed window(s) wait for their spans, and none came for {_UNHEARD_SECONDS / 60:.0f} "
+                "minutes; where that does not pass, look at the engine and its workers, break this off with a second "
+                "signal, and start the stream again: nothing is lost"
+            )
+        if not waiting:
             self._finished()
             self._over.set()

@@ -12,8 +12,6 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from rich.console import Console
 
 from pipeline import files
-from pipeline.failure import find_message
-from pipeline.guards import lease
 from pipeline.guards.locks import holding, name_run
 from pipeline.logs import note
 from pipeline.run import execute
@@ -146,9 +144,6 @@ def _stream(
     except KeyboardInterrupt:
         if asked.broken_off.is_set():
             raise
-    failure = None if lease.goes_on(job) else find_message(job.failed)  # else of what was done again, and better
-    if failure:
-        raise failure
     return shown[-1].state
 
 

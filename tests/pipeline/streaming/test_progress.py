@@ -170,6 +170,35 @@ def test_it_is_finished_once_all_is_published(tmp_path: Path) -> None:
     assert shown.finished == 1
 
 
+def test_a_drain_in_which_nothing_is_published_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    job = stream_job(tmp_path)
+    shown = Shown(job, "enough")
+    close(job, FIRST, closings.WINDOW, 9)
+    close(job, LATE, closings.LATE, 9)
+    shown.look()
+    files.write(job.drained_path, b"")
+    shown.look()
+    publish(job, FIRST, 9, 0)
+    for seconds in (170, 340):  # since the last span that came
+        now[0] = 100.0 + seconds
+        assert "wait for their spans" not in shown.look()[-1]
+    now[0] += 20
+    [said] = [text for text in shown.look() if "wait for" in text]
+    assert said.startswith("warning: 1 closed window(s) wait for their spans, and none came for 3 minutes; where that")
+    assert shown.finished == 0
+
+
+def test_parts_that_have_ended_are_not_missed(tmp_path: Path) -> None:
+    job = stream_job(tmp_path)
+    status.dump(job.root, Status("a", 1, 0, 0, 1, 1, time.time() - 999))
+    watched = Watched(job, Ledger(job.closings))
+    assert watched.look().notes
+    files.write(job.drained_path, b"")
+    assert watched.look().notes == []
+
+
 def test_a_note_is_told_once(tmp_path: Path) -> None:
     job = stream_job(tmp_path)
     shown = Shown(job)
