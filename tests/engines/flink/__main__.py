@@ -29,7 +29,7 @@ _SHORT = (
     "test_a_killed_part_changes_no_byte[host-reading]",
     "test_a_killed_part_changes_no_byte[workers-encoding]",
 )
-_SHORT_STREAMS = ("test_a_checkpoint_holds_nothing_back", "test_every_message_is_in_one_place[short]")
+_SHORT_STREAMS = ("test_every_message_is_in_one_place[short]", "test_a_checkpoint_holds_nothing_back")
 
 
 def main(argv: Sequence[str]) -> int:

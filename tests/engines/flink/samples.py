@@ -17,6 +17,7 @@ from tests.engines.services import worker_processes
 
 _SECONDS = 10.0
 _MB = 1e6
+_STARTING = 3  # looks after a loss in which new workers come to their size
 _HEAD = (
     "seconds  records     /s    lag  open  spans  checkpoint KB  its ms  restored"
     "  task managers MB     workers MB  command MB"
@@ -57,9 +58,9 @@ class Growth(NamedTuple):
     """What goes on rising, if anything does.
 
     Attributes:
-      workers: Memory of the Python workers of the host with most of it, the last third of the time to the second one.
+      workers: Memory of the Python workers of the host with most of it, of the last half of the time to the first one.
       command: The same of the command.
-      lag: Messages behind in the last third, the median.
+      lag: Messages behind in the last half, the median.
     """
 
     workers: float
@@ -101,11 +102,10 @@ class Samples:
         return "\n".join([_HEAD, *map(_line, before, self.found)])
 
     def growth(self) -> Growth:
-        """Returns how far the last looks are from those in the middle."""
-        workers = [float(max(one.workers)) for one in self.found]
-        command = [float(one.command) for one in self.found]
-        lag = [float(one.lag) for one in self.found]
-        return Growth(rise(workers), rise(command), statistics.median(_thirds(lag)[2]))
+        """Returns what has risen since the last loss of a host, before which others did the work."""
+        last = [one for one in self.found if one.restored == self.found[-1].restored and one.lag >= 0][_STARTING:]
+        workers, command = [max(one.workers) for one in last], [one.command for one in last]
+        return Growth(rise(workers), rise(command), statistics.median(one.lag for one in last[len(last) // 2 :]))
 
     def _look_again_and_again(self) -> None:
         began = time.monotonic()
@@ -136,14 +136,9 @@ class Samples:
 
 
 def rise(values: Sequence[float]) -> float:
-    """Returns the median of the last third of some values to that of the second one; the first one is the start."""
-    _, second, last = _thirds(values)
-    return statistics.median(last) / statistics.median(second)
-
-
-def _thirds(values: Sequence[float]) -> list[Sequence[float]]:
-    count = len(values)
-    return [values[count * i // 3 : count * (i + 1) // 3] for i in range(3)]
+    """Returns the median of the last half of some values to that of the first half."""
+    middle = len(values) // 2
+    return statistics.median(values[middle:]) / statistics.median(values[:middle])
 
 
 def _line(before: Sample, one: Sample) -> str:
