@@ -44,9 +44,10 @@ def quiet_workers(options: PipelineOptions) -> Iterator[IO[bytes] | None]:
     if in_memory and (is_local(options) or not has_workers_here(options)):
         yield None
         return
-    from apache_beam.runners.worker import sdk_worker  # what no other runner needs
+    if not is_local(options):
+        from apache_beam.runners.worker import sdk_worker  # which no other runner needs in this process
 
-    setattr(sdk_worker, "print", _say_nothing)  # noqa: B010  # a name that the module does not have
+        setattr(sdk_worker, "print", _say_nothing)  # noqa: B010  # a name that the module does not have
     with silence() as terminal:
         yield terminal
 
@@ -54,5 +55,5 @@ def quiet_workers(options: PipelineOptions) -> Iterator[IO[bytes] | None]:
 def _say_nothing(*_: object, **__: object) -> None:
     """Stands for the `print` of Beam's worker, which says every error past its log as well.
 
-    A worker that is a thread of this process may be at it after a run has failed and its silence has ended.
+    It stays, for a worker that is a thread of this process may be at it after a run has failed and its silence ended.
     """

@@ -14,7 +14,7 @@ class Spooled(NamedTuple):
     Attributes:
       path: Of the file.
       source: "kafka:TOPIC/PARTITION", or the path of the file that was read.
-      window: When the window begins, in microseconds since 1970; `windows.UNKNOWN` where records are not in one yet.
+      window: When the window begins, in microseconds since 1970.
       records: Number of lines.
       bytes: Of the file.
       sha256: Of the file and of where its lines came from, hexadecimal.

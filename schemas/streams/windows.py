@@ -13,7 +13,7 @@ from schemas.times import FIRST_MICROS, Int64s
 
 SECOND = 1_000_000  # microseconds, as all times here
 MINUTE, HOUR, DAY = 60 * SECOND, 3_600 * SECOND, 86_400 * SECOND
-UNKNOWN = -(1 << 62)  # the window of records that are not in one yet
+UNKNOWN = -(1 << 62)  # an event time that nobody knows yet
 LATE = "-late"
 _UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _LENGTH = re.compile(r"(\d{1,9})([smhd])", re.ASCII)

@@ -1,1 +1,1 @@
-"""Records that were read become files, and how far event time has come."""
+"""Parts of a source are read for ever: what was read becomes files, and says how far event time has come."""

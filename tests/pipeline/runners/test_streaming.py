@@ -61,7 +61,7 @@ def test_flink_behind_a_job_service() -> None:
     flags = ["--runner=PortableRunner", f"--job_endpoint={endpoint}"]
     options = streaming_options(flags, 30)
     server.stop(0)
-    assert "--checkpointing_interval=30000" in options._flags
+    assert {"--checkpointing_interval=30000", "--finish_bundle_before_checkpointing"} <= {*options._flags}
 
 
 def test_another_engine_behind_a_job_service() -> None:
