@@ -50,6 +50,7 @@ class State:
       rejected: Records that runs of this start's spans rejected.
       kept: Records that they kept.
       caught_up: Whether no part has read a record since the look before.
+      drained: Whether all sources have ended, and all windows are closed that are to be.
       notes: What a person should know.
     """
 
@@ -66,6 +67,7 @@ class State:
     rejected: int = 0
     kept: int = 0
     caught_up: bool = False
+    drained: bool = False
     notes: list[str] = field(default_factory=list)
 
 
@@ -90,6 +92,7 @@ class Watched:
         Raises:
           DataError: A file cannot be read.
         """
+        drained = files.exists(self._job.drained_path)  # before the windows, of which none is closed after it
         parts = status.load_all(self._job.root)
         self._ledger.refresh()
         waiting = windows_there(self._job) & self._ledger.names
@@ -101,6 +104,7 @@ class Watched:
             self._looks.popleft()
         since, before = self._looks[0]
         lags = [part.lag for part in parts]
+        missing = set() if drained else silent(parts, time.time())  # parts that have ended say nothing
         return State(
             records=records,
             rate=max(0, records - before) / max(1e-3, now - since),
@@ -115,12 +119,9 @@ class Watched:
             rejected=self._counts["rejected"],
             kept=self._counts["kept"],
             caught_up=caught_up,
-            notes=sorted({part.note for part in parts if part.note} | self._silent(parts)),
+            drained=drained,
+            notes=sorted({part.note for part in parts if part.note} | missing),
         )
-
-    def _silent(self, parts: list[Status]) -> set[str]:
-        """Returns what is to be said of parts that say nothing, as all do that have ended."""
-        return set() if files.exists(self._job.drained_path) else silent(parts, time.time())
 
     def _open_windows(self) -> int:
         path = self._job.held_path
@@ -275,7 +276,7 @@ class ShowStream:
             self._stopping = True
             self._console.print(why, highlight=False)
             files.write(self._job.stop_path, b"")
-        elif self._stopping and not self._over.is_set() and files.exists(self._job.drained_path):
+        elif self._stopping and self.state.drained and not self._over.is_set():
             self._end()
 
     def _end(self) -> None:

@@ -170,6 +170,21 @@ def test_it_is_finished_once_all_is_published(tmp_path: Path) -> None:
     assert shown.finished == 1
 
 
+def test_windows_that_a_drain_has_just_closed_are_waited_for(tmp_path: Path) -> None:
+    job = stream_job(tmp_path)
+    shown = Shown(job, "enough")
+    shown.look()
+    shown.show._see()
+    close(job, FIRST, closings.WINDOW, 9)  # by the last timer, between two steps of one look
+    files.write(job.drained_path, b"")
+    shown.show._decide()
+    shown.look()
+    assert shown.finished == 0
+    publish(job, FIRST, 9, 0)
+    shown.look()
+    assert shown.finished == 1
+
+
 def test_a_drain_in_which_nothing_is_published_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
