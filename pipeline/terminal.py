@@ -55,5 +55,6 @@ def quiet_workers(options: PipelineOptions) -> Iterator[IO[bytes] | None]:
 def _say_nothing(*_: object, **__: object) -> None:
     """Stands for the `print` of Beam's worker, which says every error past its log as well.
 
-    It stays, for a worker that is a thread of this process may be at it after a run has failed and its silence ended.
+    It stays, for a worker that is a thread of this process may be at it after a run has failed and its silence ended,
+    and before the error is told; from there on `pipeline.__main__` keeps the process silent, whoever speaks.
     """

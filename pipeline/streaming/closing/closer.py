@@ -170,8 +170,7 @@ class Closer:
             return None
         start = len(self.job.root) + 1
         paths = tuple(path[start:] for path in found.paths)
-        size = found.bytes
-        return Closing(name, kind, window, self.job.window, paths, found.records, size, found.positions)
+        return Closing(name, kind, window, self.job.window, paths, found.records, found.bytes, found.positions)
 
     def _reject(self, name: str, window: int, parts: Iterable[Placed]) -> Gathered:
         """Writes records that came too late to the rejected output."""
