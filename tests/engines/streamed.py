@@ -1,8 +1,9 @@
 """What a stream has made of records that are known one by one, on any engine: each of them is in one place."""
 
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,7 +86,7 @@ def assert_each_once(root: Path, truth: Truth) -> Fates:
     named = Counter({ids.get(name, name): 0 for name in seen})
     for name, count in seen.items():
         named[ids.get(name, name)] += count
-    assert named == wanted
+    assert miscounted(named.elements(), wanted.elements()) == {}
     late = [name for name in found.sizes if "-late" in name]
     return Fates(
         found.kept.total(),
@@ -95,6 +96,12 @@ def assert_each_once(root: Path, truth: Truth) -> Fates:
         len(found.sizes),
         len(late),
     )
+
+
+def miscounted(found: Iterable[Hashable], wanted: Iterable[Hashable]) -> dict[Hashable, tuple[int, int]]:
+    """Returns what there is more or less often than wanted: how often each, found and wanted; a readable failure."""
+    times, rather = Counter(found), Counter(wanted)
+    return {one: (times[one], rather[one]) for one in times | rather if times[one] != rather[one]}
 
 
 def assert_as_batch(root: Path, truth: Truth, base: Path, folder: Path) -> None:
@@ -121,10 +128,11 @@ def assert_nothing_left(root: Path) -> None:
     assert not [path for path in tree(root) if ".staging" in path or path.endswith(".tmp") or path.startswith("failed")]
 
 
-def published(root: Path) -> dict[str, bytes]:
-    """Returns what must not change any more: manifests, closings and rejected rows, by path."""
+def published(root: Path) -> dict[str, str]:
+    """Returns digests of what must not change any more: manifests, closings and rejected rows, by path."""
     patterns = ("spans/*/manifest.json", ".stream/closings/*.json", "too_late/*.jsonl")
-    return {str(path.relative_to(root)): path.read_bytes() for pattern in patterns for path in root.glob(pattern)}
+    paths = [path for pattern in patterns for path in root.glob(pattern)]
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
 class _Outcomes(NamedTuple):

@@ -29,7 +29,14 @@ from tests.engines.kafka.broker import Broker
 from tests.engines.kafka.on_kafka import LIBRARIES
 from tests.engines.messages import good_lines, messages
 from tests.engines.processes import Child, Children, children, wait_until
-from tests.engines.streamed import assert_as_batch, assert_each_once, assert_nothing_left, make_base, published
+from tests.engines.streamed import (
+    assert_as_batch,
+    assert_each_once,
+    assert_nothing_left,
+    make_base,
+    miscounted,
+    published,
+)
 
 LOGS = CACHE / "flink-stream-logs"
 TABLE = CACHE / "flink-stream.txt"
@@ -138,7 +145,7 @@ def test_every_message_is_in_one_place(
     streams: Streams, scale: Scale, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root, topic = tmp_path / scale.name, scale.name
-    streams.broker.create(topic, PARTITIONS, retention_ms="-1")  # they are old
+    streams.broker.create(topic, PARTITIONS, retention_ms="-1")  # some are old
     command = streams.start(root, topic, "--close_all")
     wait_until(lambda: len(status.load_all(str(root))) == PARTITIONS, _SECONDS, "first look", command)
     given = list(messages(scale.count, scale.hour))
@@ -158,7 +165,7 @@ def test_every_message_is_in_one_place(
     assert end.code == 0, end.stderr
 
     truth = read_back(streams.broker, topic)
-    assert sorted(str(one.value) for rows in truth.values() for one in rows) == sorted(str(m.value) for m in given)
+    assert miscounted([one.value for rows in truth.values() for one in rows], [one.value for one in given]) == {}
     fates = assert_each_once(root, truth)
     assert fates.kept + fates.rejected + fates.too_late == scale.count
     assert min(fates[:4]) > 0
@@ -193,7 +200,7 @@ def _show(text: str, is_shown: bool, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_a_stream_whose_command_is_killed_goes_on(streams: Streams, tmp_path: Path) -> None:
     root, topic = tmp_path / "killed", "killed"
-    streams.broker.create(topic, PARTITIONS, retention_ms="-1")  # they are old
+    streams.broker.create(topic, PARTITIONS, retention_ms="-1")  # some are old
     command = streams.start(root, topic, "--close_all")
     with Sender(streams.broker, topic, list(messages(12_000, 1_800.0)), speed=30.0):
         _wait_for_spans(root, 2, command)

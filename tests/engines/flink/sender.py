@@ -4,7 +4,8 @@ import threading
 import time
 from types import TracebackType
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Message as KafkaMessage
 
 from tests.engines.kafka.broker import Broker
 from tests.engines.messages import Message
@@ -16,7 +17,12 @@ _FLUSH_SECONDS = 120.0
 
 
 class Sender:
-    """Context in which a thread sends messages to a topic; a broker that is away is waited for, and none sent twice."""
+    """Context in which a thread sends messages to a topic; a broker that is away is waited for, and none sent twice.
+
+    A broker that starts again forgets producers whose newest message is a day old by its timestamp (Kafka's
+    `ProducerStateManager.isProducerExpired`), and then takes what one of them sends again for something new. So the
+    timestamps are those of the clock, but for messages of which no other time can be read.
+    """
 
     def __init__(self, broker: Broker, topic: str, given: list[Message], speed: float) -> None:
         """Sends nothing yet.
@@ -30,6 +36,7 @@ class Sender:
         self._topic, self._given, self._speed = topic, given, speed
         settings = {"enable.idempotence": True, "linger.ms": 20, "log_level": 0}
         self._producer = Producer({"bootstrap.servers": broker.address, **settings})
+        self._taken = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._send, daemon=True)
 
@@ -41,10 +48,16 @@ class Sender:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Waits until all is sent; where something has failed it is broken off."""
+        """Waits until all is sent; where something has failed it is broken off.
+
+        Raises:
+          TimeoutError: The broker has not taken all of it.
+        """
         if error is not None:
             self._stop.set()
         self._thread.join()
+        if error is None and self._taken < len(self._given):
+            raise TimeoutError(f"Kafka took {self._taken} of {len(self._given)} messages of {self._topic}")
 
     def _send(self) -> None:
         began = time.monotonic()
@@ -52,10 +65,15 @@ class Sender:
             while message.seconds / self._speed > time.monotonic() - began:
                 if self._stop.wait(_SEND_SECONDS):
                     return
-            stamp = round(message.at.timestamp() * 1_000)
-            self._producer.produce(self._topic, message.value, partition=i % PARTITIONS, timestamp=stamp)
+            when = message.at.timestamp() if message.is_bad else time.time()
+            to = {"partition": i % PARTITIONS, "timestamp": round(when * 1_000), "on_delivery": self._note}
+            self._producer.produce(self._topic, message.value, **to)
             self._producer.poll(0)
         self._producer.flush(_FLUSH_SECONDS)
+
+    def _note(self, error: KafkaError | None, message: KafkaMessage) -> None:
+        if error is None:
+            self._taken += 1
 
 
 def read_back(broker: Broker, topic: str) -> Truth:

@@ -84,7 +84,7 @@ class Broker:
 
     def produce(self, topic: str, values: Iterable[bytes | None], partition: int = 0) -> None:
         """Appends records to a partition, and waits until they are there."""
-        producer = Producer({"bootstrap.servers": self.address, "linger.ms": 5})
+        producer = Producer({"bootstrap.servers": self.address, "linger.ms": 5, "enable.idempotence": True})
         for value in values:
             while True:
                 try:
