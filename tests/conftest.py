@@ -4,7 +4,11 @@ Property tests take the same examples each time, so that a run says something ab
 nothing about luck. To look for new failures: `pytest --hypothesis-profile=search`.
 """
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+# So that what they assert on an engine tells what differs, as in a test itself.
+pytest.register_assert_rewrite("tests.engines.engine", "tests.engines.streamed")
 
 _SLOW = [HealthCheck.too_slow]  # a busy machine is no failure
 

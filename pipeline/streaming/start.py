@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pipeline import files
 from pipeline.guards import lease
 from pipeline.inputs import run_name
+from pipeline.publish import unfinished
 from pipeline.streaming.closing import closings
 from pipeline.streaming.closing.closer import windows_there
 from pipeline.streaming.closing.ledger import FILE as LEDGER
@@ -137,7 +138,7 @@ def _take_over(folder: str) -> None:
 
 
 def _sweep(job: StreamJob, ledger: Ledger) -> list[str]:
-    """Deletes records of windows that nobody has closed; returns the names of those that wait to be published.
+    """Deletes what nobody has closed or finished writing; returns the names of those that wait to be published.
 
     Raises:
       DataError: Records of a closed window are gone, and no span of them is published.
@@ -146,6 +147,8 @@ def _sweep(job: StreamJob, ledger: Ledger) -> list[str]:
     for name in there - ledger.names:
         files.delete_folder(job.window_folder(name))
     _sweep_too_late(job, ledger)
+    if files.is_local(job.root):
+        files.delete([*unfinished(job.folder), *unfinished(job.too_late)])
     for name in sorted(ledger.fresh):
         closing = closings.load(job.closings, name)
         if not is_published(job, closing):

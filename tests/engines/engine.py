@@ -17,6 +17,7 @@ from tests.engines.services import Service, worker_processes
 from tests.pipeline.helpers import tree
 
 _LOCAL = describe_runner(beam_options([]))
+_PROGRESS = re.compile(r"[a-z ]+: \d+% of [\d,]+ bytes, |nothing is done after \d+ s: ")
 SECONDS = 60.0  # to wait for anything that comes within a few of them
 
 
@@ -82,7 +83,7 @@ def without_names(line: str, output: Path) -> str:
 
 def without_progress(stderr: str) -> list[str]:
     """Returns the lines of standard error without those that tell how far a run is, if it takes long."""
-    return [line for line in stderr.splitlines() if not re.match(r"[a-z ]+: \d+% of [\d,]+ bytes, ", line)]
+    return [line for line in stderr.splitlines() if not _PROGRESS.match(line)]
 
 
 def assert_refused_alike(local: Ended, remote: Ended, here: Path, there: Path) -> None:

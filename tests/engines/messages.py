@@ -11,7 +11,7 @@ BEGIN = datetime(2024, 3, 1, 10, tzinfo=UTC)
 _OUT_OF_ORDER = 20.0  # seconds by which a message comes later than newer ones, at most
 # Every so many messages: without event time, no JSON or none at all; of a window that is over; of one long over.
 _BAD, _LATE, _TOO_LATE = 2_000, 500, 200
-_LATE_SECONDS, _TOO_LATE_SECONDS = 720.0, 1_500.0
+_LATE_SECONDS, TOO_LATE_SECONDS = 720.0, 1_500.0
 _WORDS = 500
 
 
@@ -53,8 +53,8 @@ def messages(count: int, seconds: float, seed: int = 11) -> Iterator[Message]:
 
 
 def _late_by(i: int, now: float) -> float:
-    if i % _TOO_LATE == 7 and now > 1.05 * _TOO_LATE_SECONDS:
-        return _TOO_LATE_SECONDS
+    if i % _TOO_LATE == 7 and now > 1.05 * TOO_LATE_SECONDS:
+        return TOO_LATE_SECONDS
     return _LATE_SECONDS if i % _LATE == 3 and now > 1.3 * _LATE_SECONDS else 0.0
 
 

@@ -17,7 +17,7 @@ import pytest
 from apache_beam.version import __version__ as beam_version
 
 from tests.engines.commands import ROOT
-from tests.engines.on_prism import BINARY
+from tests.engines.told import PRISM
 
 _PACKAGE = "github.com/apache/beam/sdks/v2/go/cmd/prism"
 _FOLDER = ROOT / ".engines"
@@ -76,7 +76,7 @@ def main() -> int:
     parser.add_argument("--where_possible", action="store_true", help="end with 0 where Prism is not to be had")
     given = parser.parse_args()
     try:
-        os.environ[BINARY] = str(prism())
+        os.environ[PRISM] = str(prism())
     except MissingError as error:
         print(f"not run on Prism: {error}", file=sys.stderr)
         return 0 if given.where_possible else 2

@@ -55,8 +55,8 @@ class Child:
     def running(self) -> bool:
         return self.process.poll() is None
 
-    def tail(self, lines: int = 30) -> str:
-        """Returns the last lines of what it said."""
+    def tail(self, lines: int = 15) -> str:
+        """Returns the last lines of what it said, few enough for who sees only the end of a log."""
         said = self.out.read_text(errors="replace") + self.err.read_text(errors="replace")
         return "\n".join(said.splitlines()[-lines:])
 
@@ -138,7 +138,7 @@ def wait_until(condition: Callable[[], bool], seconds: float, what: str, *needed
                 raise RuntimeError(f"{child.name} ended with {child.process.returncode} before {what}: {child.tail()}")
         if time.monotonic() > end:
             said = "".join(f"\n{child.name}: {child.tail()}" for child in needed)
-            raise TimeoutError(f"no {what} in {seconds:.0f} s{said}")
+            raise TimeoutError(f"{said}\nno {what} in {seconds:.0f} s".lstrip())
         time.sleep(_POLL_SECONDS)
 
 

@@ -135,6 +135,12 @@ def published(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
 
 
+def changed(before: Mapping[str, str], now: Mapping[str, str], may_grow: bool = False) -> list[str]:
+    """Returns the paths of `published` that are gone or of other content, and, if it may not grow, new ones."""
+    paths = before if may_grow else before.keys() | now.keys()
+    return sorted(path for path in paths if before.get(path) != now.get(path))
+
+
 class _Outcomes(NamedTuple):
     kept: Counter[str]
     rejected: Counter[str]

@@ -12,7 +12,7 @@ from tests.engines.cases import write_cases
 from tests.engines.engine import made
 from tests.engines.outcome import Outcome, differences, outcome_of
 from tests.engines.processes import alive, children, free_port, listens, wait_for_port, wait_until
-from tests.engines.streamed import miscounted
+from tests.engines.streamed import changed, miscounted
 from tests.pipeline.helpers import REVIEW_SPEC, prepare, review_records, write_jsonl
 
 # Starts a process of its own, says so, and waits.
@@ -70,6 +70,13 @@ def test_a_local_run_is_not_taken_for_one_of_an_engine(tmp_path: Path) -> None:
 def test_what_is_lost_and_what_is_doubled_is_told_and_nothing_else() -> None:
     assert miscounted([b"1", b"2", None], [None, b"2", b"1"]) == {}
     assert miscounted([b"1", b"1", b"2"], [b"1", b"2", b"3"]) == {b"1": (2, 1), b"3": (0, 1)}
+
+
+def test_what_was_published_and_is_another_is_told() -> None:
+    before = {"a": "1", "b": "2", "c": "3"}
+    assert changed(before, before) == []
+    assert changed(before, {"a": "1", "b": "0", "d": "4"}) == ["b", "c", "d"]
+    assert changed(before, {"a": "1", "b": "0", "d": "4"}, may_grow=True) == ["b", "c"]
 
 
 def test_no_process_outlives_the_context(tmp_path: Path) -> None:

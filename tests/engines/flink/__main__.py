@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.engines.fetching import NotThereError, missing_tools
-from tests.engines.flink.on_flink import PARTS, RECORDS
 from tests.engines.flink.parts import BEAM, ENGINES, Engine, fetch
-from tests.engines.kafka.on_kafka import LIBRARIES
 from tests.engines.kafka.parts import fetch as fetch_kafka
+from tests.engines.told import FLINK, KAFKA, RECORDS
 
 _CASES = Path(__file__).with_name("on_flink.py")
 _STREAMS = Path(__file__).with_name("on_flink_stream.py")
@@ -40,11 +39,11 @@ def main(argv: Sequence[str]) -> int:
         return _not_run(missing, given.where_possible)
     try:
         parts = fetch([Engine(given.flink, given.beam)] if given.flink else ENGINES, _say)
-        os.environ[LIBRARIES] = str(fetch_kafka(_say))
+        os.environ[KAFKA] = str(fetch_kafka(_say))
     except NotThereError as error:
         return _not_run([f"Flink cannot be had: {error}"], given.where_possible)
     _say(f"Flink {parts.engine.flink}, Beam's runner for it {parts.engine.beam}, Beam's Python SDK {BEAM}")
-    os.environ[PARTS] = json.dumps(parts.stated)
+    os.environ[FLINK] = json.dumps(parts.stated)
     if given.input:
         os.environ[RECORDS] = json.dumps([str(given.spec.resolve()), str(given.input.resolve())])
     short = [*(f"{_CASES}::{name}" for name in _SHORT), *(f"{_STREAMS}::{name}" for name in _SHORT_STREAMS)]

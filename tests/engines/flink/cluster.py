@@ -19,7 +19,9 @@ from tests.engines.flink.parts import Parts
 from tests.engines.processes import Child, Children, free_port, wait_until
 from tests.engines.services import Service, worker_environment
 
-_START_SECONDS = 90.0
+_START_SECONDS = 180.0
+_ASK_SECONDS = 30.0
+_OVER = ("CANCELED", "FAILED", "FINISHED")
 _SLOTS = 2  # of a task manager: one of two can do the work of both
 _POOLS = "python-workers"  # the name under which a task manager finds its pool
 _MEMORY = {"jobmanager.memory.process.size": "1024m", "taskmanager.memory.process.size": "1728m"}
@@ -133,7 +135,7 @@ class Cluster:
 
     def ask(self, path: str) -> Any:
         """Returns what the REST interface answers."""
-        with urllib.request.urlopen(f"http://{self.address}/v1/{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://{self.address}/v1/{path}", timeout=_ASK_SECONDS) as answer:
             return json.load(answer)
 
     def work(self) -> Work:
@@ -156,10 +158,12 @@ class Cluster:
         return Checkpoints(*counts, int(last["state_size"]), int(last["end_to_end_duration"]) / 1_000)
 
     def cancel(self) -> None:
-        """Ends the last job, which nobody waits for any more."""
+        """Ends the last job, which nobody waits for any more, if it is not over."""
+        if self.states()[-1] in _OVER:
+            return
         request = urllib.request.Request(f"http://{self.address}/v1/jobs/{self._last_job()}", method="PATCH")
-        with urllib.request.urlopen(request, timeout=10):
-            wait_until(lambda: self.states()[-1] == "CANCELED", _START_SECONDS, "end of the job")
+        with urllib.request.urlopen(request, timeout=_ASK_SECONDS):
+            wait_until(lambda: self.states()[-1] in _OVER, _START_SECONDS, "end of the job")
 
     def _last_job(self) -> str:
         return str(max(self.ask("jobs/overview")["jobs"], key=lambda job: int(job["start-time"]))["jid"])

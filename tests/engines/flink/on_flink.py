@@ -1,5 +1,6 @@
 """The cases on Flink with two task managers. `python -m tests.engines.flink` runs these tests."""
 
+import contextlib
 import json
 import os
 import shutil
@@ -24,11 +25,10 @@ from tests.engines.flink.parts import Parts
 from tests.engines.outcome import Outcome, differences, outcome_of
 from tests.engines.processes import Child, Children, alive, children, wait_until
 from tests.engines.services import start_worker_pool, worker_processes
+from tests.engines.told import FLINK, RECORDS
 from tests.pipeline.helpers import tree
 from tests.pipeline.stores.server import StoreServer
 
-PARTS = "LENGTHWISE_FLINK"  # variable of the environment: JSON of `Parts.stated`
-RECORDS = "LENGTHWISE_FLINK_RECORDS"  # variable of the environment: spec and file of records; empty: Python's library
 _BUCKET = "s3://flink"
 _EXAMPLE = ROOT / "examples" / "python_functions"
 LOGS = CACHE / "flink-logs"
@@ -72,7 +72,8 @@ def _kill_task_manager(cluster: Cluster) -> None:
 
 def _kill_workers(cluster: Cluster) -> None:
     for pid in worker_processes(cluster.hosts[_KILLED].pool):
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has just ended
+            os.kill(pid, signal.SIGKILL)
 
 
 def _kill_host(cluster: Cluster) -> None:
@@ -149,7 +150,7 @@ def flink(
     before, is_well = request.session.testsfailed, False
     try:
         with children(folder / "logs") as group:
-            cluster = Cluster(group, Parts.of_stated(json.loads(os.environ[PARTS])), folder / "cluster")
+            cluster = Cluster(group, Parts.of_stated(json.loads(os.environ[FLINK])), folder / "cluster")
             cluster.start(hosts=2)
             yield OnFlink(group, cluster, cases, local)
             is_well = request.session.testsfailed == before

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.engines.fetching import NotThereError, missing_tools
-from tests.engines.kafka.on_kafka import LIBRARIES
 from tests.engines.kafka.parts import VERSION, fetch
+from tests.engines.told import KAFKA
 
 _CASES = Path(__file__).with_name("on_kafka.py")
 
@@ -26,7 +26,7 @@ def main(argv: Sequence[str]) -> int:
     if missing:
         return _not_run(missing, given.where_possible)
     try:
-        os.environ[LIBRARIES] = str(fetch(_say, given.kafka))
+        os.environ[KAFKA] = str(fetch(_say, given.kafka))
     except NotThereError as error:
         return _not_run([f"Kafka cannot be had: {error}"], given.where_possible)
     return int(pytest.main(["-v", "--durations=0", str(_CASES), "-k", given.cases or ""]))

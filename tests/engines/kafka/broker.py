@@ -11,7 +11,7 @@ from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 
 from tests.engines.processes import Child, Children, free_port, listens, wait_until
 
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _STOP_SECONDS = 30.0
 _ASK_SECONDS = 20.0
 _MEMORY = "-Xmx384m"
@@ -37,6 +37,7 @@ class Broker:
           settings: Added to its settings, or in place of them.
         """
         self._group, self._libraries, self._folder = group, libraries, folder
+        self._partitions: dict[str, int] = {}
         port = free_port()
         self.address = f"localhost:{port}"
         folder.mkdir(parents=True)
@@ -51,6 +52,8 @@ class Broker:
         command = self._command("kafka.Kafka", str(self._folder / "server.properties"))
         self.child = self._group.start("kafka", command)
         wait_until(self._answers, _START_SECONDS, "Kafka's broker", self.child)
+        for topic in self._partitions:
+            self._wait_for(topic)
 
     def kill(self) -> None:
         """Kills it, as the loss of its machine does."""
@@ -58,20 +61,25 @@ class Broker:
         self.child.wait(_STOP_SECONDS)
 
     def create(self, topic: str, partitions: int = 1, **settings: str) -> None:
-        """Makes a topic; names of settings have _ for the dots of Kafka's."""
+        """Makes a topic, and waits until it can be used; names of settings have _ for the dots of Kafka's."""
         config = {name.replace("_", "."): value for name, value in settings.items()}
         admin = self._admin()  # what it was asked for ends with it
         admin.create_topics([NewTopic(topic, partitions, 1, config=config)])[topic].result(_ASK_SECONDS)
+        self._partitions[topic] = partitions
+        self._wait_for(topic)
 
     def add_partitions(self, topic: str, total: int) -> None:
         """Gives a topic more partitions."""
         admin = self._admin()
         admin.create_partitions([NewPartitions(topic, total)])[topic].result(_ASK_SECONDS)
+        self._partitions[topic] = total
+        self._wait_for(topic)
 
     def delete(self, topic: str) -> None:
         """Deletes a topic, and waits until it is gone."""
         admin = self._admin()
         admin.delete_topics([topic])[topic].result(_ASK_SECONDS)
+        del self._partitions[topic]
         wait_until(
             lambda: topic not in admin.list_topics(timeout=_ASK_SECONDS).topics, _ASK_SECONDS, "its end", self.child
         )
@@ -99,6 +107,7 @@ class Broker:
         """Appends records to partition 0 in a transaction, which is committed or aborted."""
         producer = Producer({"bootstrap.servers": self.address, "transactional.id": uuid.uuid4().hex})
         producer.init_transactions(_ASK_SECONDS)
+        end = self.ends(topic)[1] + len(values) + 1
         producer.begin_transaction()
         for value in values:
             producer.produce(topic, value, partition=0)
@@ -107,6 +116,8 @@ class Broker:
             producer.commit_transaction(_ASK_SECONDS)
         else:
             producer.abort_transaction(_ASK_SECONDS)
+        # Kafka answers before the mark of its end is there, which another record could overtake.
+        wait_until(lambda: self.ends(topic)[1] == end, _ASK_SECONDS, "end of the transaction", self.child)
 
     def ends(self, topic: str, partition: int = 0) -> tuple[int, int]:
         """Returns the first offset that is there, and the one behind the last."""
@@ -116,6 +127,17 @@ class Broker:
         finally:
             consumer.close()
         return int(low), int(high)
+
+    def _wait_for(self, topic: str) -> None:
+        """Waits until each partition of a topic has a leader, without which clients fail now and then."""
+
+        def is_led() -> bool:
+            try:
+                return all(self.ends(topic, number)[0] >= 0 for number in range(self._partitions[topic]))
+            except KafkaException:
+                return False
+
+        wait_until(is_led, _START_SECONDS, f"leader of {topic}", self.child)
 
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.address, "log_level": 0})

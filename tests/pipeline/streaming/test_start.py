@@ -67,11 +67,15 @@ def test_windows_that_were_closed_and_not_published_come_first(wanted: Wanted) -
     files.write(files.join(killed.job.window_folder("1970-01-01T0020"), "a.jsonl"), b"{}\n")  # never closed
     files.write(files.join(killed.job.spool, "a.jsonl"), b"{}\n")
     files.write(files.join(killed.job.folder, "stop"), b"")
+    unfinished = [f"{killed.job.closings}/{FIRST}.json", f"{killed.job.too_late}/a.jsonl"]
+    for path in unfinished:
+        files.write(f"{path}.0123456789ab.tmp", b"")
     begun = begin(wanted, "folder:one")
     assert begun.pending == list(begun.job.left) == [FIRST, SECOND]
     assert begun.ledger.covered["kafka:t/0"].tolist() == [[1, 2], [5, 6]]  # what lay in others is read again
     assert begun.job.reached == 2 * WINDOW
     assert not lease.goes_on(killed.job)
+    assert not [path for path in tree(Path(begun.job.root)) if path.endswith(".tmp")]
     left = tree(Path(begun.job.folder))
     assert not {name for name in left if name.startswith(("spool/", "windows/1970-01-01T0020", "stop", "status/"))}
 
