@@ -44,7 +44,8 @@ class Broker:
         stated = {**self._settings(port, free_port()), **(settings or {})}
         (folder / "server.properties").write_text("".join(f"{name}={value}\n" for name, value in stated.items()))
         cluster = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        command = self._command("kafka.tools.StorageTool", "format", "-t", cluster, "-c")
+        # Its id may begin with "-", as an option does.
+        command = self._command("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config")
         subprocess.run([*command, str(folder / "server.properties")], capture_output=True, check=True)
 
     def start(self) -> None:
