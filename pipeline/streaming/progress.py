@@ -21,6 +21,7 @@ from pipeline.streaming.job import StreamJob
 from pipeline.streaming.status import Status
 from schemas.errors import DataError
 from schemas.streams.windows import SECOND, UNKNOWN
+from schemas.times import FIRST_MICROS, LAST_MICROS
 
 _LOOK_SECONDS = 2.0
 _REMOTE_SECONDS = 30.0  # where each look is several lists of an object store, which are paid for
@@ -177,7 +178,8 @@ def line(state: State, now: float) -> str:
 
 def time_of(micros: int) -> str:
     """Returns an event time as people read it, in UTC."""
-    return f"{_EPOCH + timedelta(microseconds=micros):%Y-%m-%d %H:%M:%S}Z"
+    shown = min(max(micros, FIRST_MICROS), LAST_MICROS)  # the last window of all ends where no calendar goes
+    return f"{_EPOCH + timedelta(microseconds=shown):%Y-%m-%d %H:%M:%S}Z"
 
 
 def _length(seconds: float) -> str:

@@ -10,6 +10,7 @@ from pipeline import files
 from pipeline.guards import lease
 from pipeline.inputs import run_name
 from pipeline.publish import unfinished
+from pipeline.spec_file import read_spec
 from pipeline.streaming.closing import closings
 from pipeline.streaming.closing.closer import windows_there
 from pipeline.streaming.closing.ledger import FILE as LEDGER
@@ -18,9 +19,11 @@ from pipeline.streaming.closing.publish import check_there, is_published
 from pipeline.streaming.job import NOT_YET, StreamJob, closings_folder
 from pipeline.streaming.status import FOLDER
 from pipeline.streaming.wanted import Wanted, check_root, load_base, spec_of
+from schemas.dataset_pb2 import DatasetSpec, TimeField
 from schemas.errors import DataError, UsageError
-from schemas.messages import printable
+from schemas.messages import printable, to_plain
 from schemas.spec import dump_spec
+from schemas.spec_events import event_time_of
 from schemas.streams.windows import SECOND
 
 SPEC = "spec.yaml"
@@ -105,15 +108,39 @@ def begin(wanted: Wanted, identity: str) -> Begun:
     )
     check_source(folder, identity)
     _take_over(folder)
-    files.write(spec_path, dump_spec(spec).encode())
     try:
         lease.begin(job)
     except DataError as error:
         raise UsageError(f"--output: {error}; name another folder") from None
     ledger.refresh()  # once nobody else closes windows
     pending = _sweep(job, ledger)
+    if pending and files.exists(spec_path):
+        _check_time(spec, read_spec(spec_path)[0], pending)
+    files.write(spec_path, dump_spec(spec).encode())
     ledger.fold(pending)
     return Begun(dataclasses.replace(job, left=tuple(pending)), ledger, pending)
+
+
+def _check_time(spec: DatasetSpec, earlier: DatasetSpec, pending: list[str]) -> None:
+    """Checks that records of windows that wait to be published would be put into the same windows now.
+
+    Raises:
+      UsageError: The spec names another event time than that by which they were closed.
+    """
+    now, then = event_time_of(spec), event_time_of(earlier)
+    if now == then:
+        return
+    raise UsageError(
+        f"--spec: says {_shown_time(now)}, and when the window {pending[0]}, which is not published yet, was closed, "
+        f"it said {_shown_time(then)}, by which its records may be of other windows; publish it with that spec, or "
+        "name another --output, into which all that the source has is read anew"
+    )
+
+
+def _shown_time(field: TimeField | None) -> str:
+    if field is None:
+        return "no event_time"
+    return "event_time: {" + ", ".join(f"{name}: {value}" for name, value in to_plain(field).items()) + "}"
 
 
 def end(job: StreamJob) -> None:

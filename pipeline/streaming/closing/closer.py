@@ -43,6 +43,7 @@ class Closer:
         self._told = set(job.left)  # closings whose spans somebody has been asked to publish
         self._told_open = -1
         self._sizes: Counter[int] | None = None  # bytes that are held, by window
+        self._stopped: int | None = None  # event time that the source had reached when it was stopped
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -73,13 +74,16 @@ class Closer:
         """Returns the event times at which `close` may have something to do with what is held."""
         return [due_time(held.kind, held.ref.window, self.times)]
 
-    def close(self, held: list[Held], reached: int, before: int) -> tuple[list[str], list[Held]]:
+    def close(
+        self, held: list[Held], reached: int, before: int, stopped: int | None = None
+    ) -> tuple[list[str], list[Held]]:
         """Closes what is due.
 
         Args:
           held: All that waits.
           reached: How far event time has come: all that is not late has been read up to there.
           before: How far it had come at the call before this one, or before an earlier start ended.
+          stopped: How far it had really come where the source was stopped and all is closed; None: as far as `reached`.
 
         Returns:
           Names of closings whose spans are to be published, and what goes on waiting.
@@ -87,6 +91,7 @@ class Closer:
         Raises:
           LengthwiseError: Records cannot be read, or nothing can be written.
         """
+        self._stopped = stopped
         rest = self._close_all_due(held, reached, before)
         self._delete_closed(held, rest)
         self._sizes = held_bytes(rest)
@@ -170,7 +175,8 @@ class Closer:
             return None
         start = len(self.job.root) + 1
         paths = tuple(path[start:] for path in found.paths)
-        return Closing(name, kind, window, self.job.window, paths, found.records, found.bytes, found.positions)
+        length, is_over = self.job.window, self._stopped is None or window + self.job.window <= self._stopped
+        return Closing(name, kind, window, length, paths, found.records, found.bytes, found.positions, is_over)
 
     def _reject(self, name: str, window: int, parts: Iterable[Placed]) -> Gathered:
         """Writes records that came too late to the rejected output."""

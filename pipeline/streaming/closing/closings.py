@@ -40,6 +40,7 @@ class Closing:
       records: How many these are.
       bytes: Of these files.
       positions: Of the records, by source, int64, (ranges, 2).
+      is_over: Whether event time had passed its end, and it was not only closed with all that was there.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Closing:
     records: int
     bytes: int
     positions: Mapping[str, Ranges]
+    is_over: bool = True
 
 
 def path_of(folder: str, name: str) -> str:

@@ -85,13 +85,13 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
         now = int(due) if known is None else max(int(due), known)
         if not self._job.close_all and any(now > watermark for watermark in drained.read()):
             return  # time was not there yet where the source was stopped; what is held is read again at the next start
-        yield from self._close(now, held, reached, again)
+        yield from self._close(now, held, reached, again, min(drained.read(), default=None))
 
-    def _close(self, now: int, held: Any, reached: Any, again: Any) -> list[str]:
+    def _close(self, now: int, held: Any, reached: Any, again: Any, stopped: int | None) -> list[str]:
         before = self._reached(reached)
         reached.write(now)
         waiting: list[Held] = list(held.read())
-        names, rest = self._closer.close(waiting, now, before)
+        names, rest = self._closer.close(waiting, now, before, stopped)
         held.clear()
         for one in rest:
             held.add(one)
@@ -124,7 +124,8 @@ class CollectWindows(beam.DoFn):  # type: ignore[misc]  # Beam has no types
         """
         ends = list(drained.read())
         now = _LAST if self._job.close_all else min(ends, default=NOT_YET)
-        names = self._close(now, held, reached, again) if now > self._reached(reached) else []
+        stopped = min(ends, default=None)
+        names = self._close(now, held, reached, again, stopped) if now > self._reached(reached) else []
         files.write(self._job.drained_path, b"")
         yield from names
 

@@ -24,7 +24,7 @@ class Ledger:
       covered: Positions of records that are in a closed window, by source.
       records: Number of these, by kind of closing.
       spans: Number of closings by kind.
-      reached: The end of the newest window that was closed, in microseconds since 1970; None: none was.
+      reached: The end of the newest window that was over when it was closed, microseconds since 1970; None: none was.
       fresh: Names of the closings of spans that came since all of them were last folded, or were not published then.
     """
 
@@ -67,7 +67,7 @@ class Ledger:
         self.spans[closing.kind] += 1
         if closing.kind != closings.TOO_LATE:
             self.fresh.add(closing.name)
-        if closing.kind == closings.WINDOW:
+        if closing.kind == closings.WINDOW and closing.is_over:
             end = closing.window + closing.length
             self.reached = end if self.reached is None else max(self.reached, end)
 

@@ -15,12 +15,13 @@ from pipeline.streaming.closing.closings import Closing
 from pipeline.streaming.closing.ledger import Ledger
 from pipeline.streaming.figures import figures, write_figures
 from pipeline.streaming.job import StreamJob
-from pipeline.streaming.progress import ShowStream, State, Watched, line
+from pipeline.streaming.progress import ShowStream, State, Watched, line, time_of
 from pipeline.streaming.status import Status
 from schemas.errors import DataError
 from schemas.manifest import SPAN_VERSION, dump_manifest, seal
 from schemas.manifest_pb2 import Manifest
 from schemas.streams.windows import MINUTE, SECOND, UNKNOWN
+from schemas.times import FIRST_MICROS, LAST_MICROS
 from tests.pipeline.streaming.happenings import stream_job
 
 FIRST, LATE = "1970-01-01T0000", "1970-01-01T0000-late"
@@ -264,3 +265,9 @@ def test_figures_that_cannot_be_written(tmp_path: Path) -> None:
     write_figures("", "out", State())
     with pytest.raises(DataError, match=r"--metrics .*/none/x: cannot be written: No such file"):
         write_figures(f"{tmp_path}/none/x", "out", State())
+
+
+def test_the_end_of_the_last_window_of_all_is_shown() -> None:
+    assert time_of(10 * MINUTE) == "1970-01-01 00:10:00Z"
+    assert time_of(LAST_MICROS + 1) == "9999-12-31 23:59:59Z"
+    assert time_of(FIRST_MICROS - 1) == time_of(FIRST_MICROS)

@@ -147,3 +147,24 @@ def test_damaged_notes(wanted: Wanted, name: str) -> None:
     Path(wanted.root, FOLDER, name).write_text("{")
     with pytest.raises(DataError, match=rf"{name}: is damaged .*; (delete it|restore it)"):
         begin(wanted, "folder:one")
+
+
+def test_records_of_a_window_that_waits_are_not_given_another_event_time(wanted: Wanted) -> None:
+    killed = begin(wanted, "folder:one")
+    close(killed, FIRST, 0, 1)
+    before = Path(str(wanted.spec)).read_text()
+    Path(str(wanted.spec)).write_text(before.replace("from: at", "from: ts"))
+    for _ in range(2):  # the first try has changed nothing
+        with pytest.raises(UsageError) as raised:
+            begin(wanted, "folder:one")
+        assert str(raised.value).startswith("--spec: says event_time: {from: ts, format: unix_seconds")
+        assert f"when the window {FIRST}, which is not published yet, was closed, it said" in str(raised.value)
+    Path(str(wanted.spec)).write_text(before)
+    assert begin(wanted, "folder:one").pending == [FIRST]
+
+
+def test_the_event_time_may_be_another_one_where_no_window_waits(wanted: Wanted) -> None:
+    end(begin(wanted, "folder:one").job)
+    spec = Path(str(wanted.spec))
+    spec.write_text(spec.read_text().replace("from: at", "from: ts"))
+    assert begin(wanted, "folder:one").pending == []

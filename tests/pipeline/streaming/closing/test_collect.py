@@ -10,6 +10,7 @@ from pipeline import files
 from pipeline.failure import find_message
 from pipeline.streaming.closing.collect import CollectWindows
 from pipeline.streaming.closing.due import Held
+from pipeline.streaming.closing.ledger import Ledger
 from pipeline.streaming.graph import _to_one_key
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.spooled import Drained
@@ -107,6 +108,20 @@ def test_a_drain_leaves_open_windows_to_the_next_start(tmp_path: Path, close_all
     job = stream_job(tmp_path, close_all=close_all)
     run(job, spooled(job, 0, [1, 12]), Drained("a", 14 * MINUTE), Drained("b", 13 * MINUTE))
     assert list(held(job)) == names
+
+
+def test_windows_that_are_closed_before_they_are_over_make_nothing_late(tmp_path: Path) -> None:
+    first, ledger = stream_job(tmp_path, close_all=True), Ledger(str(tmp_path / ".stream" / "closings"))
+    run(first, spooled(first, 0, [1, 12, 5_000]), Drained("a", 14 * MINUTE), Drained("b", 13 * MINUTE))
+    assert len(held(first)) == 3  # one of them of the future
+    ledger.refresh()
+    assert ledger.reached == 10 * MINUTE
+    second = stream_job(tmp_path, run="two", reached=ledger.reached)
+    run(second, spooled(second, 3, [13, 14, 25]), 31)
+    assert {name: offsets for name, offsets in held(second).items() if offsets[0] > 2} == {
+        "1970-01-01T0010-late": [3, 4],
+        "1970-01-01T0020": [5],
+    }
 
 
 def test_a_window_that_holds_too_much(tmp_path: Path) -> None:
