@@ -7,6 +7,7 @@ from pipeline.plain_files import check_report
 from pipeline.report.page import REPORT_NAME
 from pipeline.spans.published import load_span, published_names, span_folder
 from pipeline.spans.relations import check_relations
+from pipeline.streaming.status import is_of_stream
 from pipeline.verify import verify
 from pipeline.watching.store import FOLDER as WATCH_FOLDER
 from schemas.errors import DataError
@@ -53,4 +54,5 @@ def verify_spans(root: str) -> dict[str, Any]:
 def _unnamed(root: str, names: list[str]) -> list[str]:
     """Returns the files that are of no published span; those within one are told there."""
     known = (f"{WATCH_FOLDER}/", *(f"{span_path(name)}/" for name in names))
-    return [path for path in files.every_file(root) if path != REPORT_NAME and not path.startswith(known)]
+    others = [path for path in files.every_file(root) if path != REPORT_NAME and not path.startswith(known)]
+    return [path for path in others if not is_of_stream(path)]

@@ -11,7 +11,14 @@ from schemas.errors import DataError
 
 FOLDER = ".stream"  # of a stream, in the folder of its spans
 TOO_LATE_FOLDER = "too_late"  # beside it: of records that came too late for a span
+# What a stream knows of its windows, and records that came too late for them: nobody else can make either again.
+_OF_STREAM = re.compile(rf"{re.escape(FOLDER)}/|{re.escape(TOO_LATE_FOLDER)}/[^/]+\.jsonl$")
 _SHOWN = 40  # characters of a name that stand in one of a file
+
+
+def is_of_stream(path: str) -> bool:
+    """Returns whether a path within a folder of spans is that of a file that a stream keeps beside them."""
+    return bool(_OF_STREAM.match(path))
 
 
 @dataclass(frozen=True)

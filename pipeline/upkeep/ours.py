@@ -11,8 +11,7 @@ from pipeline.publish import copies
 from pipeline.report.page import REPORT_NAME
 from pipeline.scoring.job import RESULT_NAME
 from pipeline.scoring.publish import read_result
-from pipeline.streaming.status import FOLDER as STREAM_FOLDER
-from pipeline.streaming.status import TOO_LATE_FOLDER
+from pipeline.streaming.status import is_of_stream
 from pipeline.watching.store import FOLDER as WATCH_FOLDER
 from schemas.errors import UsageError
 from schemas.manifest import MANIFEST_NAME, named_files, parse_manifest
@@ -38,8 +37,6 @@ _OURS = re.compile(
 )
 # Written behind the manifest or in place of another one, so that what is whole is either kept or somebody else's.
 _UNFINISHED = {MANIFEST_NAME, SPEC_NAME, RUN_NAME, REPORT_NAME, RESULT_NAME}
-# What a stream knows of its windows, and records that came too late for them: nobody else can make either again.
-_OF_STREAM = re.compile(rf"{re.escape(STREAM_FOLDER)}/|{re.escape(TOO_LATE_FOLDER)}/[^/]+\.jsonl$")
 _TEMPORARY = re.compile(r"\.[0-9a-f]{12}\.tmp$")
 _COPY = re.compile(r"vocabulary/[^/]+\.txt")
 
@@ -64,7 +61,7 @@ def unnamed(found: Collection[str], kept: set[str], has_spans: bool) -> Unnamed:
       kept: What is named.
       has_spans: Whether it is the folder of spans.
     """
-    beside = {LOCK_NAME, *(name for name in found if _OF_STREAM.match(name))}
+    beside = {LOCK_NAME, *(name for name in found if is_of_stream(name))}
     if has_spans:  # the report over all spans, and what a watch that fills them knows
         beside |= {REPORT_NAME, *(name for name in found if name.startswith(f"{WATCH_FOLDER}/"))}
     names = sorted(name for name in found if name not in kept | beside)

@@ -50,6 +50,9 @@ def test_sound_spans(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert load_manifest(root / "spans/2026-11-03").span.extends
     (root / "spans/2026-11-09").mkdir()
     (root / "spans/2026-11-09/left").write_text("")
+    for path in (".stream/closings/2026-11-01.json", "too_late/2026-11-01-too-late-1-0123456789ab.jsonl"):
+        (root / path).parent.mkdir(parents=True)
+        (root / path).write_text("")
     said = Said(capsys, ["verify", str(root)])
     assert (said.code, said.lines) == (0, [])
     assert said.document["records"] == 4 * RECORDS
