@@ -83,7 +83,9 @@ def _add_times(stream: argparse.ArgumentParser) -> None:
 def _add_source(stream: argparse.ArgumentParser) -> None:
     stream.add_argument("--kafka_config", default="", metavar="FILE", help="properties of librdkafka, as for security")
     stream.add_argument(
-        "--allow_gap", action="store_true", help="go on where Kafka has deleted records before they were read"
+        "--allow_gap",
+        action="store_true",
+        help="go on where records were deleted before they were read, or while their window was open",
     )
     stream.add_argument("--name", default="", metavar="PATTERN", help="of files in a folder, such as '*.jsonl'")
     stream.add_argument(

@@ -17,6 +17,7 @@ from pipeline.logs import note
 from pipeline.run import execute
 from pipeline.runners.checks import check_runner, kind_of
 from pipeline.runners.options import describe_runner
+from pipeline.streaming import unclosed
 from pipeline.streaming.closing import closings
 from pipeline.streaming.closing.ledger import covered_by
 from pipeline.streaming.figures import write_figures
@@ -28,6 +29,7 @@ from pipeline.streaming.sources.source import Source
 from pipeline.streaming.start import Begun, begin, end
 from pipeline.streaming.status import FOLDER
 from pipeline.streaming.wanted import Wanted
+from pipeline.watching.observe import first_lines
 
 _OUTCOME = "all windows that are closed stay, and the same command goes on from there"
 
@@ -109,15 +111,29 @@ def stream(wanted: Wanted, source: Source, told: Told, options: PipelineOptions,
     root = wanted.root.rstrip("/") or wanted.root
     folder = files.join(root, FOLDER)
     with holding(folder, "stream", console), _asking() as asked:
-        begun = begin(wanted, source.identity())
+        identity = source.identity()
+        begun = begin(wanted, identity)
         job = begun.job
         name_run(folder, job.run)
         note(console, run=job.run)
         try:
+            _pass_gap(begun, source, identity, console)
             state = _stream(begun, source, told, options, console, asked)
         finally:
             end(job)
         return _ended(begun, state, asked, told.once)
+
+
+def _pass_gap(begun: Begun, source: Source, identity: str, console: Console) -> None:
+    """Tells what was read, is in no closed window and cannot be read again, where that is allowed; only once."""
+    gone = source.gone(begun.unclosed)
+    if gone:
+        console.print(
+            f"warning: {first_lines(gone)}: gone, or cut short, before all that was read of it was in a closed window; "
+            "--allow_gap goes on without these records",
+            highlight=False,
+        )
+        unclosed.forget(begun.job.folder, identity, gone)
 
 
 def _stream(

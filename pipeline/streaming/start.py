@@ -11,10 +11,11 @@ from pipeline.guards import lease
 from pipeline.inputs import run_name
 from pipeline.publish import unfinished
 from pipeline.spec_file import read_spec
+from pipeline.streaming import unclosed
 from pipeline.streaming.closing import closings
 from pipeline.streaming.closing.closer import windows_there
 from pipeline.streaming.closing.ledger import FILE as LEDGER
-from pipeline.streaming.closing.ledger import Ledger
+from pipeline.streaming.closing.ledger import Ledger, covered_by
 from pipeline.streaming.closing.publish import check_there, is_published
 from pipeline.streaming.job import NOT_YET, StreamJob, closings_folder
 from pipeline.streaming.status import FOLDER
@@ -24,6 +25,7 @@ from schemas.errors import DataError, UsageError
 from schemas.messages import printable, to_plain
 from schemas.spec import dump_spec
 from schemas.spec_events import event_time_of
+from schemas.streams.positions import Ranges
 from schemas.streams.windows import SECOND
 
 SPEC = "spec.yaml"
@@ -37,11 +39,13 @@ class Begun(NamedTuple):
       job: For all steps.
       ledger: What is in closed windows.
       pending: Names of closings whose spans are not published yet.
+      unclosed: Positions of files that were read before and are in no closed window, by path.
     """
 
     job: StreamJob
     ledger: Ledger
     pending: list[str]
+    unclosed: dict[str, Ranges]
 
 
 def check_source(folder: str, identity: str) -> None:
@@ -107,7 +111,7 @@ def begin(wanted: Wanted, identity: str) -> Begun:
         close_all=wanted.close_all,
     )
     check_source(folder, identity)
-    _take_over(folder)
+    _take_over(folder, identity)
     try:
         lease.begin(job)
     except DataError as error:
@@ -118,7 +122,8 @@ def begin(wanted: Wanted, identity: str) -> Begun:
         _check_time(spec, read_spec(spec_path)[0], pending)
     files.write(spec_path, dump_spec(spec).encode())
     ledger.fold(pending)
-    return Begun(dataclasses.replace(job, left=tuple(pending)), ledger, pending)
+    left = unclosed.keep(folder, identity, ledger.covered)
+    return Begun(dataclasses.replace(job, left=tuple(pending)), ledger, pending, left)
 
 
 def _check_time(spec: DatasetSpec, earlier: DatasetSpec, pending: list[str]) -> None:
@@ -144,9 +149,14 @@ def _shown_time(field: TimeField | None) -> str:
 
 
 def end(job: StreamJob) -> None:
-    """Says that a stream is over, and removes what only this start needed; of one that closed no window all of it."""
+    """Says that a stream is over, and removes what only this start needed; of one that closed no window all of it.
+
+    What was read of files and is in no closed window stays noted.
+    """
     with contextlib.suppress(OSError, DataError):
         lease.end(job)
+        identity = files.read(files.join(job.folder, _SOURCE)).decode()
+        unclosed.keep(job.folder, identity, covered_by(job.closings))
         files.delete_folder(job.spool)
         gone = [job.stop_path, job.drained_path]
         if not closings.names_in(job.closings):
@@ -156,10 +166,11 @@ def end(job: StreamJob) -> None:
         files.delete_empty_parents([job.spool])
 
 
-def _take_over(folder: str) -> None:
+def _take_over(folder: str, identity: str) -> None:
     """Ends whoever may still work for an earlier start, and deletes what that has read and not closed."""
     files.delete(files.match_any(folder, ["goes-on-*", "drained-*"]))
     files.delete([files.join(folder, name) for name in ("stop", "open_windows")])
+    unclosed.keep(folder, identity, {})
     for part in ("spool", "status"):
         files.delete_folder(files.join(folder, part))
 

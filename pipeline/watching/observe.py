@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from schemas.messages import printable
 
+_LONGEST_PATH = 4096  # of Linux
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", "~")
 _NANOSECONDS = 1_000_000_000
 
@@ -100,7 +101,7 @@ def finished(seen: Mapping[str, Seen], now: Now, settle: float) -> dict[str, Sta
 
 
 def first_lines(paths: Iterable[str], most: int = 3) -> str:
-    """Returns paths as they stand in a message, no more than a few of them."""
-    names = [printable(path) for path in paths]
+    """Returns paths as they stand in a message, no more than a few of them, and these whole."""
+    names = [printable(path, _LONGEST_PATH) for path in paths]
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")

@@ -8,27 +8,35 @@ from pathlib import Path
 
 from pipeline import files
 from pipeline.watching.observe import State, is_watched
-from schemas.errors import UsageError
+from schemas.errors import RefusedError, UsageError
+from schemas.messages import printable
 
 
 def scan(folder: str, pattern: str = "") -> dict[str, State]:
     """Returns the files below a folder that are watched, by path, each once whatever links lead to it.
 
-    What vanishes meanwhile, cannot be looked up, or is no regular file is left out; so are hidden folders.
+    What vanishes meanwhile, or is no regular file, is left out; so are hidden folders.
 
     Args:
       folder: Absolute, without links.
       pattern: Of names; empty: all.
+
+    Raises:
+      RefusedError: A folder may not be read, so that nobody knows what lies there.
     """
     found = {}
     for entry in _entries(folder):
         if not is_watched(entry.name, pattern):
             continue
-        with contextlib.suppress(OSError):
+        try:
             state = entry.stat()
-            if stat.S_ISREG(state.st_mode):
-                path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-                found[path] = _state(state)
+        except PermissionError as error:  # a folder that may be listed and not entered, or where a link leads
+            raise _unreadable(entry.path, error) from error
+        except OSError:
+            continue
+        if stat.S_ISREG(state.st_mode):
+            path = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+            found[path] = _state(state)
     return found
 
 
@@ -88,12 +96,26 @@ def _entries(folder: str) -> Iterator["os.DirEntry[str]"]:
     """Yields the entries of a folder and of those within it, but for folders themselves."""
     waiting = [folder]
     while waiting:
-        with contextlib.suppress(OSError), os.scandir(waiting.pop()) as entries:
-            for entry in entries:
-                if not entry.is_dir(follow_symlinks=False):
-                    yield entry
-                elif not entry.name.startswith("."):
-                    waiting.append(entry.path)
+        path = waiting.pop()
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if not entry.is_dir(follow_symlinks=False):
+                        yield entry
+                    elif not entry.name.startswith("."):
+                        waiting.append(entry.path)
+        except OSError as error:
+            # What has vanished is no error: a mount that is lost is waited for.
+            if isinstance(error, PermissionError) or os.path.isdir(path):  # noqa: PTH112  # never raises
+                raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> RefusedError:
+    """Returns the error of what has to be looked into and cannot be: to pass over it would lose records silently."""
+    return RefusedError(
+        f"{printable(path)}: cannot be read: {error.strerror}; give whoever runs this the right to read it, or move it "
+        "out of the folder"
+    )
 
 
 def _state(state: os.stat_result) -> State:

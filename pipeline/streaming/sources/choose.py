@@ -50,13 +50,14 @@ def make_source(text: str, settings: SourceSettings) -> Source:
             "kafka://HOST:PORT/TOPIC"
         )
     _check_apart(folder, settings.root)
-    return FolderSource(str(folder), settings.name, settings.settle, settings.poll, settings.max_record_bytes)
+    return FolderSource(
+        str(folder), settings.name, settings.settle, settings.poll, settings.max_record_bytes, settings.allow_gap
+    )
 
 
 def _check_settings(settings: SourceSettings, is_kafka: bool) -> None:
     """Checks that nothing is said that the source would pass over."""
-    of_kafka = {"--kafka_config": bool(settings.kafka), "--allow_gap": settings.allow_gap}
-    foreign = {"--name": bool(settings.name)} if is_kafka else of_kafka
+    foreign = {"--name": bool(settings.name)} if is_kafka else {"--kafka_config": bool(settings.kafka)}
     for option in (option for option, is_said in foreign.items() if is_said):
         other = "a folder" if is_kafka else "Kafka"
         raise UsageError(f"{option}: is for a source that is {other}; leave it out, or correct --source")

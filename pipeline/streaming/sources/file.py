@@ -43,7 +43,7 @@ class FileReader:
 
         Raises:
           FileNotFoundError: It is gone.
-          DataError: It cannot be read, or is not what its name says.
+          RefusedError: It cannot be read.
         """
         self.path, self.state, self.reach, self.is_over = path, state, start, False
         self._start, self._covered, self._max_record_bytes = start, covered, max_record_bytes
@@ -52,8 +52,10 @@ class FileReader:
         except FileNotFoundError:
             raise
         except OSError as error:
-            with in_words(path, "cannot be read"):
-                raise error
+            raise RefusedError(
+                f"{path}: cannot be read: {error.strerror}; give whoever runs the stream the right to read it, or "
+                "leave it out with --name"
+            ) from error
         self._blocks: Iterator[WholeLines] | None = None
         self._base = 0  # where the content begins that `_blocks` gives
 

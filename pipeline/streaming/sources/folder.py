@@ -18,7 +18,7 @@ from pipeline.streaming.sources.file import FileReader
 from pipeline.streaming.sources.source import Batch, Covered, Part
 from pipeline.watching.observe import Now, Seen, State, finished, first_lines, observe
 from pipeline.watching.scan import scan
-from schemas.errors import UsageError
+from schemas.errors import RefusedError, UsageError
 from schemas.formats.blocks import MAX_RECORD_BYTES
 from schemas.formats.reading import JSONL, Reading, reading_of
 from schemas.streams.positions import NONE, first_uncovered
@@ -36,6 +36,7 @@ class FolderSource:
       settle: Seconds without a change after which a file is finished.
       poll: Seconds between looks.
       max_record_bytes: Of a longer line no more is kept than shows that it is.
+      allow_gap: Whether to go on where files are gone that had to be read again.
     """
 
     folder: str
@@ -43,6 +44,7 @@ class FolderSource:
     settle: float = 60.0
     poll: float = 10.0
     max_record_bytes: int = MAX_RECORD_BYTES
+    allow_gap: bool = False
 
     def identity(self) -> str:
         """Returns the folder: names of files say what positions are of."""
@@ -61,9 +63,28 @@ class FolderSource:
             raise UsageError(f"--source {self.folder}: {_refused(sorted(foreign))}")
         return [Part(f"folder:{self.folder}", 0)]
 
+    def gone(self, unclosed: Covered) -> list[str]:
+        """Returns files that are gone or have become shorter than what has to be read of them again; see `Source`."""
+        there = scan(self.folder) if unclosed else {}
+        gone = [path for path, ranges in unclosed.items() if not _holds(path, there.get(path), int(ranges[-1, 1]))]
+        if gone and not self.allow_gap:
+            size = sum(int(np.diff(unclosed[path]).sum()) for path in gone)
+            raise RefusedError(
+                f"{first_lines(gone)}: gone, or cut short, with up to {size:,} bytes of records that were read and are "
+                "in no closed window, so that they have to be read again; put back what was there, or give --allow_gap "
+                "to go on without them"
+            )
+        return gone
+
     def open(self, part: Part, position: int, covered: Covered) -> "FolderReader":
         """Opens the folder; see `Source`."""
         return FolderReader(self, position, covered)
+
+
+def _holds(path: str, state: State | None, end: int) -> bool:
+    """Returns whether a file is there with so many bytes of content; of what is compressed nobody knows how many."""
+    reading = reading_as_lines(path)
+    return state is not None and (state.bytes >= end or reading is None or reading.from_the_start)
 
 
 def reading_as_lines(path: str) -> Reading | None:
@@ -174,7 +195,7 @@ class FolderReader:
 
     def _look(self) -> None:
         before, utc = self._clock(), time.time_ns()
-        self._there = Path(self._source.folder).is_dir()
+        self._there = os.path.isdir(self._source.folder)  # noqa: PTH112  # never raises
         found = scan(self._source.folder, self._source.name)
         now = Now(before, self._clock(), utc)
         self._seen = observe(self._seen or {}, found, now, first=self._seen is None)

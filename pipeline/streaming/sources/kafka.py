@@ -57,6 +57,10 @@ class KafkaSource:
             client.close()
         return [Part(name, start, count) for name, start in zip(names, starts, strict=True)]
 
+    def gone(self, unclosed: Covered) -> list[str]:
+        """Returns none: what Kafka has deleted `parts` tells; see `Source`."""
+        return []
+
     def open(self, part: Part, position: int, covered: Covered) -> "KafkaReader":
         """Opens a partition; see `Source`. No broker needs to be there."""
         return KafkaReader(self, part, position, covered.get(part.name, NONE))

@@ -100,6 +100,16 @@ class Source(Protocol):
           DataError: Positions were deleted before they were read.
         """
 
+    def gone(self, unclosed: Covered) -> list[str]:
+        """Returns the files of which something was read before that is to be read again, and is not there any more.
+
+        Args:
+          unclosed: Positions that were read and are in no closed window, by path; none of other sources.
+
+        Raises:
+          RefusedError: There are some, and nobody has allowed a gap.
+        """
+
     def open(self, part: Part, position: int, covered: Covered) -> Reader:
         """Opens a part.
 

@@ -19,8 +19,8 @@ from pipeline.streaming.job import StreamJob
 from pipeline.streaming.status import Status
 from schemas.errors import DataError
 from tests.pipeline.conftest import Written
-from tests.pipeline.helpers import quiet, tree
-from tests.pipeline.streaming.happenings import STREAM_SPEC
+from tests.pipeline.helpers import quiet, review_records, tree
+from tests.pipeline.streaming.happenings import STREAM_SPEC, at, read
 
 Said = pytest.CaptureFixture[str]
 Engine = list[Callable[[StreamJob], None]]
@@ -123,7 +123,10 @@ def test_what_is_refused(stream: Stream, capsys: Said, option: str, value: str, 
 
 
 def test_options_of_the_other_source(stream: Stream, capsys: Said) -> None:
-    assert stream.refused(capsys, "--allow_gap").startswith("--allow_gap: is for a source that is Kafka; leave it out")
+    properties = stream.folder / "properties"
+    properties.write_text("client.id=x\n")
+    said = stream.refused(capsys, kafka_config=str(properties))
+    assert said.startswith("--kafka_config: is for a source that is Kafka; leave it out")
     said = stream.refused(capsys, source="kafka://localhost:1/t", name="*.jsonl")
     assert said.startswith("--name: is for a source that is a folder; leave it out")
 
@@ -198,6 +201,34 @@ def test_a_second_signal_breaks_off(stream: Stream, capsys: Said, engine: Engine
     assert captured.err.splitlines()[-1] == "error: interrupted"
     assert not lease.goes_on(jobs[0])  # so that nothing more is closed or published
     assert not stream.root.exists()
+
+
+def test_a_file_that_is_gone_before_its_windows_are_closed(stream: Stream, capsys: Said, engine: Engine) -> None:
+    path = stream.source / "a.jsonl"
+    path.write_bytes(b"x" * 9)
+
+    def work(job: StreamJob) -> None:
+        if path.exists():
+            read(job, 3, at(review_records(2), 1), source=str(path))
+        stream.say()
+        until_stopped(job)
+
+    engine.append(work)
+    for _ in range(2):  # the file is read again each time
+        assert stream("--once") == 0
+    path.unlink()
+    capsys.readouterr()
+    for _ in range(2):
+        assert stream("--once") == 1
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        [line] = captured.err.splitlines()
+        assert line.startswith(f"error: {path}: gone, or cut short, with up to 2 bytes of records that were read and")
+    assert stream("--once", "--allow_gap") == 0
+    assert f"warning: {path}: gone, or cut short, before" in capsys.readouterr().err
+    assert stream("--once") == 0  # told once
+    assert "warning" not in capsys.readouterr().err
+    assert not (stream.root / ".stream" / "unclosed.json").exists()
 
 
 def test_an_engine_that_does_not_end_its_job_is_told_to(

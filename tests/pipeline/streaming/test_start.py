@@ -15,8 +15,8 @@ from pipeline.streaming.wanted import Wanted
 from schemas.errors import DataError, UsageError
 from schemas.streams.windows import MINUTE
 from tests.pipeline.conftest import Written
-from tests.pipeline.helpers import tree
-from tests.pipeline.streaming.happenings import STREAM_SPEC, WINDOW
+from tests.pipeline.helpers import review_records, tree
+from tests.pipeline.streaming.happenings import STREAM_SPEC, WINDOW, at, read
 
 FIRST, SECOND = "1970-01-01T0000", "1970-01-01T0010"
 
@@ -78,6 +78,16 @@ def test_windows_that_were_closed_and_not_published_come_first(wanted: Wanted) -
     assert not [path for path in tree(Path(begun.job.root)) if path.endswith(".tmp")]
     left = tree(Path(begun.job.folder))
     assert not {name for name in left if name.startswith(("spool/", "windows/1970-01-01T0020", "stop", "status/"))}
+
+
+def test_what_a_killed_stream_had_read_of_files_is_known(wanted: Wanted) -> None:
+    killed = begin(wanted, "folder:one")
+    read(killed.job, 4, at(review_records(2), 1), source="/one/a.jsonl")
+    begun = begin(wanted, "folder:one")
+    assert {path: ranges.tolist() for path, ranges in begun.unclosed.items()} == {"/one/a.jsonl": [[4, 6]]}
+    assert not Path(begun.job.spool).parent.exists()
+    end(begun.job)
+    assert begin(wanted, "folder:one").unclosed.keys() == {"/one/a.jsonl"}
 
 
 def test_pruned_spans_do_not_come_back(wanted: Wanted) -> None:

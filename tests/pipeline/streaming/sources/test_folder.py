@@ -1,6 +1,7 @@
 """Files of a folder become records with their positions, each once, whatever a reader is told of others."""
 
 import bz2
+import contextlib
 import gzip
 import os
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from pipeline.streaming.sources.choose import make_source
 from pipeline.streaming.sources.folder import FolderReader, FolderSource
 from pipeline.streaming.sources.source import Batch, Covered, SourceSettings
-from schemas.errors import DataError, UsageError
+from schemas.errors import DataError, RefusedError, UsageError
 from schemas.streams.positions import runs, union
 
 LINES = b'{"a":1}\n\n{"a":2}\r\n{"a":3}'
@@ -193,6 +194,64 @@ def test_a_damaged_file_is_named_with_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="damaged") as raised:
         reader_of(tmp_path, Clock()).poll(1, 1 << 20)
     assert str(raised.value).startswith(f"{path}: ")
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = put(tmp_path, "a.jsonl", LINES)
+
+    def refusing(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refusing)  # the superuser may read everything
+    with pytest.raises(RefusedError) as raised:
+        reader_of(tmp_path, Clock()).poll(1, 1 << 20)
+    assert str(raised.value) == (
+        f"{path}: cannot be read: Permission denied; give whoever runs the stream the right to read it, or leave it "
+        "out with --name"
+    )
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_folder_that_may_not_be_read_ends_the_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
+) -> None:
+    (tmp_path / "within").mkdir()
+    clock = Clock()
+    reader = reader_of(tmp_path, clock)
+    if begun:
+        reader.poll(1, 1 << 20)
+    listed = os.scandir
+
+    def refusing(path: str) -> object:
+        if path == str(tmp_path / "within"):
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    for look in (lambda: reader.poll(5, 1 << 20), lambda: make_source(str(tmp_path), SourceSettings()).parts({})):
+        with pytest.raises(RefusedError) as raised:
+            look()
+        assert str(raised.value) == (
+            f"{tmp_path}/within: cannot be read: Permission denied; give whoever runs this the right to read it, or "
+            "move it out of the folder"
+        )
+
+
+def test_files_of_a_folder_that_may_not_be_entered_end_the_stream(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Entry:
+        name, path = "a.jsonl", f"{tmp_path}/a.jsonl"
+
+        def is_dir(self, **_: object) -> bool:
+            return False
+
+        def stat(self) -> None:
+            raise PermissionError(13, "Permission denied", self.path)
+
+    monkeypatch.setattr(os, "scandir", lambda _: contextlib.nullcontext([Entry()]))
+    with pytest.raises(RefusedError, match=rf"^{Entry.path}: cannot be read: Permission denied; give "):
+        reader_of(tmp_path, Clock()).poll(1, 1 << 20)
 
 
 def test_files_of_other_formats_are_refused_with_what_reads_them(tmp_path: Path) -> None:
