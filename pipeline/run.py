@@ -136,7 +136,7 @@ def execute(
     """
     log = EngineLog()
     try:
-        with starting_workers(), quiet_workers(options) as terminal, listening(options, log):
+        with starting_workers(), quiet_workers(options) as terminal, listening(options, log, interrupted):
             shown = _console_on(terminal, console) if terminal else console
             made = beam.Pipeline(options=options)
             watched = progress(shown, where_workers(options))

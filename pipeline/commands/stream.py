@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:  # which imports Beam, as --help must not wait for
     from pipeline.streaming.wanted import Wanted
 
 BEAM_OPTIONS = True
+_NO_TIME = re.compile(r"0+[smhd]?", re.ASCII)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -49,13 +51,17 @@ def add(commands: Commands) -> None:
 
 def _add_times(stream: argparse.ArgumentParser) -> None:
     stream.add_argument(
-        "--delay", default="30s", metavar="LENGTH", help="by which records may come out of order (default 30s)"
+        "--delay",
+        default="30s",
+        metavar="LENGTH",
+        help="by which records may come out of order (default 30s; 0s: not at all)",
     )
     stream.add_argument(
         "--allowed_lateness",
         default="1h",
         metavar="LENGTH",
-        help="after a window in which late records make a span of their own; later ones are rejected (default 1h)",
+        help="after a window in which late records make a span of their own; later ones are rejected (default 1h; 0s: "
+        "all that are late)",
     )
     stream.add_argument(
         "--idle",
@@ -168,7 +174,7 @@ def _source_settings(options: argparse.Namespace) -> "SourceSettings":
 
 
 def _length_or_0(text: str, option: str) -> int:
-    return 0 if text == "0" else parse_length(text, option)
+    return 0 if _NO_TIME.fullmatch(text) else parse_length(text, option)
 
 
 def bytes_of(text: str, option: str) -> int:

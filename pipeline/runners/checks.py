@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -166,11 +167,9 @@ def _check_prism(options: PipelineOptions) -> list[str]:
     own = options.view_as(PrismRunnerOptions)
     server = PrismJobServer(options)
     place = own.prism_location or ""
-    if place and not Path(place).exists() and "://" not in place:
-        raise UsageError(
-            f"--prism_location={place}: there is no such file; name Prism's binary, or the zip that holds it"
-        )
-    if not place:
+    if place:
+        _check_prism_location(place)
+    else:
         url = server._resolve_source_path()  # the only way to ask where Beam takes it from
         cached = Path(PrismJobServer.BIN_CACHE, PurePosixPath(url).name)
         problem = None if cached.exists() else jars.why_no_download(url)
@@ -180,6 +179,21 @@ def _check_prism(options: PipelineOptions) -> list[str]:
                 "put it there, or name a binary with --prism_location"
             )
     return environments.check_environment(environment_of(options, LOOPBACK), options, _HERE, "Prism")
+
+
+def _check_prism_location(place: str) -> None:
+    """Checks that Beam can start what is said to be Prism, which it asserts or tries only when the job is begun."""
+    if not Path(place).exists():
+        if "://" in place:
+            return
+        problem = "there is no such file"
+    elif not Path(place).is_file():
+        problem = "is no file"
+    elif not zipfile.is_zipfile(place) and not os.access(place, os.X_OK):
+        problem = "is no zip, and may not be executed"
+    else:
+        return
+    raise UsageError(f"--prism_location={place}: {problem}; name Prism's binary, or the zip that holds it")
 
 
 _CHECKS: Mapping[str, Callable[[PipelineOptions], list[str]]] = {

@@ -16,6 +16,7 @@ from pipeline.runners.flink_jobs import cancel_job, cluster_of
 from pipeline.runners.options import is_local
 
 _ASK_SECONDS = 10.0  # between questions whether a worker has ended the run
+_PRISM = "PrismJobServer"  # the logger that is given every line that Prism prints
 _MOST = 200  # messages kept, the last ones
 
 
@@ -42,11 +43,17 @@ class EngineLog(logging.Handler):
 
 
 @contextlib.contextmanager
-def listening(options: PipelineOptions, log: EngineLog) -> Iterator[None]:
+def listening(options: PipelineOptions, log: EngineLog, interrupted: threading.Event) -> Iterator[None]:
     """Context in which what an engine says is kept in a log and nothing of it printed.
 
     Beam hands on what comes from an engine to the root logger, with the traceback of every worker. A local runner
     says nothing that way, and its log stays empty.
+
+    Args:
+      options: Of the pipeline.
+      log: Of what is said.
+      interrupted: Set where the run was broken off: Prism goes on to say of one bundle after the other that it failed,
+        which is what it was told to let them do, and says no more from then on.
     """
     if is_local(options):
         yield
@@ -58,6 +65,8 @@ def listening(options: PipelineOptions, log: EngineLog) -> Iterator[None]:
     try:
         yield
     finally:
+        if interrupted.is_set():
+            logging.getLogger(_PRISM).setLevel(logging.CRITICAL)  # its server that is started next has it set anew
         root.handlers[:] = handlers
         root.setLevel(level)
 

@@ -40,7 +40,7 @@ def streaming_options(flags: Sequence[str], checkpoint_seconds: float) -> Pipeli
     """
     flags = [flag for flag in flags if flag != _STREAMING]  # as people who know Beam say it; it goes without saying
     options = beam_options(flags)
-    check_can_stream(options)
+    check_can_stream(options, _given(flags))
     # Flink's job server knows them; the Python SDK hands on what it does not know itself.
     extra = [f"--checkpointing_interval={round(checkpoint_seconds * _MILLISECONDS)}", _BUNDLE_FIRST]
     told = PipelineOptions([*flags, *(extra if kind_of(options) in ("flink", "portable") else [])])
@@ -50,21 +50,26 @@ def streaming_options(flags: Sequence[str], checkpoint_seconds: float) -> Pipeli
     return told
 
 
-def check_can_stream(options: PipelineOptions) -> None:
+def check_can_stream(options: PipelineOptions, given: str) -> None:
     """Checks that a runner can read what never ends.
+
+    Args:
+      options: As `beam_options` returns them, which name the runner that is meant.
+      given: The runner as it was said; empty: none was.
 
     Raises:
       UsageError: It cannot, or nobody knows.
     """
     kind = kind_of(options)
     if kind in _WHY_NOT:
-        raise UsageError(f"--runner={_name(options)}: cannot stream: {_WHY_NOT[kind]}; {_REMEDY}")
+        what = f"--runner={given}: cannot stream" if given else "no --runner is given, and the local one cannot stream"
+        raise UsageError(f"{what}: {_WHY_NOT[kind]}; {_REMEDY}")
     if kind in ("flink", "prism", "dataflow"):
         return
     if kind == "portable":
         _check_service(str(options.view_as(PortableOptions).job_endpoint))
         return
-    raise UsageError(f"--runner={_name(options)}: is not known to stream; {_REMEDY}")
+    raise UsageError(f"--runner={given}: is not known to stream; {_REMEDY}")
 
 
 def _check_service(endpoint: str) -> None:
@@ -78,8 +83,8 @@ def _check_service(endpoint: str) -> None:
         raise UsageError(f"--job_endpoint={endpoint}: is not known to stream: no Flink is behind it; {_REMEDY}")
 
 
-def _name(options: PipelineOptions) -> str:
-    return str(options.view_as(StandardOptions).runner)
+def _given(flags: Sequence[str]) -> str:
+    return str(PipelineOptions(list(flags)).view_as(StandardOptions).runner or "")
 
 
 def options_of_service(endpoint: str, seconds: float = SECONDS) -> frozenset[str] | None:

@@ -31,10 +31,12 @@ def parse_length(text: str, where: str) -> int:
       UsageError: It is none, or 0.
     """
     match = _LENGTH.fullmatch(text)
-    if not match or not int(match[1]):
+    if not match:
         raise UsageError(
             f"{where} {printable(text)!r}: is no length of time; write a whole number and a unit: 30s, 10m, 1h or 2d"
         )
+    if not int(match[1]):
+        raise UsageError(f"{where} {text}: is no time at all; write 1{match[2]} or more, such as 30s, 10m, 1h or 2d")
     return int(match[1]) * _UNITS[match[2]]
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from pipeline import files
 from pipeline.guards import durable, lease
 from pipeline.origins import SUFFIX
+from pipeline.report import words
 from pipeline.streaming.closing import closings
 from pipeline.streaming.closing.closings import TOO_LATE, Closing
 from pipeline.streaming.closing.due import Held, Times, due_time, free_name, held_bytes, kind_of, take_due
@@ -24,7 +25,6 @@ from schemas.streams.windows import window_name
 
 TOO_LATE_REASON = "too_late"
 _ATTEMPTS = 100  # to close a window that others close at the same time
-_MB = 1e6
 _DIGEST_DIGITS = 12
 
 
@@ -216,8 +216,8 @@ class Closer:
         most = self.job.window_bytes
         if size > most:
             raise RefusedError(
-                f"{what} {size / _MB:,.1f} MB of records before it is over, and --window_bytes allows "
-                f"{most / _MB:,.1f} MB; nothing of it is published and nothing is lost: start the stream again and "
+                f"{what} {_in_words(size, most)} of records before it is over, and --window_bytes allows "
+                f"{_in_words(most, size)}; nothing of it is published and nothing is lost: start the stream again and "
                 "allow more, or with a shorter --window and another --output"
             )
 
@@ -233,6 +233,11 @@ class Closer:
         found = sorted((windows_there(self.job) & self.ledger.names) - self._told)
         self._told.update(found)
         return found
+
+
+def _in_words(size: int, other: int) -> str:
+    """Returns a number of bytes, in full where it would read like the one that it differs from."""
+    return words.size(size) if words.size(size) != words.size(other) else f"{size:,} bytes"
 
 
 def _too_late(part: Placed, window: int, job: StreamJob) -> Iterator[Rejected]:

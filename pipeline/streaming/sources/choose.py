@@ -9,6 +9,7 @@ from pipeline.streaming.sources.kafka import KafkaSource
 from pipeline.streaming.sources.kafka_client import Address
 from pipeline.streaming.sources.source import Source, SourceSettings
 from schemas.errors import UsageError
+from schemas.formats.reading import JSONL, reading_of
 from schemas.messages import printable
 
 _KAFKA = "kafka://"
@@ -50,6 +51,7 @@ def make_source(text: str, settings: SourceSettings) -> Source:
             "kafka://HOST:PORT/TOPIC"
         )
     _check_apart(folder, settings.root)
+    _check_name(settings.name)
     return FolderSource(
         str(folder), settings.name, settings.settle, settings.poll, settings.max_record_bytes, settings.allow_gap
     )
@@ -61,6 +63,23 @@ def _check_settings(settings: SourceSettings, is_kafka: bool) -> None:
     for option in (option for option, is_said in foreign.items() if is_said):
         other = "a folder" if is_kafka else "Kafka"
         raise UsageError(f"{option}: is for a source that is {other}; leave it out, or correct --source")
+
+
+def _check_name(pattern: str) -> None:
+    """Checks that a pattern does not mean files of another format, of which none would ever be read.
+
+    One that ends in no suffix, or in one that nobody knows, may mean links, which lead to files of other names.
+    """
+    end = re.split(r"[*?\]]", pattern)[-1]  # of every name that it means: no character in it stands for others
+    try:
+        meant = reading_of(f"a{end}").format
+    except UsageError:
+        return
+    if meant != JSONL:
+        raise UsageError(
+            f"--name {printable(pattern)!r}: means files of {meant}, and a stream reads .jsonl, plain or .gz, .bz2 and "
+            ".zst; name those, such as --name '*.jsonl*', or take `watch` for others"
+        )
 
 
 def _check_apart(folder: Path, root: str) -> None:

@@ -83,7 +83,7 @@ class FileReader:
 
     def _begin(self, size: int) -> Iterator[WholeLines]:
         reading = reading_of(self.path)
-        check_beginning(self._stream, reading)
+        check_beginning(self._stream, reading, has_spec=False)
         content = open_content(self._stream, reading.compression)
         if not reading.from_the_start:
             self._base = self._start

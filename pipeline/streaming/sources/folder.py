@@ -60,7 +60,7 @@ class FolderSource:
             raise UsageError(f"--source {self.folder}: is no folder; name the one that new files come into")
         foreign = [path for path in scan(self.folder, self.name) if reading_as_lines(path) is None]
         if foreign:
-            raise UsageError(f"--source {self.folder}: {_refused(sorted(foreign))}")
+            raise UsageError(f"--source {self.folder}: {_refused(sorted(foreign), self)}")
         return [Part(f"folder:{self.folder}", 0)]
 
     def gone(self, unclosed: Covered) -> list[str]:
@@ -89,7 +89,7 @@ def _holds(path: str, state: State | None, end: int) -> bool:
 
 def reading_as_lines(path: str) -> Reading | None:
     """Returns how a file of JSON lines is read; None of any other, or one whose name no record could be told by."""
-    if path.encode("utf-8", "ignore") != os.fsencode(path):
+    if not _is_utf8(path):
         return None
     with contextlib.suppress(UsageError):
         reading = reading_of(path)
@@ -133,7 +133,7 @@ class FolderReader:
         foreign = sorted(path for path in self._seen or {} if reading_as_lines(path) is None)
         said = [
             "" if self._there else f"{self._source.folder}: is gone; waiting for it to come back",
-            f"not read: {_refused(foreign)}" if foreign else "",
+            f"not read: {_refused(foreign, self._source)}" if foreign else "",
             f"changed after it was read, and not read again: {first_lines(self._changed)}" if self._changed else "",
         ]
         return "; ".join(filter(None, said))
@@ -222,12 +222,26 @@ class FolderReader:
         return current.reach - before
 
 
-def _refused(paths: list[str]) -> str:
-    return (
-        f"{first_lines(paths)}: a stream reads .jsonl, plain or .gz, .bz2 and .zst, under "
-        "names that are UTF-8; what reads files of other formats "
-        "as they come is `watch`; name the files that are meant with --name '*.jsonl*'"
-    )
+def _is_utf8(path: str) -> bool:
+    return path.encode("utf-8", "ignore") == os.fsencode(path)
+
+
+def _refused(paths: list[str], source: FolderSource) -> str:
+    """Returns why files are not read, and what to do."""
+    foreign = [path for path in paths if _is_utf8(path)]
+    nameless = [path.removeprefix(f"{source.folder}/") for path in paths if not _is_utf8(path)]
+    said = []
+    if foreign:
+        leave_out = "give a --name that leaves them out"
+        remedy = leave_out if source.name else "name the files that are meant with --name '*.jsonl*'"
+        said.append(
+            f"{first_lines(foreign)}: a stream reads .jsonl, plain or .gz, .bz2 and .zst; what reads files of other "
+            f"formats as they come is `watch`; {remedy}"
+        )
+    if nameless:
+        names = first_lines(os.fsencode(path).decode("utf-8", "backslashreplace") for path in nameless)
+        said.append(f"{names}: is no name in UTF-8; rename the file, or give a --name that leaves it out")
+    return "; ".join(said)
 
 
 def _joined(batches: list[Batch]) -> list[Batch]:

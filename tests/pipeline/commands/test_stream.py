@@ -96,6 +96,7 @@ def until_stopped(job: StreamJob) -> None:
     [
         ("window", "7m", "--window 7m: does not divide a day"),
         ("window", "0", "--window '0': is no length of time"),
+        ("window", "0s", "--window 0s: is no time at all; write 1s or more"),
         ("delay", "x", "--delay 'x': is no length of time"),
         ("allowed_lateness", "1", "--allowed_lateness '1': is no length of time"),
         ("idle", "-1", "--idle -1: is no number of seconds; say 0 or more"),
@@ -114,12 +115,33 @@ def until_stopped(job: StreamJob) -> None:
         ("base", "/nowhere", "--base /nowhere: holds no manifest.json"),
         ("spec", "/nowhere", "spec /nowhere: no such file"),
         ("output", "", "--output '': is empty; name the folder of all spans"),
+        ("name", "*.parquet", "--name '*.parquet': means files of parquet, and a stream reads .jsonl"),
+        ("runner", "DirectRunner", "--runner=DirectRunner: cannot stream"),
         ("runner", "FnApiRunner", "--runner=FnApiRunner: cannot stream"),
         ("windowbytes", "1G", "--windowbytes=1G: is no option of this command or of Beam; did you mean"),
     ],
 )
 def test_what_is_refused(stream: Stream, capsys: Said, option: str, value: str, text: str) -> None:
     assert stream.refused(capsys, **{option: value}).startswith(text)
+
+
+def test_what_is_no_prism_is_refused_before_anything_is_written(stream: Stream, capsys: Said) -> None:
+    said = f"--prism_location={stream.source}: is no file; name Prism's binary"
+    assert stream.refused(capsys, prism_location=str(stream.source)).startswith(said)
+
+
+@pytest.mark.parametrize("length", ["0", "0s", "0h"])
+def test_no_delay_and_no_lateness(stream: Stream, engine: Engine, length: str) -> None:
+    lengths = []
+
+    def work(job: StreamJob) -> None:
+        lengths.append(job.lateness)
+        stream.say()
+        until_stopped(job)
+
+    engine.append(work)
+    assert stream("--once", delay=length, allowed_lateness=length) == 0
+    assert lengths == [0]
 
 
 def test_options_of_the_other_source(stream: Stream, capsys: Said) -> None:

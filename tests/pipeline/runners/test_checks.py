@@ -1,4 +1,5 @@
 import json
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -164,6 +165,7 @@ def test_prism(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = f"--prism_location={place}: there is no such file; name Prism's binary, or the zip that holds it"
     assert refusal(["--runner=PrismRunner", f"--prism_location={place}"]) == said
     place.write_bytes(b"binary")
+    place.chmod(0o755)
     assert check_runner(beam_options(["--runner=PrismRunner", f"--prism_location={place}"])) == []
     prism = "apache_beam.runners.portability.prism_runner.PrismJobServer.BIN_CACHE"
     monkeypatch.setattr(prism, str(tmp_path / "none"))
@@ -171,6 +173,36 @@ def test_prism(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said = refusal(["--runner=PrismRunner"], DataError)
     assert said.startswith(f"Prism is not in {tmp_path / 'none'}, and https://github.com/apache/beam/releases/")
     assert said.endswith("cannot be fetched: no such host; put it there, or name a binary with --prism_location")
+
+
+def test_what_is_said_to_be_prism(tmp_path: Path) -> None:
+    def flags_of(place: object) -> list[str]:
+        return ["--runner=PrismRunner", f"--prism_location={place}"]
+
+    remedy = "name Prism's binary, or the zip that holds it"
+    assert refusal(flags_of(tmp_path)) == f"--prism_location={tmp_path}: is no file; {remedy}"
+    (text := tmp_path / "text").write_text("text")
+    assert refusal(flags_of(text)) == f"--prism_location={text}: is no zip, and may not be executed; {remedy}"
+    with zipfile.ZipFile(tmp_path / "prism.zip", "w") as packed:
+        packed.writestr("prism", "binary")
+    for place in (tmp_path / "prism.zip", "https://github.com/apache/beam/releases/tag/v2.60.0", "gs://bucket/prism"):
+        assert check_runner(beam_options(flags_of(place))) == []
+
+
+def test_a_folder_is_no_prism_for_a_run_either(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "spec.yaml").write_text(REVIEW_SPEC)
+    write_jsonl(tmp_path / "a.jsonl", review_records(3))
+    words = [
+        "--spec",
+        str(tmp_path / "spec.yaml"),
+        "--input",
+        str(tmp_path / "a.jsonl"),
+        "--output",
+        str(tmp_path / "out"),
+    ]
+    assert main(["run", *words, "--runner=PrismRunner", f"--prism_location={tmp_path}"]) == 2
+    assert f"error: --prism_location={tmp_path}: is no file" in capsys.readouterr().err
+    assert tree(tmp_path) == {"spec.yaml", "a.jsonl"}
 
 
 def test_spark(flags: list[str]) -> None:

@@ -26,7 +26,7 @@ grpc._channel._InactiveRpcError: <_InactiveRpcError of RPC that terminated with:
 def test_what_an_engine_says_is_kept_and_not_printed(capfd: pytest.CaptureFixture[str]) -> None:
     log, root = EngineLog(), logging.getLogger()
     before = root.handlers[:], root.level
-    with listening(REMOTE, log):
+    with listening(REMOTE, log, threading.Event()):
         logging.log(logging.INFO, "started")
         logging.warning("slow")
         logging.error("%s failed", "bundle")
@@ -35,9 +35,25 @@ def test_what_an_engine_says_is_kept_and_not_printed(capfd: pytest.CaptureFixtur
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("is_broken_off", [True, False])
+def test_what_prism_says_of_what_was_broken_off_is_not_printed(is_broken_off: bool) -> None:
+    interrupted, prism, after = threading.Event(), logging.getLogger("PrismJobServer"), EngineLog()
+    prism.setLevel(logging.INFO)  # as Beam does with each that it starts
+    prism.addHandler(after)
+    try:
+        with listening(REMOTE, EngineLog(), interrupted):
+            if is_broken_off:
+                interrupted.set()
+        prism.warning("pipeline canceled")
+        assert after.text == ("" if is_broken_off else "pipeline canceled")
+    finally:
+        prism.removeHandler(after)
+        prism.setLevel(logging.NOTSET)
+
+
 def test_only_the_last_messages_are_kept() -> None:
     log = EngineLog()
-    with listening(REMOTE, log):
+    with listening(REMOTE, log, threading.Event()):
         for i in range(1_000):
             logging.error("message %d", i)
     assert log.text.splitlines()[-1] == "message 999"
@@ -46,7 +62,7 @@ def test_only_the_last_messages_are_kept() -> None:
 
 def test_the_log_of_a_local_runner_is_left_alone() -> None:
     log, handlers = EngineLog(), logging.getLogger().handlers[:]
-    with listening(beam_options([]), log):
+    with listening(beam_options([]), log, threading.Event()):
         assert logging.getLogger().handlers == handlers
     assert log.text == ""
 

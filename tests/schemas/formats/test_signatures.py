@@ -97,6 +97,24 @@ def test_what_is_something_else(content: bytes, reading: Reading, rule: str) -> 
     assert problem(content, reading) == rule
 
 
+@pytest.mark.parametrize(
+    ("content", "compression", "remedy"),
+    [
+        (WRITERS["parquet"](ROWS), "none", "write it as jsonl"),
+        (tfrecord_frame(b"a"), "none", "write it as jsonl"),
+        (gzip.compress(b"a", mtime=0), "none", "rename the file"),
+        (b'{"a": 1}', "gzip", "rename the file"),
+        (ZIP, "none", "unpack it"),
+        ("a".encode("utf-16"), "none", "begins as text in UTF-16 does; write it in UTF-8"),
+    ],
+)
+def test_nothing_is_advised_of_a_spec_that_may_not_say_it(content: bytes, compression: str, remedy: str) -> None:
+    with pytest.raises(DataError) as raised:
+        check_beginning(io.BytesIO(content), Reading("jsonl", compression), has_spec=False)
+    assert str(raised.value).endswith(remedy)
+    assert "spec" not in str(raised.value)
+
+
 def test_a_frame_may_begin_as_something_else_does() -> None:
     frame = tfrecord_frame(bytes(0x088B1F))
     assert frame.startswith(b"\x1f\x8b\x08")

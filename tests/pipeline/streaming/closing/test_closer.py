@@ -145,6 +145,20 @@ def test_files_are_deleted_once_nobody_needs_them(tmp_path: Path) -> None:
     assert Closer(job).close(records, LENGTH, 0)[1] == rest  # set back to an older state
 
 
+@pytest.mark.parametrize(
+    ("most", "size", "said"),
+    [
+        (20 << 10, 123_456, "holds 123.5 kB of records before it is over, and --window_bytes allows 20.5 kB"),
+        (1 << 30, 1_120_000_000, "holds 1,120,000,000 bytes of records before it is over, and --window_bytes allows"),
+        (1 << 30, 3_000_000_000, "holds 3.0 GB of records before it is over, and --window_bytes allows 1.1 GB"),
+    ],
+)
+def test_figures_of_a_window_that_holds_too_much_differ(tmp_path: Path, most: int, size: int, said: str) -> None:
+    with pytest.raises(DataError) as raised:
+        Closer(stream_job(tmp_path, window_bytes=most)).check_size("holds", size)
+    assert str(raised.value).startswith(said)
+
+
 def test_who_is_not_meant_to_go_on_closes_nothing(tmp_path: Path) -> None:
     job = stream_job(tmp_path)
     records = [Held(ref, WINDOW) for ref in spooled(job, 0, [1])]

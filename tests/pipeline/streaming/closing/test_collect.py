@@ -130,7 +130,8 @@ def test_a_window_that_holds_too_much(tmp_path: Path) -> None:
         run(job, spooled(job, 0, [1, 2, 3]), 11)
     said = find_message(job.failed)
     assert said is not None
-    assert str(said).startswith("window 1970-01-01T0000: holds 0.0 MB of records before it is over")
+    assert str(said).startswith("window 1970-01-01T0000: holds 6 bytes of records before it is over, and")
+    assert ", and --window_bytes allows 4 bytes; nothing of it is published" in str(said)
     assert held(job) == {}
     assert not Path(job.lease_path).exists()
 

@@ -260,10 +260,11 @@ def test_files_of_other_formats_are_refused_with_what_reads_them(tmp_path: Path)
     with pytest.raises(UsageError) as raised:
         source.parts({})
     assert str(raised.value) == (
-        f"--source {tmp_path}: {path}: a stream reads .jsonl, plain or .gz, .bz2 and .zst, under names that are "
-        "UTF-8; what reads files of other formats as they come is `watch`; "
-        "name the files that are meant with --name '*.jsonl*'"
+        f"--source {tmp_path}: {path}: a stream reads .jsonl, plain or .gz, .bz2 and .zst; what reads files of "
+        "other formats as they come is `watch`; name the files that are meant with --name '*.jsonl*'"
     )
+    with pytest.raises(UsageError, match=r"is `watch`; give a --name that leaves them out$"):
+        make_source(str(tmp_path), SourceSettings(name="a*")).parts({})
     assert [part.name for part in make_source(str(tmp_path), SourceSettings(name="*.jsonl")).parts({})] == [
         f"folder:{tmp_path}"
     ]
@@ -278,8 +279,36 @@ def test_a_name_that_nothing_can_tell_is_left_out_and_told(tmp_path: Path) -> No
     put(tmp_path, os.fsdecode(b"a\xff.jsonl"), b"{}\n")
     good = put(tmp_path, "ä.jsonl", b"{}\n")
     assert [batch.source for batch in reader.poll(1, 1 << 20)] == [str(good)]
-    assert reader.note.startswith(f"not read: {tmp_path}/a"[:60])  # a long path is cut short
-    assert ": a stream reads .jsonl" in reader.note
+    said = r"a\xff.jsonl: is no name in UTF-8; rename the file, or give a --name that leaves it out"
+    assert reader.note == f"not read: {said}"
+    with pytest.raises(UsageError) as raised:
+        make_source(str(tmp_path), SourceSettings(name="*.jsonl")).parts({})
+    assert str(raised.value) == f"--source {tmp_path}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("first", "said"), [(b"\xff\xfe{\x00", "; write it in UTF-8; "), (b"PAR1\x15", "; write it as jsonl; ")]
+)
+def test_what_is_told_of_another_file_is_nothing_that_a_spec_of_a_stream_may_say(
+    tmp_path: Path, first: bytes, said: str
+) -> None:
+    put(tmp_path, "a.jsonl", first)
+    with pytest.raises(DataError, match=said) as raised:
+        reader_of(tmp_path, Clock()).poll(1, 1 << 20)
+    assert "spec" not in str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["*.parquet", "a[0-9].csv.gz", "?.TXT", "a.avro", "*[!.csv"])
+def test_names_of_files_that_a_stream_never_reads(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"^--name '.*': means files of \w+, and a stream reads .jsonl, plain or .gz"):
+        make_source(str(tmp_path), SourceSettings(name=name))
+
+
+@pytest.mark.parametrize(
+    "name", ["*.jsonl*", "*.ndjson.zst", "*.gz", "*l", "latest", "*.old", "*.cs[v]", "*.csv*", "*.c?v"]
+)
+def test_names_that_files_of_a_stream_may_have_or_links_to_them(tmp_path: Path, name: str) -> None:
+    assert make_source(str(tmp_path), SourceSettings(name=name))
 
 
 def test_a_folder_that_is_gone_is_waited_for(tmp_path: Path) -> None:
