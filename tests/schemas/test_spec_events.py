@@ -28,7 +28,7 @@ def parse(**values: Any) -> DatasetSpec:
         ),
         (
             {"session_gap": "0s"},
-            "group.session_gap '0s': is no length of time; write a whole number and a unit: 30s, 10m, 1h or 2d",
+            "group.session_gap 0s: is no time at all; write 1s or more, such as 30s, 10m, 1h or 2d",
         ),
         ({"session_gap": "999999999d"}, "group.session_gap: 999999999d is out of range; it must be 36500d or less"),
         ({"max_events": 0}, "group.max_events: 0 is out of range; it must be 1 or more"),
