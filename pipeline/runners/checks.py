@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -182,15 +181,13 @@ def _check_prism(options: PipelineOptions) -> list[str]:
 
 
 def _check_prism_location(place: str) -> None:
-    """Checks that Beam can start what is said to be Prism, which it asserts or tries only when the job is begun."""
+    """Checks that what is said to be Prism is a file, which Beam asserts only when the job is begun."""
     if not Path(place).exists():
         if "://" in place:
             return
         problem = "there is no such file"
     elif not Path(place).is_file():
         problem = "is no file"
-    elif not zipfile.is_zipfile(place) and not os.access(place, os.X_OK):
-        problem = "is no zip, and may not be executed"
     else:
         return
     raise UsageError(f"--prism_location={place}: {problem}; name Prism's binary, or the zip that holds it")
