@@ -23,7 +23,8 @@ class StreamJob:
         later are rejected.
       window_bytes: Most bytes of records that a window may hold.
       run_options: Of `pipeline run`, which makes the spans, but for the span and its input.
-      reached: The end of the newest window that was closed when the stream began, as event time; NOT_YET: none was.
+      reached: The end of the newest window that was over when an earlier start closed it, as event time; NOT_YET: none
+        was.
       close_all: Whether a drain closes windows that are not over yet.
       left: Names of windows that were closed before it began, and whose spans are published first.
       submitter: As of `pipeline.job.Job`.

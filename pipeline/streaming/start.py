@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipeline import files
-from pipeline.guards import lease
+from pipeline.guards import durable, lease
 from pipeline.inputs import run_name
 from pipeline.publish import unfinished
 from pipeline.spec_file import read_spec
@@ -118,25 +118,39 @@ def begin(wanted: Wanted, identity: str) -> Begun:
         raise UsageError(f"--output: {error}; name another folder") from None
     ledger.refresh()  # once nobody else closes windows
     pending = _sweep(job, ledger)
-    if pending and files.exists(spec_path):
-        _check_time(spec, read_spec(spec_path)[0], pending)
-    files.write(spec_path, dump_spec(spec).encode())
+    _check_time(spec, _earlier_spec(spec_path), sorted(_unpublished(job, pending)))
+    durable.write(spec_path, dump_spec(spec).encode())
     ledger.fold(pending)
     left = unclosed.keep(folder, identity, ledger.covered)
     return Begun(dataclasses.replace(job, left=tuple(pending)), ledger, pending, left)
 
 
-def _check_time(spec: DatasetSpec, earlier: DatasetSpec, pending: list[str]) -> None:
+def _unpublished(job: StreamJob, names: list[str]) -> list[str]:
+    """Returns which closings have no published span."""
+    return [name for name in names if not is_published(job, closings.load(job.closings, name))]
+
+
+def _earlier_spec(path: str) -> DatasetSpec | None:
+    """Returns the spec of the start before; None where that is gone, or nothing that can be read."""
+    try:
+        return read_spec(path)[0] if files.exists(path) else None
+    except UsageError:
+        return None
+
+
+def _check_time(spec: DatasetSpec, earlier: DatasetSpec | None, waiting: list[str]) -> None:
     """Checks that records of windows that wait to be published would be put into the same windows now.
 
     Raises:
       UsageError: The spec names another event time than that by which they were closed.
     """
+    if earlier is None or not waiting:
+        return
     now, then = event_time_of(spec), event_time_of(earlier)
     if now == then:
         return
     raise UsageError(
-        f"--spec: says {_shown_time(now)}, and when the window {pending[0]}, which is not published yet, was closed, "
+        f"--spec: says {_shown_time(now)}, and when the window {waiting[0]}, which is not published yet, was closed, "
         f"it said {_shown_time(then)}, by which its records may be of other windows; publish it with that spec, or "
         "name another --output, into which all that the source has is read anew"
     )

@@ -92,7 +92,8 @@ def _spooled(folder: str) -> Iterable[tuple[str, tuple[int, int]]]:
     """Yields of each file of lines of one source which stretch of that they are of."""
     for name in files.every_file(folder):
         if name.endswith(SUFFIX):
-            with contextlib.suppress(OSError, pa.ArrowInvalid):  # closed meanwhile, or taken by a loss of power
+            # It was closed meanwhile, or a loss of power has taken what it held.
+            with contextlib.suppress(OSError, DataError, pa.ArrowInvalid):
                 rows = read_table(files.join(folder, name))
                 starts, positions = rows["start"].to_numpy(), rows["position"].to_numpy()
                 yield rows["source"][0].as_py(), (int(starts.min()), int(positions.max()) + 1)

@@ -8,14 +8,17 @@ from pathlib import Path
 
 from pipeline import files
 from pipeline.watching.observe import State, is_watched
-from schemas.errors import RefusedError, UsageError
+from schemas.errors import DataError, RefusedError, UsageError
 from schemas.messages import printable
+
+_LOST = "lost+found"
 
 
 def scan(folder: str, pattern: str = "") -> dict[str, State]:
     """Returns the files below a folder that are watched, by path, each once whatever links lead to it.
 
-    What vanishes meanwhile, or is no regular file, is left out; so are hidden folders.
+    What vanishes meanwhile, or is no regular file, is left out; so are hidden folders and the one for lost files that
+    a filesystem has at its root.
 
     Args:
       folder: Absolute, without links.
@@ -23,6 +26,7 @@ def scan(folder: str, pattern: str = "") -> dict[str, State]:
 
     Raises:
       RefusedError: A folder may not be read, so that nobody knows what lies there.
+      DataError: One cannot be read now, as where a disk fails.
     """
     found = {}
     for entry in _entries(folder):
@@ -102,15 +106,17 @@ def _entries(folder: str) -> Iterator["os.DirEntry[str]"]:
                 for entry in entries:
                     if not entry.is_dir(follow_symlinks=False):
                         yield entry
-                    elif not entry.name.startswith("."):
+                    elif not entry.name.startswith(".") and entry.name != _LOST:
                         waiting.append(entry.path)
         except OSError as error:
-            # What has vanished is no error: a mount that is lost is waited for.
-            if isinstance(error, PermissionError) or os.path.isdir(path):  # noqa: PTH112  # never raises
+            if isinstance(error, PermissionError):
                 raise _unreadable(path, error) from error
+            # What has vanished is no error: a mount that is lost is waited for.
+            if os.path.isdir(path):  # noqa: PTH112  # never raises
+                raise DataError(f"{printable(path)}: cannot be read: {error.strerror}") from error
 
 
-def _unreadable(path: str, error: OSError) -> RefusedError:
+def _unreadable(path: str, error: PermissionError) -> RefusedError:
     """Returns the error of what has to be looked into and cannot be: to pass over it would lose records silently."""
     return RefusedError(
         f"{printable(path)}: cannot be read: {error.strerror}; give whoever runs this the right to read it, or move it "

@@ -56,6 +56,14 @@ def covers(ranges: Ranges, positions: Int64s) -> Mask:
     return found
 
 
+def range_ends(ranges: Ranges, positions: Int64s) -> Int64s:
+    """Returns where the range ends that holds each position, (positions,); of one that none holds, the position."""
+    if not len(ranges):
+        return positions
+    before = np.searchsorted(ranges[:, 0], positions, side="right") - 1
+    return np.where(covers(ranges, positions), ranges[np.maximum(before, 0), 1], positions)
+
+
 def first_uncovered(ranges: Ranges, start: int) -> int:
     """Returns the first position from `start` on that lies in no range."""
     before = int(np.searchsorted(ranges[:, 0], start, side="right")) - 1

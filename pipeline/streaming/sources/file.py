@@ -16,7 +16,7 @@ from schemas.formats.lines import split_lines
 from schemas.formats.reading import reading_of
 from schemas.formats.signatures import check_beginning
 from schemas.formats.streams import LineFinder, whole_records
-from schemas.streams.positions import Ranges, covers
+from schemas.streams.positions import Ranges, covers, range_ends
 
 _MICROSECOND = 1_000  # nanoseconds
 
@@ -57,6 +57,7 @@ class FileReader:
                 "leave it out with --name"
             ) from error
         self._blocks: Iterator[WholeLines] | None = None
+        self._next = start  # where what belongs to the next record begins
         self._base = 0  # where the content begins that `_blocks` gives
 
     def piece(self, size: int) -> Batch | None:
@@ -100,11 +101,14 @@ class FileReader:
         there = np.fromiter((bool(value.strip(b" \t\r")) for value in values), bool, len(values))
         if there.any() and not block.data.endswith(b"\n") and block.line_count is None and self._is_written_to():
             there[-1] = False  # its end may still be to come: it is read when the file is finished again
-        starts = np.append(self.reach, ends[there][:-1])[: there.sum()]
         places = block.offset + lines.starts
-        fresh = ~covers(self._covered, places[there]) & (places[there] >= self._start)
+        is_covered = covers(self._covered, places[there])
+        # A line that had no end yet when its record was closed has one now, which belongs to the next record.
+        reaches = np.where(is_covered, np.minimum(ends[there], range_ends(self._covered, places[there])), ends[there])
+        starts = np.append(self._next, reaches[:-1])[: there.sum()]
+        fresh = ~is_covered & (places[there] >= self._start)
         if there.any():
-            self.reach = max(self.reach, int(ends[there][-1]))
+            self.reach, self._next = max(self.reach, int(ends[there][-1])), max(self._next, int(reaches[-1]))
         kept = np.flatnonzero(there)[fresh]
         if not len(kept):
             return None

@@ -17,7 +17,7 @@ import numpy as np
 from pipeline.streaming.sources.file import FileReader
 from pipeline.streaming.sources.source import Batch, Covered, Part
 from pipeline.watching.observe import Now, Seen, State, finished, first_lines, observe
-from pipeline.watching.scan import scan
+from pipeline.watching.scan import scan, states
 from schemas.errors import RefusedError, UsageError
 from schemas.formats.blocks import MAX_RECORD_BYTES
 from schemas.formats.reading import JSONL, Reading, reading_of
@@ -65,7 +65,7 @@ class FolderSource:
 
     def gone(self, unclosed: Covered) -> list[str]:
         """Returns files that are gone or have become shorter than what has to be read of them again; see `Source`."""
-        there = scan(self.folder) if unclosed else {}
+        there = states(unclosed)
         gone = [path for path, ranges in unclosed.items() if not _holds(path, there.get(path), int(ranges[-1, 1]))]
         if gone and not self.allow_gap:
             size = sum(int(np.diff(unclosed[path]).sum()) for path in gone)

@@ -178,3 +178,23 @@ def test_the_event_time_may_be_another_one_where_no_window_waits(wanted: Wanted)
     spec = Path(str(wanted.spec))
     spec.write_text(spec.read_text().replace("from: at", "from: ts"))
     assert begin(wanted, "folder:one").pending == []
+
+
+def test_another_event_time_is_taken_where_only_what_is_published_is_left_over(wanted: Wanted) -> None:
+    killed = begin(wanted, "folder:one")
+    close(killed, FIRST, 0, 1)
+    files.write(f"{killed.job.root}/.stream/published/{FIRST}", b"")
+    spec = Path(str(wanted.spec))
+    spec.write_text(spec.read_text().replace("from: at", "from: ts"))
+    assert begin(wanted, "folder:one").pending == [FIRST]
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\x00" * 9])
+def test_a_spec_of_the_start_before_that_nobody_can_read_is_written_anew(wanted: Wanted, content: bytes) -> None:
+    killed = begin(wanted, "folder:one")
+    close(killed, FIRST, 0, 1)
+    path = Path(killed.job.folder, "spec.yaml")
+    whole = path.read_bytes()
+    path.write_bytes(content)
+    assert begin(wanted, "folder:one").pending == [FIRST]
+    assert path.read_bytes() == whole

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline import files
 from pipeline.origins import SUFFIX
 from pipeline.streaming.job import StreamJob
 from pipeline.streaming.sources.folder import FolderSource
@@ -87,6 +88,15 @@ def test_what_a_loss_of_power_took_is_passed_over(job: StreamJob) -> None:
     take(job, "a", 5, 1)
     for path in take(job, "b", 5, 1):
         path.with_name(path.name + SUFFIX).write_bytes(b"")
+    assert kept(job) == {"a": [[5, 6]]}
+
+
+def test_what_is_closed_while_it_is_looked_at_is_passed_over(job: StreamJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    take(job, "a", 5, 1)
+    [gone] = take(job, "b", 5, 1)
+    listed = files.every_file(job.folder + "/spool")
+    monkeypatch.setattr(files, "every_file", lambda _: listed)
+    gone.with_name(gone.name + SUFFIX).unlink()
     assert kept(job) == {"a": [[5, 6]]}
 
 

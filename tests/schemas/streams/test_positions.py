@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.streams.positions import NONE, Ranges, covers, first_uncovered, runs, union, without
+from schemas.streams.positions import NONE, Ranges, covers, first_uncovered, range_ends, runs, union, without
 
 ranges = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 6)), max_size=12).map(
     lambda pairs: np.array([(start, start + length) for start, length in pairs], np.int64).reshape(-1, 2)
@@ -39,6 +39,12 @@ def test_what_is_covered(parts: Ranges) -> None:
 def test_the_first_uncovered_position(parts: Ranges, start: int) -> None:
     found = union([parts])
     assert first_uncovered(found, start) == next(p for p in range(start, 100) if p not in held(found))
+
+
+@given(ranges)
+def test_where_the_range_ends_that_holds_a_position(parts: Ranges) -> None:
+    found, positions = union([parts]), np.arange(50)
+    assert range_ends(found, positions).tolist() == [first_uncovered(found, position) for position in range(50)]
 
 
 def test_records_without_a_gap_are_one_range() -> None:

@@ -133,6 +133,19 @@ def test_what_is_covered_is_not_given_again_wherever_it_stands(tmp_path: Path) -
     assert reader_of(tmp_path, Clock(), covered_by([whole])).poll(1, 1 << 20) == []
 
 
+@pytest.mark.parametrize("most", [1, 1 << 20])
+def test_the_end_of_a_line_that_came_after_its_record_was_closed_is_of_the_next_one(tmp_path: Path, most: int) -> None:
+    first = b'{"a":1}\n{"a":2}'
+    path = put(tmp_path, "a.jsonl", first)
+    [batch] = reader_of(tmp_path, Clock()).poll(1, 1 << 20)
+    covered = {str(path): runs(batch.starts[1:], batch.ends[1:])}  # the window of the second one is over
+    put(tmp_path, "a.jsonl", first + b'\n{"a":3}\n')
+    reader = reader_of(tmp_path, Clock(), covered)
+    found = [batch for _ in range(9) for batch in reader.poll(1, most)]
+    assert [value for batch in found for value in batch.values] == [b'{"a":1}', b'{"a":3}']
+    assert union([covered[str(path)], *covered_by(found).values()]).tolist() == [[0, 24]]
+
+
 @pytest.mark.parametrize("most", [1, 10, 100, 5_000])
 def test_batches_of_any_size_give_the_same_records(tmp_path: Path, most: int) -> None:
     content = b"".join(b'{"a":%d}\n' % i for i in range(300))
@@ -235,6 +248,24 @@ def test_a_folder_that_may_not_be_read_ends_the_stream(
             f"{tmp_path}/within: cannot be read: Permission denied; give whoever runs this the right to read it, or "
             "move it out of the folder"
         )
+
+
+def test_the_folder_of_lost_files_of_a_disk_is_not_looked_into(tmp_path: Path) -> None:
+    for name in ("lost+found", "lost"):
+        (tmp_path / name).mkdir()
+        put(tmp_path, f"{name}/a.jsonl", b"{}\n")
+    [batch] = reader_of(tmp_path, Clock()).poll(1, 1 << 20)
+    assert batch.source == str(tmp_path / "lost" / "a.jsonl")
+
+
+def test_what_may_pass_is_not_taken_for_a_missing_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(path: str) -> object:
+        raise OSError(24, "Too many open files", path)
+
+    monkeypatch.setattr(os, "scandir", failing)
+    with pytest.raises(DataError) as raised:
+        reader_of(tmp_path, Clock()).poll(1, 1 << 20)
+    assert (type(raised.value), str(raised.value)) == (DataError, f"{tmp_path}: cannot be read: Too many open files")
 
 
 def test_files_of_a_folder_that_may_not_be_entered_end_the_stream(
