@@ -1,5 +1,6 @@
 """One file of JSON lines, read piece by piece from one position of its content on."""
 
+import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from pipeline.watching.observe import State
 from schemas.errors import DataError, RefusedError
 from schemas.formats.blocks import WholeLines
 from schemas.formats.content import open_content
-from schemas.formats.lines import split_lines
+from schemas.formats.lines import Lines, split_lines
 from schemas.formats.reading import reading_of
 from schemas.formats.signatures import check_beginning
 from schemas.formats.streams import LineFinder, whole_records
-from schemas.streams.positions import Ranges, covers, range_ends
+from schemas.streams.positions import Ranges, range_ends
+from schemas.times import Int64s
 
 _MICROSECOND = 1_000  # nanoseconds
+_BLANK = b" \t\r"
 
 
 class FileReader:
@@ -97,16 +100,17 @@ class FileReader:
             return None
         lines, _ = split_lines(block.data, block.offset)
         ends = block.offset + np.append(lines.starts[1:], block.range_bytes)
+        lines = self._unread(lines, block.offset)
         values = [lines.text(i) for i in range(len(lines))]
-        there = np.fromiter((bool(value.strip(b" \t\r")) for value in values), bool, len(values))
+        there = np.fromiter((bool(value.strip(_BLANK)) for value in values), bool, len(values))
         if there.any() and not block.data.endswith(b"\n") and block.line_count is None and self._is_written_to():
             there[-1] = False  # its end may still be to come: it is read when the file is finished again
         places = block.offset + lines.starts
-        is_covered = covers(self._covered, places[there])
-        # A line that had no end yet when its record was closed has one now, which belongs to the next record.
-        reaches = np.where(is_covered, np.minimum(ends[there], range_ends(self._covered, places[there])), ends[there])
-        starts = np.append(self._next, reaches[:-1])[: there.sum()]
-        fresh = ~is_covered & (places[there] >= self._start)
+        read_to = self._read_to(places[there])
+        fresh = read_to == places[there]
+        # A line that had no end yet when it was read has one now, which belongs to the next record.
+        reaches = np.where(fresh, ends[there], np.minimum(ends[there], read_to))
+        starts = self._read_to(np.append(self._next, reaches[:-1])[: there.sum()])
         if there.any():
             self.reach, self._next = max(self.reach, int(ends[there][-1])), max(self._next, int(reaches[-1]))
         kept = np.flatnonzero(there)[fresh]
@@ -114,6 +118,18 @@ class FileReader:
             return None
         times = np.full(len(kept), self.state.mtime_ns // _MICROSECOND)
         return Batch(self.path, [values[i] for i in kept], places[kept], starts[fresh], ends[kept], times)
+
+    def _unread(self, lines: Lines, offset: int) -> Lines:
+        """Returns lines, and of those that had no end yet when they were read only what has come behind that."""
+        read_to = self._read_to(offset + lines.starts) - offset
+        has_more = (read_to > lines.starts) & (read_to < lines.ends)
+        for i in np.flatnonzero(has_more):
+            has_more[i] = bool(lines.data[read_to[i] : lines.ends[i]].strip(_BLANK))
+        return dataclasses.replace(lines, starts=np.where(has_more, read_to, lines.starts))
+
+    def _read_to(self, positions: Int64s) -> Int64s:
+        """Returns up to where what follows each position has been read before; the position where nothing has."""
+        return np.maximum(range_ends(self._covered, positions), self._start)
 
     def _is_written_to(self) -> bool:
         try:

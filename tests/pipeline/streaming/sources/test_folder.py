@@ -1,65 +1,20 @@
 """Files of a folder become records with their positions, each once, whatever a reader is told of others."""
 
-import bz2
 import contextlib
 import gzip
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from pipeline.streaming.sources.choose import make_source
-from pipeline.streaming.sources.folder import FolderReader, FolderSource
-from pipeline.streaming.sources.source import Batch, Covered, SourceSettings
+from pipeline.streaming.sources.source import SourceSettings
 from schemas.errors import DataError, RefusedError, UsageError
-from schemas.streams.positions import runs, union
+from schemas.streams.positions import runs
+from tests.pipeline.streaming.sources.folders import PACKED, Clock, covered_by, put, reader_of
 
 LINES = b'{"a":1}\n\n{"a":2}\r\n{"a":3}'
-PACKED: dict[str, Callable[[bytes], bytes]] = {
-    "": bytes,
-    ".gz": gzip.compress,
-    ".bz2": bz2.compress,
-    ".zst": lambda content: bytes(pa.compress(content, codec="zstd", asbytes=True)),
-}
-
-
-class Clock:
-    """Time that passes where somebody sleeps."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def read(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += max(seconds, 0.01)
-
-
-def reader_of(folder: Path, clock: Clock, covered: Covered | None = None, **settings: object) -> FolderReader:
-    source = FolderSource(str(folder), **{"settle": 5.0, "poll": 1.0, **settings})  # type: ignore[arg-type]
-    return FolderReader(source, 0, covered or {}, clock.read, clock.sleep)
-
-
-def put(folder: Path, name: str, content: bytes, age: float = 1_000.0) -> Path:
-    """Writes a file that was last changed so many seconds ago."""
-    path = folder / name
-    path.write_bytes(content)
-    at = path.stat().st_mtime - age
-    os.utime(path, (at, at))
-    return path
-
-
-def covered_by(batches: list[Batch]) -> Covered:
-    found: dict[str, np.ndarray] = {}
-    for batch in batches:
-        found[batch.source] = union(
-            [found.get(batch.source, runs(batch.starts[:0], batch.ends[:0])), runs(batch.starts, batch.ends)]
-        )
-    return found
 
 
 @pytest.mark.parametrize("suffix", PACKED)
@@ -133,19 +88,6 @@ def test_what_is_covered_is_not_given_again_wherever_it_stands(tmp_path: Path) -
     assert reader_of(tmp_path, Clock(), covered_by([whole])).poll(1, 1 << 20) == []
 
 
-@pytest.mark.parametrize("most", [1, 1 << 20])
-def test_the_end_of_a_line_that_came_after_its_record_was_closed_is_of_the_next_one(tmp_path: Path, most: int) -> None:
-    first = b'{"a":1}\n{"a":2}'
-    path = put(tmp_path, "a.jsonl", first)
-    [batch] = reader_of(tmp_path, Clock()).poll(1, 1 << 20)
-    covered = {str(path): runs(batch.starts[1:], batch.ends[1:])}  # the window of the second one is over
-    put(tmp_path, "a.jsonl", first + b'\n{"a":3}\n')
-    reader = reader_of(tmp_path, Clock(), covered)
-    found = [batch for _ in range(9) for batch in reader.poll(1, most)]
-    assert [value for batch in found for value in batch.values] == [b'{"a":1}', b'{"a":3}']
-    assert union([covered[str(path)], *covered_by(found).values()]).tolist() == [[0, 24]]
-
-
 @pytest.mark.parametrize("most", [1, 10, 100, 5_000])
 def test_batches_of_any_size_give_the_same_records(tmp_path: Path, most: int) -> None:
     content = b"".join(b'{"a":%d}\n' % i for i in range(300))
@@ -176,19 +118,6 @@ def test_a_line_that_is_too_long_is_kept_as_one_that_a_run_rejects_and_the_next_
     assert len(values[0] or b"") < 3_000_000
     assert values[1] == b'{"a":1}'
     assert [int(end) for batch in batches for end in batch.ends] == [len(long), len(long) + 8]
-
-
-def test_a_last_line_without_its_end_waits_where_the_file_is_written_to_again(tmp_path: Path) -> None:
-    clock = Clock()
-    path = put(tmp_path, "a.jsonl", b'{"a":1}\n{"a"')
-    reader = reader_of(tmp_path, clock)
-    reader._look()
-    path.touch()  # somebody writes to it just now
-    [first] = reader.poll(0.5, 1 << 20)
-    with path.open("ab") as stream:
-        stream.write(b":2}\n")
-    [second] = reader.poll(20, 1 << 20)
-    assert (first.values, second.values) == ([b'{"a":1}'], [b'{"a":2}'])
 
 
 def test_a_file_that_has_become_shorter_is_told_and_not_read_again(tmp_path: Path) -> None:
