@@ -1,13 +1,15 @@
 """Which source a text means."""
 
+import os
 import re
 from pathlib import Path
 
 from pipeline import files
-from pipeline.streaming.sources.folder import FolderSource
+from pipeline.streaming.sources.folder import FolderSource, is_utf8
 from pipeline.streaming.sources.kafka import KafkaSource
 from pipeline.streaming.sources.kafka_client import Address
 from pipeline.streaming.sources.source import Source, SourceSettings
+from pipeline.watching.observe import first_lines
 from schemas.errors import UsageError
 from schemas.formats.reading import JSONL, reading_of
 from schemas.messages import printable
@@ -50,6 +52,9 @@ def make_source(text: str, settings: SourceSettings) -> Source:
             f"--source {printable(text)}: is no folder; name the one that new files come into, or say "
             "kafka://HOST:PORT/TOPIC"
         )
+    if not is_utf8(str(folder)):
+        shown = os.fsencode(folder).decode("utf-8", "backslashreplace")
+        raise UsageError(f"--source {first_lines([shown])}: is no path in UTF-8; rename the folder")
     _check_apart(folder, settings.root)
     _check_name(settings.name)
     return FolderSource(

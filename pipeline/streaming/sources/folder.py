@@ -89,7 +89,7 @@ def _holds(path: str, state: State | None, end: int) -> bool:
 
 def reading_as_lines(path: str) -> Reading | None:
     """Returns how a file of JSON lines is read; None of any other, or one whose name no record could be told by."""
-    if not _is_utf8(path):
+    if not is_utf8(path):
         return None
     with contextlib.suppress(UsageError):
         reading = reading_of(path)
@@ -222,14 +222,15 @@ class FolderReader:
         return current.reach - before
 
 
-def _is_utf8(path: str) -> bool:
+def is_utf8(path: str) -> bool:
+    """Returns whether a path can be written down as text, by which its records can be told."""
     return path.encode("utf-8", "ignore") == os.fsencode(path)
 
 
 def _refused(paths: list[str], source: FolderSource) -> str:
     """Returns why files are not read, and what to do."""
-    foreign = [path for path in paths if _is_utf8(path)]
-    nameless = [path.removeprefix(f"{source.folder}/") for path in paths if not _is_utf8(path)]
+    foreign = [path for path in paths if is_utf8(path)]
+    nameless = [path.removeprefix(f"{source.folder}/") for path in paths if not is_utf8(path)]
     said = []
     if foreign:
         leave_out = "give a --name that leaves them out"

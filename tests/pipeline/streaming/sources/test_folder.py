@@ -307,3 +307,11 @@ def test_the_folder_that_is_written_to_is_never_read(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="lies in the folder that is read"):
             make_source(str(folder), SourceSettings(root=str(root)))
     assert make_source(str(tmp_path), SourceSettings(root="s3://bucket/out"))
+
+
+def test_a_folder_whose_path_nobody_can_write_down_is_refused(tmp_path: Path) -> None:
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/\xff")
+    os.mkdir(folder)  # noqa: PTH102
+    with pytest.raises(UsageError) as raised:
+        make_source(folder, SourceSettings())
+    assert str(raised.value).endswith("\\xff: is no path in UTF-8; rename the folder")
