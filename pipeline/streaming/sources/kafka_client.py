@@ -142,6 +142,8 @@ class Client:
     def _hear(self, error: Any) -> None:
         from confluent_kafka import KafkaError
 
+        if self.trouble and error.code() == KafkaError._ALL_BROKERS_DOWN:
+            return  # which says how many there are, and no longer why
         self.trouble = " ".join(error.str().split())
         if error.code() in {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL}:
             self._denied = self.trouble

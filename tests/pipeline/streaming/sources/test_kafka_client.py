@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from confluent_kafka import KafkaError
 
 from pipeline.streaming.sources.choose import make_source
 from pipeline.streaming.sources.kafka import KafkaSource
@@ -103,3 +104,13 @@ def test_positions_that_cannot_be_read_any_more_are_told_unless_gaps_are_allowed
     assert KafkaSource(ADDRESS, allow_gap=True)._start("kafka:t/0", read, (7, 9)) == 8
     with pytest.raises(DataError, match="has been read to offset 8, and ends at 2: the topic was deleted"):
         KafkaSource(ADDRESS)._start("kafka:t/0", read, (0, 2))
+
+
+def test_why_a_broker_cannot_be_reached_is_not_forgotten_for_how_many_cannot() -> None:
+    client = Client(ADDRESS, {})
+    down = KafkaError(KafkaError._ALL_BROKERS_DOWN, "1/1 brokers are down")
+    client._hear(down)
+    assert client.trouble == "1/1 brokers are down"
+    client._hear(KafkaError(KafkaError._TRANSPORT, "Connect to ipv4#127.0.0.1:1 failed:  Connection refused"))
+    client._hear(down)
+    assert client.trouble == "Connect to ipv4#127.0.0.1:1 failed: Connection refused"
