@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import re
 import time
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:  # which imports Beam, as --help must not wait for
     from pipeline.streaming.wanted import Wanted
 
 BEAM_OPTIONS = True
-_NO_TIME = re.compile(r"0+[smhd]?", re.ASCII)
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -174,7 +172,7 @@ def _source_settings(options: argparse.Namespace) -> "SourceSettings":
 
 
 def _length_or_0(text: str, option: str) -> int:
-    return 0 if _NO_TIME.fullmatch(text) else parse_length(text, option)
+    return 0 if text == "0" else parse_length(text, option, may_be_0=True)
 
 
 def bytes_of(text: str, option: str) -> int:

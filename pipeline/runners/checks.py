@@ -182,14 +182,10 @@ def _check_prism(options: PipelineOptions) -> list[str]:
 
 def _check_prism_location(place: str) -> None:
     """Checks that what is said to be Prism is a file, which Beam asserts only when the job is begun."""
-    if not Path(place).exists():
-        if "://" in place:
-            return
-        problem = "there is no such file"
-    elif not Path(place).is_file():
-        problem = "is no file"
-    else:
+    is_there = Path(place).exists()
+    if Path(place).is_file() or ("://" in place and not is_there):
         return
+    problem = "is no file" if is_there else "there is no such file"
     raise UsageError(f"--prism_location={place}: {problem}; name Prism's binary, or the zip that holds it")
 
 

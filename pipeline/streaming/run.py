@@ -111,20 +111,19 @@ def stream(wanted: Wanted, source: Source, told: Told, options: PipelineOptions,
     root = wanted.root.rstrip("/") or wanted.root
     folder = files.join(root, FOLDER)
     with holding(folder, "stream", console), _asking() as asked:
-        identity = source.identity()
-        begun = begin(wanted, identity)
+        begun = begin(wanted, source.identity())
         job = begun.job
         name_run(folder, job.run)
         note(console, run=job.run)
         try:
-            _pass_gap(begun, source, identity, console)
+            _pass_gap(begun, source, console)
             state = _stream(begun, source, told, options, console, asked)
         finally:
-            end(job)
+            end(begun)
         return _ended(begun, state, asked, told.once)
 
 
-def _pass_gap(begun: Begun, source: Source, identity: str, console: Console) -> None:
+def _pass_gap(begun: Begun, source: Source, console: Console) -> None:
     """Tells what was read, is in no closed window and cannot be read again, where that is allowed; only once."""
     gone = source.gone(begun.unclosed)
     if gone:
@@ -133,7 +132,7 @@ def _pass_gap(begun: Begun, source: Source, identity: str, console: Console) -> 
             "--allow_gap goes on without these records",
             highlight=False,
         )
-        unclosed.forget(begun.job.folder, identity, gone)
+        unclosed.forget(begun.job.folder, begun.identity, gone)
 
 
 def _stream(

@@ -15,7 +15,7 @@ from pipeline.streaming import unclosed
 from pipeline.streaming.closing import closings
 from pipeline.streaming.closing.closer import windows_there
 from pipeline.streaming.closing.ledger import FILE as LEDGER
-from pipeline.streaming.closing.ledger import Ledger, covered_by
+from pipeline.streaming.closing.ledger import Ledger
 from pipeline.streaming.closing.publish import check_there, is_published
 from pipeline.streaming.job import NOT_YET, StreamJob, closings_folder
 from pipeline.streaming.status import FOLDER
@@ -40,12 +40,14 @@ class Begun(NamedTuple):
       ledger: What is in closed windows.
       pending: Names of closings whose spans are not published yet.
       unclosed: Positions of files that were read before and are in no closed window, by path.
+      identity: Of the source.
     """
 
     job: StreamJob
     ledger: Ledger
     pending: list[str]
     unclosed: dict[str, Ranges]
+    identity: str
 
 
 def check_source(folder: str, identity: str) -> None:
@@ -118,16 +120,12 @@ def begin(wanted: Wanted, identity: str) -> Begun:
         raise UsageError(f"--output: {error}; name another folder") from None
     ledger.refresh()  # once nobody else closes windows
     pending = _sweep(job, ledger)
-    _check_time(spec, _earlier_spec(spec_path), sorted(_unpublished(job, pending)))
+    if pending:
+        _check_time(spec, _earlier_spec(spec_path), job, pending)
     durable.write(spec_path, dump_spec(spec).encode())
     ledger.fold(pending)
     left = unclosed.keep(folder, identity, ledger.covered)
-    return Begun(dataclasses.replace(job, left=tuple(pending)), ledger, pending, left)
-
-
-def _unpublished(job: StreamJob, names: list[str]) -> list[str]:
-    """Returns which closings have no published span."""
-    return [name for name in names if not is_published(job, closings.load(job.closings, name))]
+    return Begun(dataclasses.replace(job, left=tuple(pending)), ledger, pending, left, identity)
 
 
 def _earlier_spec(path: str) -> DatasetSpec | None:
@@ -138,16 +136,23 @@ def _earlier_spec(path: str) -> DatasetSpec | None:
         return None
 
 
-def _check_time(spec: DatasetSpec, earlier: DatasetSpec | None, waiting: list[str]) -> None:
+def _check_time(spec: DatasetSpec, earlier: DatasetSpec | None, job: StreamJob, pending: list[str]) -> None:
     """Checks that records of windows that wait to be published would be put into the same windows now.
+
+    Args:
+      spec: Of this start.
+      earlier: Of the one before; None: nobody knows.
+      job: This start.
+      pending: Names of closings of which records lie there, of published spans as well.
 
     Raises:
       UsageError: The spec names another event time than that by which they were closed.
     """
-    if earlier is None or not waiting:
-        return
-    now, then = event_time_of(spec), event_time_of(earlier)
+    now, then = event_time_of(spec), event_time_of(earlier or spec)
     if now == then:
+        return
+    waiting = [name for name in pending if not is_published(job, closings.load(job.closings, name))]
+    if not waiting:
         return
     raise UsageError(
         f"--spec: says {_shown_time(now)}, and when the window {waiting[0]}, which is not published yet, was closed, "
@@ -162,15 +167,16 @@ def _shown_time(field: TimeField | None) -> str:
     return "event_time: {" + ", ".join(f"{name}: {value}" for name, value in to_plain(field).items()) + "}"
 
 
-def end(job: StreamJob) -> None:
+def end(begun: Begun) -> None:
     """Says that a stream is over, and removes what only this start needed; of one that closed no window all of it.
 
     What was read of files and is in no closed window stays noted.
     """
+    job, ledger = begun.job, begun.ledger
     with contextlib.suppress(OSError, DataError):
         lease.end(job)
-        identity = files.read(files.join(job.folder, _SOURCE)).decode()
-        unclosed.keep(job.folder, identity, covered_by(job.closings))
+        ledger.refresh()
+        unclosed.keep(job.folder, begun.identity, ledger.covered)
         files.delete_folder(job.spool)
         gone = [job.stop_path, job.drained_path]
         if not closings.names_in(job.closings):

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pipeline import files
-from pipeline.watching.observe import State, is_watched
+from pipeline.watching.observe import State, first_lines, is_watched
 from schemas.errors import DataError, RefusedError, UsageError
-from schemas.messages import printable
 
 _LOST = "lost+found"
 
@@ -113,14 +112,14 @@ def _entries(folder: str) -> Iterator["os.DirEntry[str]"]:
                 raise _unreadable(path, error) from error
             # What has vanished is no error: a mount that is lost is waited for.
             if os.path.isdir(path):  # noqa: PTH112  # never raises
-                raise DataError(f"{printable(path)}: cannot be read: {error.strerror}") from error
+                raise DataError(f"{first_lines([path])}: cannot be read: {error.strerror}") from error
 
 
 def _unreadable(path: str, error: PermissionError) -> RefusedError:
     """Returns the error of what has to be looked into and cannot be: to pass over it would lose records silently."""
     return RefusedError(
-        f"{printable(path)}: cannot be read: {error.strerror}; give whoever runs this the right to read it, or move it "
-        "out of the folder"
+        f"{first_lines([path])}: cannot be read: {error.strerror}; give whoever runs this the right to read it, or "
+        "move it out of the folder"
     )
 
 

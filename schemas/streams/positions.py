@@ -49,11 +49,7 @@ def without(ranges: Ranges, others: Ranges) -> Ranges:
 
 def covers(ranges: Ranges, positions: Int64s) -> Mask:
     """Returns which positions lie in one of the ranges, (positions,)."""
-    if not len(ranges):
-        return np.zeros(len(positions), bool)
-    before = np.searchsorted(ranges[:, 0], positions, side="right") - 1
-    found: Mask = (before >= 0) & (positions < ranges[np.maximum(before, 0), 1])
-    return found
+    return range_ends(ranges, positions) > positions
 
 
 def range_ends(ranges: Ranges, positions: Int64s) -> Int64s:
@@ -61,11 +57,10 @@ def range_ends(ranges: Ranges, positions: Int64s) -> Int64s:
     if not len(ranges):
         return positions
     before = np.searchsorted(ranges[:, 0], positions, side="right") - 1
-    return np.where(covers(ranges, positions), ranges[np.maximum(before, 0), 1], positions)
+    ends = ranges[np.maximum(before, 0), 1]
+    return np.where((before >= 0) & (positions < ends), ends, positions)
 
 
 def first_uncovered(ranges: Ranges, start: int) -> int:
     """Returns the first position from `start` on that lies in no range."""
-    before = int(np.searchsorted(ranges[:, 0], start, side="right")) - 1
-    inside = before >= 0 and start < ranges[before, 1]
-    return int(ranges[before, 1]) if inside else start
+    return int(range_ends(ranges, np.array([start], np.int64))[0])

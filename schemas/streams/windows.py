@@ -20,22 +20,23 @@ _LENGTH = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 _EPOCH = datetime(1970, 1, 1)
 
 
-def parse_length(text: str, where: str) -> int:
+def parse_length(text: str, where: str, may_be_0: bool = False) -> int:
     """Returns a length of time in microseconds, of a text such as 30s, 10m, 1h or 2d.
 
     Args:
       text: As a person wrote it.
       where: Option or field that it stands in.
+      may_be_0: Whether no time at all will do.
 
     Raises:
-      UsageError: It is none, or 0.
+      UsageError: It is none, or 0 where that will not do.
     """
     match = _LENGTH.fullmatch(text)
     if not match:
         raise UsageError(
             f"{where} {printable(text)!r}: is no length of time; write a whole number and a unit: 30s, 10m, 1h or 2d"
         )
-    if not int(match[1]):
+    if not may_be_0 and not int(match[1]):
         raise UsageError(f"{where} {text}: is no time at all; write 1{match[2]} or more, such as 30s, 10m, 1h or 2d")
     return int(match[1]) * _UNITS[match[2]]
 

@@ -56,7 +56,7 @@ def test_a_stream_that_has_closed_nothing_leaves_nothing(wanted: Wanted) -> None
     files.write(files.join(begun.job.spool, "a.jsonl"), b"{}\n")
     files.write(begun.job.held_path, b"1")
     files.write(files.join(begun.job.folder, "status", "a.json"), b"{}")
-    end(begun.job)
+    end(begun)
     assert tree(Path(wanted.root).parent) == {"spec.yaml", "out/.stream"}  # which goes with its lock
 
 
@@ -86,7 +86,7 @@ def test_what_a_killed_stream_had_read_of_files_is_known(wanted: Wanted) -> None
     begun = begin(wanted, "folder:one")
     assert {path: ranges.tolist() for path, ranges in begun.unclosed.items()} == {"/one/a.jsonl": [[4, 6]]}
     assert not Path(begun.job.spool).parent.exists()
-    end(begun.job)
+    end(begun)
     assert begin(wanted, "folder:one").unclosed.keys() == {"/one/a.jsonl"}
 
 
@@ -95,12 +95,12 @@ def test_pruned_spans_do_not_come_back(wanted: Wanted) -> None:
     close(first, FIRST, 0, 1)
     files.write(first.job.published_path(FIRST), b"")
     files.delete_folder(files.join(first.job.folder, "windows"))
-    end(first.job)
+    end(first)
     for _ in range(2):
         begun = begin(wanted, "folder:one")
         assert begun.pending == []
         assert begun.ledger.names == {FIRST}
-        end(begun.job)
+        end(begun)
     kept = [f"closings/{FIRST}.json", "ledger.json", f"published/{FIRST}", "source", "spec.yaml"]
     assert sorted(tree(Path(begun.job.folder))) == kept
 
@@ -134,7 +134,7 @@ def test_identities(one: str, other: str, same: bool) -> None:
 def test_another_source_is_refused(wanted: Wanted) -> None:
     first = begin(wanted, "kafka:C/events/T1")
     close(first, FIRST, 0, 1)
-    end(first.job)
+    end(first)
     with pytest.raises(
         UsageError, match=r"^--source: is kafka:C/events/T2, and what was streamed to .* is of kafka:C/e"
     ):
@@ -174,7 +174,7 @@ def test_records_of_a_window_that_waits_are_not_given_another_event_time(wanted:
 
 
 def test_the_event_time_may_be_another_one_where_no_window_waits(wanted: Wanted) -> None:
-    end(begin(wanted, "folder:one").job)
+    end(begin(wanted, "folder:one"))
     spec = Path(str(wanted.spec))
     spec.write_text(spec.read_text().replace("from: at", "from: ts"))
     assert begin(wanted, "folder:one").pending == []

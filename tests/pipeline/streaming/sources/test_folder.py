@@ -157,7 +157,8 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_a_folder_that_may_not_be_read_ends_the_stream(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bool
 ) -> None:
-    (tmp_path / "within").mkdir()
+    within = tmp_path / ("within" * 20)  # longer than what is cut elsewhere
+    within.mkdir()
     clock = Clock()
     reader = reader_of(tmp_path, clock)
     if begun:
@@ -165,7 +166,7 @@ def test_a_folder_that_may_not_be_read_ends_the_stream(
     listed = os.scandir
 
     def refusing(path: str) -> object:
-        if path == str(tmp_path / "within"):
+        if path == str(within):
             raise PermissionError(13, "Permission denied", path)
         return listed(path)
 
@@ -174,7 +175,7 @@ def test_a_folder_that_may_not_be_read_ends_the_stream(
         with pytest.raises(RefusedError) as raised:
             look()
         assert str(raised.value) == (
-            f"{tmp_path}/within: cannot be read: Permission denied; give whoever runs this the right to read it, or "
+            f"{within}: cannot be read: Permission denied; give whoever runs this the right to read it, or "
             "move it out of the folder"
         )
 
