@@ -12,6 +12,7 @@ from trainer.conversion.calls import Call, Notes, Rule, origins, tensors
 from trainer.conversion.clones import Clones, is_known
 from trainer.conversion.refusals import ALWAYS, UNKNOWN, Refusal, RefusedError, always
 from trainer.conversion.values import Value
+from trainer.keras_file import first_line
 
 RULES: dict[str, Rule] = {
     **per_step.RULES,
@@ -117,7 +118,7 @@ class Walk:
         try:
             return rule(call)
         except (TypeError, ValueError, NotImplementedError) as error:
-            reason = str(error).strip().splitlines()[0]
+            reason = first_line(error)
             raise RefusedError(
                 f"cannot be built for any number of steps: {reason}", "build the model with a known layer in its place"
             ) from error

@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from schemas.errors import DataError
 from trainer.conversion.convert import convert
+from trainer.conversion.walk import RULES
 
 SUM_UP = "put GlobalAveragePooling1D(), GlobalMaxPooling1D() or LSTM(units) in its place and train again"
 FLATTEN = f"makes one vector of all steps, whose size is the fixed number of steps; {SUM_UP}"
@@ -215,6 +216,15 @@ def test_models_without_a_graph_or_a_sequence() -> None:
         "model: takes no sequence: no input is (batch, steps, features) or goes into an Embedding; feed a sequence of "
         "one number a step as (batch, steps, 1), and convert a model that begins there"
     )
+
+
+def test_a_layer_that_fails_without_a_word_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise NotImplementedError
+
+    monkeypatch.setitem(RULES, "LSTM", fail)
+    said = refused(sequential(layers.LSTM(2, name="lstm")))
+    assert "LSTM 'lstm' cannot be built for any number of steps: NotImplementedError; build the model with" in said
 
 
 def test_a_file_with_code_is_never_loaded(tmp_path: Path) -> None:
